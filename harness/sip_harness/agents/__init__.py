@@ -1,0 +1,1 @@
+"""Scripted agents on two stacks, wire and pjsua2, under one interface."""

@@ -1,0 +1,60 @@
+"""What a run asks of an agent, whichever stack it is on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from sip_harness.model.entry import Address, Entry
+from sip_harness.model.scenario import Call, Script
+from sip_harness.model.system import User
+
+Emit = Callable[[Entry], None]
+"""Takes every entry of an agent as it arises; called on the run's event loop, never blocks."""
+
+
+class SetupRefused(Exception):
+    """The agent could not take its place: registration refused, port gone. The run is blocked, nobody has failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One agent's part in one run."""
+
+    name: str
+    kind: Literal["device", "caller"]
+    user: User
+    contact: str
+    """User part of the Contact URI, unique to this run and agent (it contains the lease token)."""
+    system: Address
+    """Where the system listens: registrar and next hop."""
+    token: str
+    """Lease token of the run; part of every Call-ID that the agent makes up."""
+    script: Script | None = None
+    """What a device answers; None for a caller."""
+    register: bool = False
+    expires: int = 60
+    """Asked-for lifetime of the registration, seconds."""
+    patience: float = 0.4
+    """Seconds after which an answered call without a stated end is hung up at the latest."""
+
+
+class Agent(Protocol):
+    """A scripted user agent, bound to one assignment from start to stop."""
+
+    @property
+    def local(self) -> Address:
+        """Its SIP address, known after `start`."""
+
+    async def start(self) -> None:
+        """Open, and register if assigned to. Raises SetupRefused with the reason."""
+
+    def call(self, call: Call, uri: str) -> None:
+        """Make a call to this Request-URI; returns at once, everything else is seen in the record."""
+
+    def happened(self, event: str) -> None:
+        """Tell the script that this event (by name) has happened. Each event is told once."""
+
+    async def stop(self) -> None:
+        """End what is still open (CANCEL, BYE), unregister and close; bounded in time; never raises."""

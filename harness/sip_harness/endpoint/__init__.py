@@ -1,0 +1,1 @@
+"""The wire user agent: transactions, dialogs and registration over net."""

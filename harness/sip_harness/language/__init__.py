@@ -1,0 +1,1 @@
+"""Scenario files to model: YAML with positions, schema, diagnostics."""

@@ -1,0 +1,43 @@
+"""What a system under test may take its time for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["proxy", "b2bua", "trunk-client"]
+
+
+class BadPolicy(ValueError):
+    """A policy that could not tell a prompt reaction from a timer that fired."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A timer of the system, with how much earlier or later than its nominal value it may fire. Seconds."""
+
+    seconds: float
+    early: float = 0.1
+    late: float = 0.3
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Times that judge a system; all in seconds."""
+
+    prompt: float = 0.4
+    """A reaction is due within this time of its cause unless a scenario states another."""
+    settle: float = 0.2
+    """How long a finished run is still watched for messages that must not come."""
+    timers: Mapping[str, Timer] = field(default_factory=dict)
+    """Timers by name: `transaction` (no answer at all), `ring` (no final response)."""
+
+    def __post_init__(self) -> None:
+        """Refuse a `prompt` that exceeds half of the shortest timer: lateness would hide behind it."""
+        shortest = min((t.seconds for t in self.timers.values()), default=None)
+        if shortest is not None and self.prompt > shortest / 2:
+            raise BadPolicy(
+                f"prompt {self.prompt:g}s exceeds half of the shortest timer ({shortest:g}s): a reaction that waits "
+                "for that timer could pass as prompt; lengthen the timer or shorten prompt"
+            )

@@ -1,0 +1,43 @@
+"""What a system under test offers to a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sip_harness.model.entry import Address
+from sip_harness.model.policy import Kind, Policy
+
+
+@dataclass(frozen=True)
+class SystemInfo:
+    """A system as scenarios see it."""
+
+    name: str
+    kind: Kind
+    address: Address
+    domain: str
+    """Host part of the addresses of record."""
+    policy: Policy
+    capabilities: frozenset[str] = frozenset()
+    """What it can do, in the words of `needs`: `register`, `ring`, `digest`, ..."""
+    faults: tuple[str, ...] = ()
+    """Fault switches that are on."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    password: str = ""
+    """Digest password of every user that a lease makes up; empty if the system does not challenge."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account of the system for one agent of one run."""
+
+    name: str
+    """User part of the address of record."""
+    domain: str
+    password: str = field(default="", repr=False)
+
+    @property
+    def aor(self) -> str:
+        """Address of record (RFC 3261 6)."""
+        return f"sip:{self.name}@{self.domain}"

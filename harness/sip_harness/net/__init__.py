@@ -1,0 +1,1 @@
+"""Sockets with kernel receive times. Everything that passes is handed to a recorder."""

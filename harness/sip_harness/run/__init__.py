@@ -1,0 +1,1 @@
+"""Planning and executing a scenario against a system, into a record."""

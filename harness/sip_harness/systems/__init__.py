@@ -1,0 +1,1 @@
+"""Systems under test: started by us and kept, or already there."""
