@@ -42,8 +42,8 @@ class Note:
 
     Kinds: `step` (script step carried out), `call` (INVITE made; `data` has `call`, `call_id`), `registered`,
     `refused` (registration or call set-up refused), `engine` (the stack acted by itself, with why),
-    `closed` (all transactions and dialogs over), `limit` (the run was ended by its deadline; `data` lists what was open),
-    `end` (the record is complete).
+    `closed` (all transactions and dialogs over), `limit` (the run was ended by its deadline; `data` lists what was
+    open), `end` (the record is complete).
     """
 
     time: int

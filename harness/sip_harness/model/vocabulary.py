@@ -1,0 +1,50 @@
+"""Words that scenarios, profiles and systems share: capabilities and faults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One named way in which real systems go wrong."""
+
+    name: str
+    does: str
+    """What the system does under this fault, in a sentence."""
+    breaks: str
+    """The rule that it breaks."""
+    seen: str
+    """Where it was seen in the field."""
+
+
+CAPABILITIES = {
+    "register": "accepts registrations of devices",
+    "ring": "rings all devices of a user at once (parallel forking)",
+    "hunt": "tries the devices of a user in turn (serial forking)",
+    "digest": "challenges callers and registrations",
+}
+
+FAULTS = {
+    f.name: f
+    for f in (
+        Fault(
+            "forks-on-after-6xx",
+            "treats a 6xx from one device like any other failure and lets the other devices ring on",
+            "RFC 3261 16.7 step 5",
+            "Kamailio with tm's disable_6xx_block; OpenSER 1.2",
+        ),
+        Fault(
+            "one-486-ends-the-fork",
+            "cancels every other device as soon as one answers 486",
+            "RFC 3261 16.7 step 6, 21.4.24",
+            "RestComm-Connect issue 720",
+        ),
+        Fault(
+            "maps-600-to-486",
+            "tells the caller 486 where a device said 600",
+            "RFC 3261 16.7 step 6",
+            "Asterisk: hangup cause 17 stands for both",
+        ),
+    )
+}
