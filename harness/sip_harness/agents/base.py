@@ -47,6 +47,10 @@ class Agent(Protocol):
     def local(self) -> Address:
         """Its SIP address, known after `start`."""
 
+    @property
+    def trace(self) -> Literal["full", "partial"]:
+        """Whether the record has every byte at its kernel receive time, known after `start`."""
+
     async def start(self) -> None:
         """Open, and register if assigned to. Raises SetupRefused with the reason."""
 
@@ -54,7 +58,10 @@ class Agent(Protocol):
         """Make a call to this Request-URI; returns at once, everything else is seen in the record."""
 
     def happened(self, event: str) -> None:
-        """Tell the script that this event (by name) has happened. Each event is told once."""
+        """Tell the script that this event (by name) has happened in the present call. Each event is told once."""
+
+    def forget(self) -> None:
+        """Another call begins: nothing has happened in it yet."""
 
     async def stop(self) -> None:
         """End what is still open (CANCEL, BYE), unregister and close; bounded in time; never raises."""

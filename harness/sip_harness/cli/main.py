@@ -1,0 +1,31 @@
+"""The command `sip-harness`."""
+
+from __future__ import annotations
+
+import click
+
+from sip_harness import __version__
+from sip_harness.cli.codes import codes
+from sip_harness.cli.judge import check, judge
+from sip_harness.cli.run import run
+from sip_harness.cli.systems import systems
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""\b
+Examples:
+  sip-harness run                          the shipped scenarios on a local Kamailio
+  sip-harness run my/scenarios -k busy     some of your own
+  sip-harness check my/scenarios           only read and judge the files
+  sip-harness codes busy-here              what a response code means and must carry
+""",
+)
+@click.version_option(__version__, prog_name="sip-harness")
+def main() -> None:
+    """Test SIP systems: scripted phones answer as a scenario says, real calls go through the system under test, and
+    what everybody saw is judged."""
+
+
+for command in (run, check, codes, systems, judge):
+    main.add_command(command)

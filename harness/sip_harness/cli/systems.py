@@ -1,0 +1,63 @@
+"""`sip-harness systems`: what there is to test against without a profile."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sip_harness.systems.registry import BuiltIn, describe
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array for programs.")
+def systems(as_json: bool) -> None:
+    """List the built-in systems, their capabilities and fault switches."""
+    if as_json:
+        click.echo(json.dumps([_as_data(system) for system in describe()], indent=2))
+    elif sys.stdout.isatty():
+        _show(Console())
+    else:
+        for system in describe():
+            click.echo(_as_text(system))
+
+
+def _as_data(system: BuiltIn) -> dict[str, object]:
+    return {
+        "name": system.name,
+        "summary": system.summary,
+        "kind": system.kind,
+        "capabilities": list(system.capabilities),
+        "faults": [{"name": f.name, "does": f.does, "breaks": f.breaks, "seen": f.seen} for f in system.faults],
+    }
+
+
+def _as_text(system: BuiltIn) -> str:
+    lines = [
+        f"{system.name}: {system.summary}",
+        f"  kind: {system.kind}",
+        f"  capabilities: {', '.join(system.capabilities)}",
+        *(f"  fault {f.name}: {f.does} (breaks {f.breaks}; seen: {f.seen})" for f in system.faults),
+    ]
+    return "\n".join(lines)
+
+
+def _show(console: Console) -> None:
+    table = Table(title="Built-in systems", show_lines=True)
+    table.add_column("system")
+    table.add_column("capabilities")
+    table.add_column("fault switches", no_wrap=True)
+    for system in describe():
+        about = Text.assemble((system.name, "bold"), f" ({system.kind})\n{system.summary}")
+        table.add_row(about, "\n".join(system.capabilities), "\n".join(fault.name for fault in system.faults))
+    faults = Table(title="Fault switches", show_lines=True)
+    faults.add_column("name", no_wrap=True)
+    for head in ("what the system does then", "rule that it breaks", "seen"):
+        faults.add_column(head)
+    for fault in dict.fromkeys(fault for system in describe() for fault in system.faults):
+        faults.add_row(fault.name, fault.does, fault.breaks, fault.seen)
+    console.print(table, faults)

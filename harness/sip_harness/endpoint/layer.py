@@ -1,0 +1,283 @@
+"""The transaction layer: sends requests, answers them, and keeps the time for both (RFC 3261 17, 18).
+
+It owns the transactions, looks them up in constant time and carries out what they say. Above it stands a transaction
+user: a user agent core or a proxy. Below it stand transports, which call `receive`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+from sip_harness.model.entry import Origin
+from sip_harness.net.base import Hop, SendFailed
+from sip_harness.net.clock import Clock, Timer
+from sip_harness.sip.message import Message, first_element
+from sip_harness.sip.transaction import (
+    Action,
+    ClientTransaction,
+    Deliver,
+    Failed,
+    ServerTransaction,
+    Terminated,
+    Transmit,
+)
+from sip_harness.sip.transaction_key import Key, response_key, server_key
+from sip_harness.sip.transaction_tables import State, Timers
+from sip_harness.sip.via import parse_via, response_address, sent_by
+
+MAX_SERVERS = 200_000
+"""Server transactions at one time; what comes beyond is recorded and not answered."""
+
+Why = Literal["timeout", "transport"]
+
+
+class TransactionUser(Protocol):
+    """What stands above the layer. None of these may block or raise."""
+
+    def on_request(self, server: Server) -> None:
+        """A new request, with the transaction to answer it by."""
+
+    def on_ack(self, ack: Message, hop: Hop) -> None:
+        """An ACK to a 2xx, or one that belongs to nothing."""
+
+    def on_stray(self, response: Message, hop: Hop) -> None:
+        """A response that belongs to no transaction: never forwarded (RFC 6026 8.10)."""
+
+    def on_unsent(self, why: str) -> None:
+        """Something could not be sent."""
+
+
+class _Kept:
+    """What the layer keeps for one transaction: where it sends to, whose bytes it last sent, when it is due."""
+
+    __slots__ = ("_layer", "_origin", "_timer", "hop", "on_failure")
+
+    def __init__(self, layer: Layer, hop: Hop, origin: Origin) -> None:
+        self.hop = hop
+        """Where its messages go."""
+        self.on_failure: Callable[[Why], None] = _ignore
+        """Called when no answer (or no ACK) came, or nothing could be sent; settable."""
+        self._layer = layer
+        self._origin = origin
+        self._timer: Timer | None = None
+
+    def _transaction(self) -> ClientTransaction | ServerTransaction:
+        raise NotImplementedError
+
+    def _deliver(self, message: Message) -> None:
+        raise NotImplementedError
+
+    def _forget(self) -> None:
+        raise NotImplementedError
+
+    def _carry_out(self, actions: list[Action]) -> None:
+        for action in actions:
+            if isinstance(action, Transmit):
+                self._transmit(action)
+            elif isinstance(action, Deliver):
+                self._deliver(action.message)
+            elif isinstance(action, Failed):
+                # Never from inside the call that caused it: its caller does not hold this object yet.
+                self._layer.clock.loop.call_soon(self.on_failure, action.why)
+            elif isinstance(action, Terminated):
+                self._forget()
+        self._arm()
+
+    def _transmit(self, action: Transmit) -> None:
+        origin = "protocol" if action.kind == "ack" else self._origin
+        if not self._layer.send(action.data, self.hop, origin):
+            self._carry_out(self._transaction().transport_failed(self._layer.clock.now()))
+
+    def _arm(self) -> None:
+        deadline = self._transaction().deadline
+        if self._timer is not None:
+            if self._timer.when == deadline:
+                return
+            self._timer.cancel()
+        self._timer = None if deadline is None else self._layer.clock.at(deadline, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._carry_out(self._transaction().tick(self._layer.clock.now()))
+
+    def stop(self) -> None:
+        """Forget the transaction and its timers without a word to anyone."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._forget()
+
+
+class Client(_Kept):
+    """A request of ours under way."""
+
+    __slots__ = ("_on_response", "transaction")
+
+    def __init__(
+        self, layer: Layer, request: Message, hop: Hop, origin: Origin, on_response: Callable[[Message], None]
+    ) -> None:
+        super().__init__(layer, hop, origin)
+        self.transaction = ClientTransaction(request, layer.timers, reliable=hop.transport.reliable)
+        self._on_response = on_response
+
+    @property
+    def request(self) -> Message:
+        """The request as it was sent."""
+        return self.transaction.request
+
+    @property
+    def key(self) -> Key:
+        """How its responses find it."""
+        return self.request.branch, self.request.method
+
+    def start(self) -> None:
+        """Send the request."""
+        self._carry_out(self.transaction.start(self._layer.clock.now()))
+
+    def receive(self, response: Message) -> None:
+        """A response that matches."""
+        self._carry_out(self.transaction.receive(response, self._layer.clock.now()))
+
+    def _transaction(self) -> ClientTransaction:
+        return self.transaction
+
+    def _deliver(self, message: Message) -> None:
+        self._on_response(message)
+
+    def _forget(self) -> None:
+        self._layer.clients.pop(self.key, None)
+
+
+class Server(_Kept):
+    """A request from outside, to be answered."""
+
+    __slots__ = ("key", "on_cancel", "on_confirmed", "source", "transaction")
+
+    def __init__(self, layer: Layer, request: Message, source: Hop, key: Key) -> None:
+        super().__init__(layer, _response_hop(request, source), "protocol")
+        self.source = source
+        """Where the request came from."""
+        self.key = key
+        self.transaction = ServerTransaction(request, layer.timers, reliable=source.transport.reliable)
+        self.on_confirmed: Callable[[], None] = _ignore
+        """Called when the ACK to a non-2xx final came; settable."""
+        self.on_cancel: Callable[[Server], None] | None = None
+        """Called with the transaction of a CANCEL for this INVITE; settable by the transaction user for itself."""
+
+    @property
+    def request(self) -> Message:
+        """The request as it came."""
+        return self.transaction.request
+
+    def respond(self, code: int, data: bytes, origin: Origin) -> bool:
+        """Send a response; False, and nothing sent, if the state machine allows none of this kind any more."""
+        before, self._origin = self._origin, origin
+        actions = self.transaction.respond(code, data, self._layer.clock.now())
+        if not actions:
+            self._origin = before
+            return False
+        self._carry_out(actions)
+        return True
+
+    def send_past(self, data: bytes, origin: Origin) -> None:
+        """Send bytes once on the way of the responses, past the state machine: for scripts that break the rules."""
+        self._layer.send(data, self.hop, origin)
+
+    def receive(self, request: Message) -> None:
+        """The request again, or an ACK that matches it."""
+        before = self.transaction.state
+        self._carry_out(self.transaction.receive(request, self._layer.clock.now()))
+        if before is State.COMPLETED and request.method == "ACK":
+            self.on_confirmed()
+
+    def _transaction(self) -> ServerTransaction:
+        return self.transaction
+
+    def _deliver(self, message: Message) -> None:
+        self._layer.user.on_ack(message, self.source)
+
+    def _forget(self) -> None:
+        self._layer.servers.pop(self.key, None)
+
+
+class Layer:
+    """All transactions of one transaction user."""
+
+    def __init__(self, clock: Clock, timers: Timers, user: TransactionUser) -> None:
+        self.clock = clock
+        self.timers = timers
+        self.user = user
+        self.clients: dict[Key, Client] = {}
+        self.servers: dict[Key, Server] = {}
+
+    def request(self, request: Message, hop: Hop, origin: Origin, on_response: Callable[[Message], None]) -> Client:
+        """Send a request in a client transaction of its own. Not for ACK: see `send`.
+
+        `on_response` gets every response that the state machine lets through. Set `on_failure` on the result.
+        """
+        client = Client(self, request, hop, origin, on_response)
+        self.clients[client.key] = client
+        client.start()
+        return client
+
+    def send(self, data: bytes, hop: Hop, origin: Origin) -> bool:
+        """Send bytes without a transaction (ACK to a 2xx); False if they did not leave."""
+        try:
+            hop.transport.send(data, hop.remote, origin)
+        except SendFailed as error:
+            self.user.on_unsent(str(error))
+            return False
+        return True
+
+    def receive(self, message: Message, hop: Hop) -> None:
+        """What a transport received."""
+        if message.is_request:
+            self._request_came(message, hop)
+        else:
+            self._response_came(message, hop)
+
+    def invite_of(self, cancel: Message) -> Server | None:
+        """The INVITE transaction that a CANCEL is for (RFC 3261 9.2)."""
+        return self.servers.get(server_key(cancel, "INVITE"))
+
+    def close(self) -> None:
+        """Forget everything at once."""
+        for kept in [*self.clients.values(), *self.servers.values()]:
+            kept.stop()
+
+    def _request_came(self, request: Message, hop: Hop) -> None:
+        key = server_key(request)
+        known = self.servers.get(key)
+        if known is not None:
+            known.receive(request)
+        elif request.method == "ACK":
+            self.user.on_ack(request, hop)
+        elif len(self.servers) < MAX_SERVERS and parse_via(first_element(request.get("via") or "")):
+            server = Server(self, request, hop, key)
+            self.servers[key] = server
+            self.user.on_request(server)
+
+    def _response_came(self, response: Message, hop: Hop) -> None:
+        client = self.clients.get(response_key(response))
+        if client is not None and _is_ours(response, client.request):
+            client.receive(response)
+        else:
+            self.user.on_stray(response, hop)
+
+
+def _is_ours(response: Message, request: Message) -> bool:
+    """RFC 3261 18.1.2: a response whose top Via does not name us is discarded."""
+    mine, theirs = request.get("via") or "", response.get("via") or ""
+    return sent_by(first_element(theirs)) == sent_by(first_element(mine))
+
+
+def _response_hop(request: Message, source: Hop) -> Hop:
+    if source.transport.reliable:
+        return source
+    via = first_element(request.get("via") or "")
+    return Hop(source.transport, response_address(via, *source.remote))
+
+
+def _ignore(*_arguments: object) -> None:
+    """Callback that nobody has set."""

@@ -1,0 +1,157 @@
+"""A registration of one contact: made, kept alive, taken back (RFC 3261 10.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sip_harness.endpoint import build
+from sip_harness.endpoint.layer import Why
+from sip_harness.endpoint.request import Request
+from sip_harness.endpoint.ua import UserAgent
+from sip_harness.net.base import Hop
+from sip_harness.net.clock import Timer
+from sip_harness.sip.errors import SipError
+from sip_harness.sip.message import Message, split_list
+from sip_harness.sip.uri import header_params, parse_uri, uri_text
+
+MAX_EXPIRES = 24 * 3600
+"""Longest lifetime that a Min-Expires can make us ask for, seconds."""
+_MIN_REFRESH = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The registrar keeps the contact for so long."""
+
+    expires: int
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The registrar did not take the contact."""
+
+    code: int
+    """Of its final response; 0 if none came."""
+    reason: str
+    """Its reason phrase, or `timeout` or `transport` if no response came."""
+
+
+Outcome = Registered | Refused
+
+
+class Registration:
+    """The contact of a user agent at its registrar."""
+
+    def __init__(
+        self, ua: UserAgent, hop: Hop, registrar: str, expires: int, on_outcome: Callable[[Outcome], None]
+    ) -> None:
+        """Nothing is sent yet. `registrar` is the Request-URI; `on_outcome` is told the outcome of every REGISTER that
+        asks for a lifetime: the first and each refresh."""
+        self._ua = ua
+        self._hop = hop
+        self._registrar = registrar
+        self._asked = expires
+        self._on_outcome = on_outcome
+        self._call_id = ua.new_call_id()
+        self._sender = ua.sender()
+        self._seq = 0
+        self._timer: Timer | None = None
+        self._lengthened = False
+        self._registered = False
+        self._ended = False
+
+    def register(self) -> None:
+        """Send REGISTER; refresh it at half of the granted time for as long as it is not taken back."""
+        self._timer = None
+        if not self._ended:
+            self._send(self._asked, self._answered, self._failed)
+
+    def unregister(self, on_over: Callable[[], None]) -> None:
+        """Take the contact back; `on_over` once that is answered or has failed, at once if there is nothing to do."""
+        self._ended = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._registered:
+            on_over()
+            return
+        self._registered = False
+        self._send(0, lambda _response: on_over(), lambda _why: on_over())
+
+    def _send(self, expires: int, on_final: Callable[[Message], None], on_failure: Callable[[Why], None]) -> None:
+        Request(
+            self._ua.layer,
+            lambda credentials: self._make(expires, credentials),
+            self._hop,
+            "protocol",
+            self._ua.identity.credentials,
+            on_final=on_final,
+            on_failure=on_failure,
+        )
+
+    def _make(self, expires: int, credentials: build.Headers) -> bytes:
+        self._seq += 1
+        return build.request(
+            "REGISTER",
+            self._registrar,
+            via=build.new_via(self._ua.transport),
+            sender=self._sender,
+            to=f"<{self._ua.identity.aor}>",
+            call_id=self._call_id,
+            cseq=self._seq,
+            headers=[("Contact", self._ua.contact), ("Expires", str(expires)), *credentials],
+        )
+
+    def _answered(self, response: Message) -> None:
+        if response.code == 423 and not self._lengthened and self._lengthen(response):
+            self.register()
+        elif 200 <= response.code < 300:
+            self._granted(granted(response, self._ua.contact, self._asked))
+        else:
+            self._on_outcome(Refused(response.code, response.reason))
+
+    def _lengthen(self, response: Message) -> bool:
+        """Ask for what the registrar wants at least (RFC 3261 10.2.8), once."""
+        wanted = _seconds(response.get("min-expires") or "")
+        if wanted is None or not self._asked < wanted <= MAX_EXPIRES:
+            return False
+        self._lengthened, self._asked = True, wanted
+        return True
+
+    def _granted(self, expires: int) -> None:
+        if expires == 0:
+            self._on_outcome(Refused(200, "the contact is not among those that the registrar keeps"))
+            return
+        self._registered = True
+        if not self._ended:
+            self._timer = self._ua.clock.after(max(expires / 2, _MIN_REFRESH), self.register)
+        self._on_outcome(Registered(expires))
+
+    def _failed(self, why: Why) -> None:
+        self._on_outcome(Refused(0, why))
+
+
+def granted(response: Message, contact: str, asked: int) -> int:
+    """The lifetime that a 200 to REGISTER gives to this contact, seconds; 0 if it does not list it.
+
+    The contact's own `expires`, else the Expires header, else what was asked for (RFC 3261 10.2.4).
+    """
+    mine = parse_uri(uri_text(contact))
+    for value in response.all("contact"):
+        for element in split_list(value):
+            try:
+                if not parse_uri(uri_text(element)).same(mine):
+                    continue
+            except SipError:
+                continue
+            own = _seconds(header_params(element).get("expires", ""))
+            general = _seconds(response.get("expires") or "")
+            return next((s for s in (own, general) if s is not None), asked)
+    return 0
+
+
+def _seconds(text: str) -> int | None:
+    """A delta-seconds value (RFC 3261 25.1); None if it is none."""
+    text = text.strip()
+    return min(int(text), 2**32 - 1) if text.isascii() and text.isdigit() and len(text) <= 10 else None

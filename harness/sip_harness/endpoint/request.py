@@ -1,0 +1,121 @@
+"""A request of a user agent that gives its credentials when it is asked for them (RFC 3261 22.2, 22.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sip_harness.endpoint.build import Headers
+from sip_harness.endpoint.layer import Client, Layer, Why
+from sip_harness.model.entry import Origin
+from sip_harness.net.base import Hop
+from sip_harness.sip import digest
+from sip_harness.sip.errors import SipError
+from sip_harness.sip.message import Message, parse
+
+MAX_RETRIES = 4
+"""How often one request is made anew because of challenges, whatever the other side asks for."""
+
+_ANSWERS = {401: ("www-authenticate", "Authorization"), 407: ("proxy-authenticate", "Proxy-Authorization")}
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a user agent proves itself with."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass
+class Challenged:
+    """The credentials that one request has been asked for so far."""
+
+    credentials: Credentials
+    _given: dict[tuple[str, str], str] = field(default_factory=dict)
+    _retries: int = 0
+
+    def answer(self, response: Message, request: Message) -> Headers | None:
+        """All credential headers for the next try after this 401 or 407; None if there is nothing (more) to try.
+
+        A realm that refuses credentials is not asked twice, unless only the nonce was stale.
+        """
+        if response.code not in _ANSWERS or self._retries >= MAX_RETRIES or not self.credentials.password:
+            return None
+        asked, name = _ANSWERS[response.code]
+        try:
+            challenge = digest.choose(response.all(asked))
+            if (name, challenge.realm) in self._given and not challenge.stale:
+                return None
+            value = digest.authorization(
+                challenge,
+                username=self.credentials.username,
+                password=self.credentials.password,
+                method=request.method,
+                uri=request.uri,
+                body=request.body,
+            )
+        except SipError:
+            return None
+        self._retries += 1
+        self._given[name, challenge.realm] = value
+        return [(given, text) for (given, _), text in self._given.items()]
+
+
+Make = Callable[[Headers], bytes]
+"""Builds the request with these credential headers, each time with a new branch and the next CSeq number."""
+
+
+class Request:
+    """One request and its retries with credentials. Not for ACK and CANCEL."""
+
+    def __init__(
+        self,
+        layer: Layer,
+        make: Make,
+        hop: Hop,
+        origin: Origin,
+        credentials: Credentials,
+        *,
+        on_final: Callable[[Message], None],
+        on_failure: Callable[[Why], None],
+        on_provisional: Callable[[Message], None] | None = None,
+    ) -> None:
+        """Send it. `on_final` is called for a final response that is not answered with credentials; more than once for
+        an INVITE whose 2xx comes again or from other branches of a fork."""
+        self.retry = True
+        """Whether a challenge is answered; clear it once the request is not wanted any more."""
+        self.hop = hop
+        self._layer = layer
+        self._make = make
+        self._origin = origin
+        self._challenged = Challenged(credentials)
+        self._on_final = on_final
+        self._on_failure = on_failure
+        self._on_provisional = on_provisional
+        self.client = self._send([])
+
+    @property
+    def request(self) -> Message:
+        """The request as it was sent last."""
+        return self.client.request
+
+    def _send(self, headers: Headers) -> Client:
+        request = parse(self._make(headers))
+        client = self._layer.request(
+            request, self.hop, self._origin, lambda response: self._on_response(request, response)
+        )
+        client.on_failure = self._on_failure
+        return client
+
+    def _on_response(self, request: Message, response: Message) -> None:
+        if response.code < 200:
+            if self._on_provisional is not None:
+                self._on_provisional(response)
+            return
+        current = request is self.request
+        answer = self._challenged.answer(response, request) if self.retry and current else None
+        if answer is not None:
+            self.client = self._send(answer)
+        elif current or response.code < 300:
+            self._on_final(response)

@@ -1,0 +1,112 @@
+"""From a document to a Scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import ValidationError
+
+from sip_harness.language import errors
+from sip_harness.language.diagnostics import Diagnostic, LanguageError
+from sip_harness.language.expect_doc import GroupDoc, Item
+from sip_harness.language.headers import collect
+from sip_harness.language.names import Names
+from sip_harness.language.schema import CallDoc, ScenarioDoc
+from sip_harness.language.sense import senseless
+from sip_harness.language.source import Map
+from sip_harness.model.pattern import Event
+from sip_harness.model.scenario import (
+    AnyOrder,
+    Call,
+    Device,
+    Expectation,
+    Expected,
+    Never,
+    Order,
+    Reached,
+    Scenario,
+    Script,
+    Sequence,
+    Target,
+)
+
+
+def build(root: Map, mistakes: list[Diagnostic]) -> Scenario:
+    """The scenario of a document; `mistakes` are those found before.
+
+    Raises LanguageError with all mistakes, those included.
+    """
+    names = Names(mistakes=list(mistakes))
+    try:
+        document = ScenarioDoc.model_validate(root, context=names)
+    except ValidationError as error:
+        raise LanguageError([*names.mistakes, *errors.diagnostics(error, root)]) from None
+    wrong = [errors.at(root, (), misfit) for misfit in senseless(document)]
+    if names.mistakes or wrong:
+        raise LanguageError([*names.mistakes, *wrong])
+    return _scenario(document)
+
+
+def _scenario(document: ScenarioDoc) -> Scenario:
+    cite = document.cite
+    return Scenario(
+        id=str(document.id),
+        title=document.title,
+        cite=(cite,) if isinstance(cite, str) else tuple(cite),
+        targets=tuple(_targets(document)),
+        devices=tuple(_devices(document)),
+        calls=tuple(_call(index, call) for index, call in enumerate(document.calls)),
+        expectations=(*_expectations(document), *_orders(document)),
+        needs=frozenset(document.needs),
+        tags=tuple(dict.fromkeys(document.tags)),
+        proof=tuple(dict.fromkeys(document.proof)),
+        place=document.id.place,
+    )
+
+
+def _targets(document: ScenarioDoc) -> Iterator[Target]:
+    for name, target in document.targets.items():
+        shape, members = target.members
+        yield Target(str(name), shape, tuple(members), name.place)
+
+
+def _devices(document: ScenarioDoc) -> Iterator[Device]:
+    for name, device in document.devices.items():
+        yield Device(str(name), Script(device.attempts), device.stack, name.place)
+
+
+def _call(index: int, call: CallDoc) -> Call:
+    return Call(
+        name=str(call.name or f"call-{index + 1}"),
+        caller=str(call.caller),
+        target=call.to,
+        cancel=call.cancel,
+        hang_up=call.hang_up,
+        headers=collect(call.headers).given,
+        stack=call.stack,
+        place=call.caller.place,
+    )
+
+
+def _expectations(document: ScenarioDoc) -> Iterator[Expectation]:
+    for name, wanted in document.expect.items():
+        agent, place = str(name), name.place
+        if wanted == "never":
+            yield Never(agent, place)
+        elif wanted == "reached":
+            yield Reached(agent, place)
+        else:
+            yield Sequence(agent, tuple(_item(item) for item in wanted), place)
+
+
+def _item(item: Item) -> Expected | AnyOrder:
+    if isinstance(item, GroupDoc):
+        return AnyOrder(tuple(item.any_order), item.any_order[0].place)
+    return item
+
+
+def _orders(document: ScenarioDoc) -> Iterator[Order]:
+    events = [item for item in document.order if isinstance(item, Event)]
+    lists = [events] if events else [item for item in document.order if isinstance(item, list)]
+    for one in lists:
+        yield Order(tuple(one), one[0].place)

@@ -1,0 +1,175 @@
+"""Types of the single values in a scenario document: each reads the author's text and says what is wrong with it."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Callable, Iterable
+from typing import Annotated, Literal, cast
+
+from pydantic import AfterValidator, PlainValidator, ValidationInfo
+
+from sip_harness.language import grammar
+from sip_harness.language.diagnostics import guess, quoted
+from sip_harness.language.headers import body_text, collect, header_name, media_type, one_line
+from sip_harness.language.names import Names, new_name
+from sip_harness.language.source import Map, Seq, Text
+from sip_harness.language.words import code, duration
+from sip_harness.model.pattern import Event, Trigger
+from sip_harness.model.scenario import After, Expected, Stack, Wait
+from sip_harness.model.vocabulary import CAPABILITIES, FAULTS
+
+MAX_ID = 64
+MAX_TITLE = 200
+_STACKS = ("auto", "pjsua2", "wire")
+# Marks that pytest gives a meaning, and the words of its -m expressions.
+_TAKEN = {"skip", "skipif", "xfail", "parametrize", "usefixtures", "filterwarnings", "tryfirst", "trylast", "timeout"}
+
+
+class Misfit(ValueError):
+    """A value of the wrong shape. Its place is that of the value being read, or of what lies at `path` below it."""
+
+    def __init__(self, message: str, hint: str = "", *path: str | int, key: bool = False) -> None:
+        self.message, self.hint, self.path, self.key = message, hint, path, key
+        super().__init__(message)
+
+
+def reads(parse: Callable[[Text, Names], object], wanted: str) -> PlainValidator:
+    """A validator that hands a scalar to `parse`, with the names of the scenario; `wanted` says what it should be."""
+
+    def validate(value: object, info: ValidationInfo) -> object:
+        return parse(text_of(value, wanted), cast(Names, info.context))
+
+    return PlainValidator(validate, json_schema_input_type=str)
+
+
+def text_of(value: object, wanted: str) -> Text:
+    """The value as text. Raises Misfit if it is nothing or no scalar."""
+    if isinstance(value, Text):
+        return value
+    raise Misfit(f"expected {wanted}, found {kind_of(value)}")
+
+
+def kind_of(value: object) -> str:
+    """What a value of the tree is, in words."""
+    if isinstance(value, Text):
+        return "text"
+    return "a mapping" if isinstance(value, Map) else "a list" if isinstance(value, Seq) else "nothing"
+
+
+def _filled(text: Text, names: Names) -> str:
+    if not text.strip():
+        raise text.all.mistake("this text is empty")
+    return str(one_line(text, "this text"))
+
+
+def _title(text: Text, names: Names) -> str:
+    title = _filled(text, names)
+    if len(title) > MAX_TITLE:
+        raise text.all.mistake(f"a title has at most {MAX_TITLE} characters", "put the rest into a comment")
+    return title
+
+
+def _id(text: Text, names: Names) -> Text:
+    if not re.fullmatch(rf"[A-Za-z0-9][A-Za-z0-9.-]{{0,{MAX_ID - 1}}}", text):
+        hint = f"use at most {MAX_ID} letters, digits, dashes and dots, as in FK-01"
+        raise text.all.mistake(f"{quoted(text)} is no id", hint)
+    return text
+
+
+def _tag(text: Text, names: Names) -> str:
+    if not (text.isascii() and text.isidentifier()):
+        better = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
+        hint = f"as in {quoted(better)}" if better.isidentifier() else ""
+        raise text.all.mistake(f"{quoted(text)} is no tag: letters, digits and underscores only", hint)
+    if text in _TAKEN or keyword.iskeyword(text):
+        raise text.all.mistake(f"{quoted(text)} cannot be a tag: it means something else to pytest")
+    return str(text)
+
+
+def _one_of(known: Iterable[str], kind: str) -> Callable[[Text, Names], str]:
+    words = tuple(known)
+
+    def parse(text: Text, names: Names) -> str:
+        if text not in words:
+            raise text.all.mistake(f"unknown {kind} {quoted(text)}", guess(text, words))
+        return str(text)
+
+    return parse
+
+
+def _code_key(text: Text, names: Names) -> Text:
+    """The key of a step in full form: a code or a name and nothing else."""
+    words = text.words(r"\S+")
+    if len(words) > 1 and str(words[0])[:1].isdigit():
+        code(words[0])
+        phrase = text[words[1].begin :]
+        raise words[1].mistake("the key of a step is its code alone", f"write {words[0]}: {{reason: {phrase}}}")
+    code(text.all, hint=guess(text, ("wait", "after", "silence", "hang up")))
+    return text
+
+
+def _caller(text: Text, names: Names) -> Text:
+    if text in (names.devices or ()):
+        raise text.all.mistake(f"{quoted(text)} is a device; a caller needs a name of its own")
+    return new_name(text)
+
+
+def _fate(text: Text, names: Names) -> str:
+    """What can stand for a whole expectation."""
+    if text in ("never", "reached"):
+        return str(text)
+    near = guess(text, ("never", "reached"))
+    hint = near if near.startswith("did") else f"write a list, as [{text}], or never, or reached"
+    raise text.all.mistake(f"{quoted(text)} is no list of messages", hint)
+
+
+def _check_headers(headers: dict[Text, tuple[Text, ...] | None]) -> dict[Text, tuple[Text, ...] | None]:
+    collect(headers)
+    return headers
+
+
+def _header_values(value: object) -> tuple[Text, ...] | None:
+    if value is None:
+        return None
+    if isinstance(value, Seq):
+        if not value:
+            raise Misfit("an empty list of values", "write null to leave the header out")
+        found = []
+        for index, item in enumerate(value):
+            if not isinstance(item, Text):
+                raise Misfit("a header value is text", "", index)
+            found.append(item)
+        return tuple(one_line(item, "a header value") for item in found)
+    return (one_line(text_of(value, "text, a list of texts or null"), "a header value"),)
+
+
+Line = Annotated[str, reads(_filled, "text")]
+Title = Annotated[str, reads(_title, "text")]
+Id = Annotated[Text, reads(_id, "an id")]
+TagName = Annotated[str, reads(_tag, "a tag")]
+Capability = Annotated[str, reads(_one_of(CAPABILITIES, "capability"), "a capability")]
+Fault = Annotated[str, reads(_one_of(FAULTS, "fault"), "a fault")]
+StackName = Annotated[Stack, reads(_one_of(_STACKS, "stack"), "a stack")]
+NewName = Annotated[Text, reads(lambda text, names: new_name(text), "a name")]
+CallerName = Annotated[Text, reads(_caller, "the name of a caller")]
+DeviceName = Annotated[str, reads(lambda text, names: names.device(text.all), "the name of a device")]
+AgentName = Annotated[Text, reads(lambda text, names: names.agent(text.all) and text, "the name of an agent")]
+TargetName = Annotated[str, reads(lambda text, names: names.target(text.all), "the name of a target")]
+EventText = Annotated[Event, reads(grammar.event, "an event, as 'mobile sends 180'")]
+TriggerText = Annotated[Trigger, reads(grammar.trigger, "a trigger, as 300ms or after mobile sends 180")]
+ExpectedText = Annotated[Expected, reads(grammar.expected, "a message, as '486' or 'ACK to 486'")]
+Fate = Annotated[Literal["never", "reached"], reads(_fate, "never or reached")]
+WaitText = Annotated[Wait, reads(lambda text, names: Wait(duration(text.all), text.place), "a duration, as 100ms")]
+AfterText = Annotated[
+    After, reads(lambda text, names: After(grammar.event(text, names), text.place), "an event, as 'mobile sends 180'")
+]
+CodeKey = Annotated[Text, reads(_code_key, "a response code or name")]
+Reason = Annotated[Text, reads(lambda text, names: one_line(text, "a reason phrase"), "text")]
+Body = Annotated[Text, reads(lambda text, names: body_text(text), "text")]
+MediaType = Annotated[Text, reads(lambda text, names: media_type(text), "a content type")]
+HeaderName = Annotated[Text, reads(lambda text, names: header_name(text), "a header name")]
+HeaderValues = Annotated[
+    tuple[Text, ...] | None, PlainValidator(_header_values, json_schema_input_type=str | list[str] | None)
+]
+HeaderMap = Annotated[dict[HeaderName, HeaderValues], AfterValidator(_check_headers)]

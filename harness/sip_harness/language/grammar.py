@@ -1,0 +1,148 @@
+"""Sentences of the language: patterns, events, triggers, expected messages.
+
+what     = METHOD | "ACK to" codes | codes ["to" METHOD]          codes = code {"or" code}
+event    = AGENT ("sends" | "gets") what
+trigger  = ["after"] DURATION | [DURATION] "after" event
+expected = ["maybe"] what ["from" (DEVICE | "system")]
+"""
+
+from __future__ import annotations
+
+from sip_harness.language.diagnostics import did_you_mean, guess, nearest, quoted
+from sip_harness.language.names import Names
+from sip_harness.language.source import Text, Word
+from sip_harness.language.words import Cursor, code_set, duration, is_duration, looks_like_method, method
+from sip_harness.model.pattern import Event, Pattern, RequestPattern, ResponsePattern, Trigger, Verb
+from sip_harness.model.scenario import Expected
+
+_VERBS: dict[str, Verb] = {"sends": "sends", "gets": "gets"}
+_MEANT: dict[str, Verb] = {
+    "send": "sends", "sent": "sends", "answers": "sends", "says": "sends", "get": "gets", "got": "gets",
+    "receives": "gets", "received": "gets", "sees": "gets",
+}  # fmt: skip
+_WHAT = "a request (INVITE) or a response (486)"
+
+
+def event(text: Text, names: Names) -> Event:
+    """Read `mobile sends 180`. Raises Mistake."""
+    cursor = Cursor(text)
+    found = _event(cursor, names)
+    cursor.finish("this event")
+    return found
+
+
+def trigger(text: Text, names: Names) -> Trigger:
+    """Read `300ms`, `after 300ms`, `after mobile sends 180` or `300ms after mobile sends 180`. Raises Mistake."""
+    cursor = Cursor(text)
+    delay = duration(cursor.take("a duration")) if is_duration(cursor.peek()) else None
+    if cursor.skip("after"):
+        found = _after(cursor, names, delay)
+    elif delay is not None:
+        found = Trigger(delay=delay)
+    else:
+        word = cursor.take("a duration or an event")
+        hint = did_you_mean(f"after {text}") if cursor.peek() in _VERBS else "write 300ms, or after mobile sends 180"
+        raise word.mistake("a trigger is a duration or begins with 'after'", hint)
+    cursor.finish("this trigger")
+    return found
+
+
+def expected(text: Text, names: Names) -> Expected:
+    """Read `maybe 180 or 183`, `ACK to 600`, `600 from desk`. Raises Mistake."""
+    if str(text) in ("never", "reached"):
+        raise text.all.mistake(f"{quoted(text)} stands alone", f"write it without brackets: {text}")
+    cursor = Cursor(text)
+    maybe = cursor.skip("maybe")
+    first = cursor.peek()
+    pattern = what(cursor)
+    source = ""
+    if cursor.peek() == "from":
+        word = cursor.take("from")
+        if isinstance(pattern, RequestPattern):
+            raise word.mistake("only responses have a 'from'", f"a request comes from the system: {first}")
+        source = names.source(cursor.take("a device or 'system'"))
+    cursor.finish("this expectation")
+    return Expected(pattern, maybe, source, text.place)
+
+
+def what(cursor: Cursor) -> Pattern:
+    """Read a request or a response. Raises Mistake."""
+    if looks_like_method(cursor.peek()):
+        return _request(cursor)
+    word = cursor.take(_WHAT)
+    _refuse_phrase(word, cursor)
+    found, text = _codes(word, cursor)
+    if cursor.skip("to"):
+        return ResponsePattern(found, _answered(cursor), text)
+    return ResponsePattern(found, text=text)
+
+
+def _event(cursor: Cursor, names: Names) -> Event:
+    word = cursor.take("an agent")
+    agent = names.agent(word)
+    verb = _verb(cursor.take("'sends' or 'gets'"))
+    return Event(agent, verb, what(cursor), word.place)
+
+
+def _after(cursor: Cursor, names: Names, delay: float | None) -> Trigger:
+    if is_duration(cursor.peek()) and cursor.peek(1) not in _VERBS:
+        word = cursor.take("a duration")
+        if delay is not None:
+            raise word.mistake("two durations", "write an event after 'after'")
+        return Trigger(delay=duration(word))
+    return Trigger(_event(cursor, names), delay or 0.0)
+
+
+def _verb(word: Word) -> Verb:
+    text = str(word)
+    if text in _VERBS:
+        return _VERBS[text]
+    near = _MEANT.get(text) or nearest(text, _VERBS)
+    hint = did_you_mean(near) or "write it like 'mobile sends 180' or 'mobile gets CANCEL'"
+    raise word.mistake(f"an agent 'sends' or 'gets', not {quoted(text)}", hint)
+
+
+def _request(cursor: Cursor) -> RequestPattern:
+    name = method(cursor.take(_WHAT))
+    if cursor.peek() == "or":
+        raise cursor.take("or").mistake("only response codes are joined by 'or'")
+    if cursor.peek() != "to":
+        return RequestPattern(name)
+    to = cursor.take("to")
+    if name != "ACK":
+        raise to.mistake(f"{name} answers nothing", "only 'ACK to CODE' names a response")
+    word = cursor.take("a response code")
+    acked, _ = _codes(word, cursor)
+    if min(acked) < 200:
+        raise word.mistake("a provisional response gets no ACK", "an ACK is for codes from 200")
+    return RequestPattern(name, acked)
+
+
+def _codes(word: Word, cursor: Cursor) -> tuple[frozenset[int], str]:
+    """The codes joined by `or`, and how they were written if the numbers alone would not say it."""
+    found, written = code_set(word), [str(word)]
+    while cursor.skip("or"):
+        following = cursor.take("a response code")
+        if looks_like_method(str(following)):
+            raise following.mistake("only response codes are joined by 'or'")
+        found |= code_set(following)
+        written.append(str(following))
+    text = " or ".join(written)
+    return found, "" if text == " or ".join(map(str, sorted(found))) else text
+
+
+def _answered(cursor: Cursor) -> str:
+    word = cursor.take("the answered request")
+    name = method(word)
+    if name == "ACK":
+        raise word.mistake("an ACK is never answered", guess("", ("INVITE", "BYE", "CANCEL", "REGISTER")))
+    return name
+
+
+def _refuse_phrase(word: Word, cursor: Cursor) -> None:
+    """`486 Busy Here` is how people write a response, but only an answer says its phrase."""
+    text, rest = str(word), cursor.peek()
+    if text.isdigit() and rest not in ("", "or", "to", "from", ","):
+        code_set(word)
+        if not nearest(rest, ("or", "to", "from")):
+            raise cursor.take("").mistake("a response is expected by its code alone", f"write {text}")

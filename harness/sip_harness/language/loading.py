@@ -1,0 +1,135 @@
+"""Scenario files, scenario text and Python values to scenarios."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from sip_harness.language.build import build
+from sip_harness.language.compose import compose
+from sip_harness.language.diagnostics import Diagnostic, LanguageError, Mistake, quoted, visible
+from sip_harness.language.plain import from_values
+from sip_harness.language.source import File, Spot
+from sip_harness.model.place import Place
+from sip_harness.model.scenario import Scenario
+
+SUFFIX = ".sip.yaml"
+MAX_BYTES = 1_000_000
+
+
+def load(paths: Iterable[Path]) -> list[Scenario]:
+    """Read scenarios from files, and from directories all `*.sip.yaml` in them and below, in the order of their names.
+
+    A file that is named twice is read once. Raises LanguageError with every mistake of every file.
+    """
+    scenarios: list[Scenario] = []
+    mistakes: list[Diagnostic] = []
+    for path in _files(paths, mistakes):
+        try:
+            scenarios.append(load_text(_read(path), str(path)))
+        except LanguageError as error:
+            mistakes.extend(error.diagnostics)
+        except Mistake as mistake:
+            mistakes.append(mistake.diagnostic)
+    mistakes.extend(_same_ids(scenarios))
+    if mistakes:
+        raise LanguageError(mistakes)
+    return scenarios
+
+
+def load_text(text: str, file: str) -> Scenario:
+    """Read one scenario; `file` is the name that places and messages carry. Raises LanguageError with every mistake."""
+    source = File(file, text.removeprefix("\ufeff"))
+    try:
+        if len(text) > MAX_BYTES:
+            raise _too_large(file)
+        root, mistakes = compose(source)
+    except Mistake as mistake:
+        raise LanguageError([mistake.diagnostic]) from None
+    return build(root, mistakes)
+
+
+def from_python(document: dict[str, object], place: Place) -> Scenario:
+    """Read one scenario from Python values: the same keys as in a file, numbers allowed for codes.
+
+    Every place in the scenario is `place`; messages name the path of keys. Raises LanguageError with every mistake.
+    """
+    try:
+        root, mistakes = from_values(document, place)
+    except Mistake as mistake:
+        raise LanguageError([mistake.diagnostic]) from None
+    return build(root, mistakes)
+
+
+def _files(paths: Iterable[Path], mistakes: list[Diagnostic]) -> Iterator[Path]:
+    seen: set[Path] = set()
+    for path in paths:
+        found = [path]
+        if path.is_dir():
+            found = sorted(p for p in path.rglob(f"*{SUFFIX}") if p.is_file())
+            if not found:
+                mistakes.append(_at(str(path)).mistake(f"no scenario in this directory: no file *{SUFFIX}").diagnostic)
+        for one in found:
+            if (real := one.resolve()) not in seen:
+                seen.add(real)
+                yield one
+
+
+def _read(path: Path) -> str:
+    """The text of a file. Raises Mistake if it cannot be had."""
+    name = str(path)
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise _at(name).mistake("this is no regular file")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        if isinstance(error, Mistake):
+            raise
+        missing = isinstance(error, FileNotFoundError)
+        why = "there is no such file or directory" if missing else getattr(error, "strerror", None) or str(error)
+        raise _at(name).mistake(why) from None
+    if len(data) > MAX_BYTES:
+        raise _too_large(name)
+    return _decode(data, name)
+
+
+def _decode(data: bytes, name: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8")
+        source = File(name, data.decode("utf-8", "replace"))
+        spot = Spot(source, len(before), len(before) + 1)
+        raise spot.mistake(f"byte 0x{data[error.start]:02X} is not UTF-8", "save the file as UTF-8") from None
+
+
+def _same_ids(scenarios: list[Scenario]) -> Iterator[Diagnostic]:
+    first: dict[str, Place] = {}
+    for one in scenarios:
+        if (other := first.setdefault(one.id, one.place)) is not one.place:
+            yield Diagnostic(one.place, f"id {quoted(one.id)} is taken", f"the first is in {visible(str(other))}")
+
+
+def _too_large(name: str) -> Mistake:
+    return _at(name).mistake(f"larger than {MAX_BYTES // 1_000_000} MB", "one file holds one scenario")
+
+
+class _Nameless:
+    """A file of which nothing but its name is known."""
+
+    prefix = ""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def place(self, index: int) -> Place:
+        return Place(self._name)
+
+    def excerpt(self, begin: int, end: int) -> str:
+        return ""
+
+
+def _at(name: str) -> Spot:
+    return Spot(_Nameless(name))

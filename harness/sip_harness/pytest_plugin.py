@@ -1,0 +1,254 @@
+"""Scenarios as pytest items, and the `sip` fixture.
+
+The run happens in a fixture and the verdict in the call: so what is the harness's or the machine's fault is an *error*
+in every report, and only what the system did wrong is a *failure*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from sip_harness.model.result import Result
+    from sip_harness.model.scenario import Scenario
+    from sip_harness.pytest_sip import Sip
+    from sip_harness.run.background import Background
+
+# The heavy imports are made where they are first needed: every pytest run on this machine loads this plugin.
+
+
+class SipFailure(AssertionError):
+    """The system broke an expectation. The message is the whole explanation."""
+
+
+class NotJudged(Exception):
+    """No verdict on the system: blocked, inconclusive, or the scenario is wrong. The message says why."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("sip-harness", "scenarios of SIP systems")
+    for name, default, help_text in (
+        ("system", "kamailio", "system under test (default: kamailio)"),
+        ("stack", "auto", "stack of devices whose scenario leaves it open: auto, pjsua2 or wire"),
+        ("out", "", "directory for report.html, records and captures"),
+        ("jobs", "1", "scenarios side by side; selected items run ahead of their turn"),
+    ):
+        group.addoption(f"--sip-{name}", dest=f"sip_{name}", default=None, metavar=name.upper(), help=help_text)
+        parser.addini(f"sip_{name}", help_text, default=default)
+    strict = "a broken SHOULD is a failure"
+    group.addoption("--sip-strict", dest="sip_strict", action="store_true", default=None, help=strict)
+    parser.addini("sip_strict", strict, type="bool", default=False)
+    faults = "make the system go wrong in this way (may be repeated)"
+    group.addoption("--sip-fault", dest="sip_fault", action="append", default=None, metavar="NAME", help=faults)
+    parser.addini("sip_fault", faults, type="args", default=[])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_RUNTIME] = Runtime(config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if runtime := config.stash.get(_RUNTIME, None):
+        runtime.close()
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> SipFile | None:
+    if file_path.name.endswith(".sip.yaml"):
+        return SipFile.from_parent(parent, path=file_path)
+    return None
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    session.config.stash[_RUNTIME].items = [item for item in session.items if isinstance(item, SipItem)]
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"sip-harness: system {config.stash[_RUNTIME].option('system')}"
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    runtime = config.stash[_RUNTIME]
+    for line in runtime.remarks:
+        terminalreporter.write_line(line)
+
+
+class SipFile(pytest.File):
+    """A scenario file."""
+
+    def collect(self) -> Iterable[pytest.Item]:
+        from sip_harness.language import load
+
+        for scenario in load([self.path]):
+            for tag in scenario.tags:
+                self.config.addinivalue_line("markers", f"{tag}: a tag of scenarios")
+            yield SipItem.from_parent(self, name=scenario.id, callobj=_verdict, scenario=scenario)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """An author's mistakes without a traceback."""
+        from sip_harness.language import LanguageError
+
+        if isinstance(excinfo.value, LanguageError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo)  # type: ignore[arg-type]
+
+
+class SipItem(pytest.Function):
+    """One scenario."""
+
+    def __init__(self, *, scenario: Scenario, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scenario = scenario
+        for tag in scenario.tags:
+            self.add_marker(tag)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, max(self.scenario.place.line - 1, 0), f"{self.name} {self.scenario.title}"
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """The explanation and the ladder instead of a traceback."""
+        if isinstance(excinfo.value, SipFailure | NotJudged) or type(excinfo.value).__name__ == "SystemFailed":
+            return str(excinfo.value)
+        return super().repr_failure(excinfo)
+
+
+def _verdict(sip_result: Result, request: pytest.FixtureRequest) -> None:
+    """Fail if the system did."""
+    judge_result(sip_result, strict=request.config.stash[_RUNTIME].strict)
+
+
+def judge_result(result: Result, *, strict: bool) -> None:
+    """Turn a verdict on the system into pytest's terms. Raises SipFailure, or pytest's own xfail."""
+    from sip_harness.model.verdict import Outcome
+    from sip_harness.report import explain
+
+    outcome = result.verdict.outcome
+    if outcome is Outcome.FAIL or (strict and outcome is Outcome.WARN):
+        raise SipFailure(explain.text(result))
+    if outcome is Outcome.DEVIATION:
+        pytest.xfail(result.verdict.reason)
+
+
+def refuse_unjudged(result: Result) -> None:
+    """Skip, or raise NotJudged, where nothing can be said of the system."""
+    from sip_harness.model.verdict import Outcome
+    from sip_harness.report import explain
+
+    if result.verdict.outcome is Outcome.SKIP:
+        pytest.skip(result.verdict.reason)
+    if result.verdict.outcome in (Outcome.BLOCKED, Outcome.INCONCLUSIVE, Outcome.ERROR):
+        raise NotJudged(explain.text(result))
+
+
+@pytest.fixture
+def sip_result(request: pytest.FixtureRequest) -> Result:
+    """The result of this item's scenario."""
+    item = request.node
+    assert isinstance(item, SipItem)
+    runtime = request.config.stash[_RUNTIME]
+    result = runtime.result_of(item)
+    runtime.keep(item, result)
+    refuse_unjudged(result)
+    return result
+
+
+@pytest.fixture
+def sip(request: pytest.FixtureRequest) -> Iterator[Sip]:
+    """A scenario in Python, with the words of scenario files."""
+    from sip_harness.pytest_sip import Sip
+
+    runtime = request.config.stash[_RUNTIME]
+
+    def run(scenario: Scenario) -> Result:
+        result = runtime.background([scenario]).submit(scenario).result()
+        runtime.keep(request.node, result)
+        refuse_unjudged(result)
+        judge_result(result, strict=runtime.strict)
+        return result
+
+    twin = Sip(request.node.name, run)
+    yield twin
+    twin.check_used()
+
+
+class Runtime:
+    """What this pytest process keeps running: one session on one system, begun with the first scenario."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._background: Background | None = None
+        self._ahead: dict[SipItem, Future[Result]] = {}
+        self.items: list[SipItem] = []
+        self.results: list[Result] = []
+        self.remarks: list[str] = []
+
+    def option(self, name: str) -> Any:
+        """An option of the command line, else of the ini file."""
+        given = self._config.getoption(f"sip_{name}")
+        return self._config.getini(f"sip_{name}") if given is None else given
+
+    @property
+    def strict(self) -> bool:
+        return bool(self.option("strict"))
+
+    def background(self, scenarios: Iterable[Scenario]) -> Background:
+        """The session; these scenarios tell how many workers it needs ahead."""
+        if self._background is None:
+            from sip_harness.run.background import Background
+            from sip_harness.run.session import Options
+            from sip_harness.systems.registry import create
+
+            out = Path(self.option("out")) if self.option("out") else None
+            if out is not None:
+                out.mkdir(parents=True, exist_ok=True)
+            system = create(self.option("system"), faults=tuple(self.option("fault")))
+            self._background = Background(system, Options(self.option("stack"), self._jobs, out), scenarios)
+        return self._background
+
+    def result_of(self, item: SipItem) -> Result:
+        """The result of an item; the items after it begin while this one is still watched."""
+        background = self.background([i.scenario for i in self.items])
+        at = self.items.index(item)
+        # Under xdist another process may run the next items.
+        window = 1 if hasattr(self._config, "workerinput") else self._jobs + 1
+        for following in self.items[at : at + window]:
+            if following not in self._ahead:
+                self._ahead[following] = background.submit(following.scenario)
+        return self._ahead[item].result()
+
+    def keep(self, item: pytest.Item, result: Result) -> None:
+        """Remember a result for the reports and tell JUnit about it."""
+        self.results.append(result)
+        properties = {"sip.id": result.scenario.id, "sip.system": result.system}
+        properties |= {"sip.rfc": "; ".join(result.scenario.cite)} if result.scenario.cite else {}
+        roles = result.record.header.roles if result.record else ()
+        properties |= {f"sip.stack.{role.name}": role.stack for role in roles}
+        item.user_properties.extend(properties.items())
+
+    def close(self) -> None:
+        """Stop everything and write the reports."""
+        if self._background is not None:
+            self._background.close()
+            self._background = None
+        if self.results and self.option("out"):
+            self._write(Path(self.option("out")))
+
+    def _write(self, out: Path) -> None:
+        from sip_harness.report.files import keep_all
+
+        worker = getattr(self._config, "workerinput", {}).get("workerid", "")
+        keep_all(self.results, out, suffix=f"-{worker}" if worker else "")
+
+    @property
+    def _jobs(self) -> int:
+        text = str(self.option("jobs"))
+        if not text.isdigit() or not 1 <= int(text) <= 64:
+            raise pytest.UsageError(f"--sip-jobs: {text!r} is no number from 1 to 64")
+        return int(text)
+
+
+_RUNTIME = pytest.StashKey[Runtime]()

@@ -1,0 +1,65 @@
+"""The `sip` fixture: a scenario in Python, with the words of scenario files."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sip_harness.language import from_python
+from sip_harness.model.place import Place
+from sip_harness.model.result import Result
+from sip_harness.model.scenario import Scenario
+
+
+class Sip:
+    """Builds one scenario and runs it. Every word means what it means in a scenario file."""
+
+    def __init__(self, name: str, run: Callable[[Scenario], Result]) -> None:
+        self._run = run
+        self._ran = False
+        self.document: dict[str, Any] = {"title": name, "id": re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-")}
+        """The scenario as a scenario file would have it; may be added to."""
+
+    def device(self, name: str, *answer: object, **more: object) -> None:
+        """A device and its answer, step by step; `stack=` and the like as in a file."""
+        self._part("devices")[name] = {"answer": list(answer), **more}
+
+    def ring(self, target: str, **devices: Sequence[object]) -> None:
+        """What dialling `target` rings all at once: devices by name, each with its answer."""
+        self._part("targets")[target] = {"ring": list(devices)}
+        for name, answer in devices.items():
+            self.device(name, *answer)
+
+    def call(self, caller: str, to: str, **more: object) -> None:
+        """A call; `cancel=`, `hang_up=`, `headers=`, `stack=` as in a file."""
+        words = {name.replace("_", " "): value for name, value in more.items()}
+        self.document.setdefault("calls", []).append({"from": caller, "to": to, **words})
+
+    def expect(self, **sequences: object) -> None:
+        """What each agent gets: a list, or `never` or `reached`."""
+        self._part("expect").update(sequences)
+
+    def order(self, *events: str) -> None:
+        """Events that follow one another."""
+        self.document.setdefault("order", []).append(list(events))
+
+    def cite(self, *rules: str) -> None:
+        """The rules that this is about."""
+        self.document["cite"] = list(rules)
+
+    def run(self) -> Result:
+        """Run it. Fails the test with the explanation and the ladder if the system broke an expectation."""
+        self._ran = True
+        frame = sys._getframe(1)
+        return self._run(from_python(self.document, Place(frame.f_code.co_filename, frame.f_lineno)))
+
+    def check_used(self) -> None:
+        """Refuse a test that declares a scenario and never runs it: it would assert nothing."""
+        if not self._ran and len(self.document) > 2:
+            raise AssertionError("the scenario was declared but never run: call sip.run()")
+
+    def _part(self, name: str) -> dict[str, Any]:
+        part: dict[str, Any] = self.document.setdefault(name, {})
+        return part

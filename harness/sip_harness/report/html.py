@@ -1,0 +1,157 @@
+"""One self-contained HTML page for the results of a session: no script, nothing loaded, everything escaped.
+
+The page works from a file, in an archive of a pipeline, and offline. Arrows of a ladder lead to the raw message: the
+fragment's element lies inside `<details>`, which browsers open for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from sip_harness.model.result import Result
+from sip_harness.model.verdict import Finding, Outcome
+from sip_harness.report import facts
+from sip_harness.report.chart import MARKS, Arrow, Chart, build
+from sip_harness.report.escape import raw, visible
+from sip_harness.report.explain import Source, excerpt, lines_of
+from sip_harness.report.ladder import offset
+from sip_harness.report.summary import name, stacks
+from sip_harness.report.svg import Drawing, draw
+
+MAX_MESSAGES = 300
+"""Raw messages shown per run: the first ones, and those that findings are about. The record has all."""
+_OPEN = {Outcome.FAIL, Outcome.WARN, Outcome.BLOCKED, Outcome.INCONCLUSIVE, Outcome.ERROR}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundView:
+    """A finding as the page shows it."""
+
+    mark: str
+    outcome: str
+    where: str
+    excerpt: str
+    expected: str
+    seen: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """A raw message as the page shows it."""
+
+    number: int
+    time: str
+    who: str
+    label: str
+    mark: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A result as the page shows it; all texts are safe to show, markup apart, which the template escapes."""
+
+    key: str
+    outcome: str
+    name: str
+    title: str
+    system: str
+    stacks: str
+    seconds: str
+    reason: str
+    open: bool
+    cite: str
+    file: str
+    record: str
+    found: tuple[FoundView, ...]
+    ladder: Drawing | None
+    facts: tuple[facts.Fact, ...]
+    messages: tuple[MessageView, ...]
+    linked: frozenset[int]
+    left_out: int
+
+
+def write(path: Path, results: Sequence[Result], source: Source | None = lines_of) -> None:
+    """Write the page; `source` gives the lines of scenario files for the excerpts. Raises OSError."""
+    path.write_text(render(results, source), encoding="utf-8")
+
+
+def render(results: Sequence[Result], source: Source | None = lines_of) -> str:
+    """The page as text."""
+    counted = Counter(r.verdict.outcome for r in results)
+    counts = [(outcome.value, counted[outcome]) for outcome in Outcome]
+    runs = [_run(f"r{i}", result, source) for i, result in enumerate(results)]
+    seconds = f"{sum(r.seconds for r in results):.1f}"
+    return _template().render(counts=counts, runs=runs, total=len(results), seconds=seconds)
+
+
+@cache
+def _template() -> Template:
+    loader = FileSystemLoader(Path(__file__).parent / "templates")
+    page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return page.get_template("report.html")
+
+
+def _run(key: str, result: Result, source: Source | None) -> RunView:
+    scenario, verdict, record = result.scenario, result.verdict, result.record
+    chart = build(record, verdict) if record else None
+    messages = _messages(result, chart) if chart else ()
+    return RunView(
+        key=key,
+        outcome=verdict.outcome.value,
+        name=name(result),
+        title=visible(scenario.title),
+        system=visible(result.system),
+        stacks=stacks(record),
+        seconds=f"{result.seconds:.2f}",
+        reason="\n".join(visible(line) for line in verdict.reason.splitlines()),
+        open=verdict.outcome in _OPEN,
+        cite=visible("; ".join(scenario.cite)),
+        file=visible(str(scenario.place)),
+        record=visible(result.record_file),
+        found=tuple(_found(f, source) for f in verdict.findings),
+        ladder=draw(chart) if chart else None,
+        facts=(*(facts.of_trouble(result, chart.start) if chart else ()), *facts.of_run(result)),
+        messages=messages,
+        linked=frozenset(m.number for m in messages),
+        left_out=len(record.messages) - len(messages) if record else 0,
+    )
+
+
+def _found(finding: Finding, source: Source | None) -> FoundView:
+    return FoundView(
+        MARKS.get(finding.outcome, "·"),
+        finding.outcome.value,
+        visible(str(finding.place)) or visible(finding.agent) or "the run",
+        "\n".join(excerpt(finding.place, finding.expected, source)),
+        visible(finding.expected),
+        visible(finding.seen),
+        visible(finding.cite),
+    )
+
+
+def _messages(result: Result, chart: Chart) -> tuple[MessageView, ...]:
+    record = result.record
+    if record is None:
+        return ()
+    arrows = {row.number: row for row in chart.rows if isinstance(row, Arrow) and row.number is not None}
+    kept = [i for i in range(len(record.messages)) if i < MAX_MESSAGES or (i in arrows and arrows[i].mark)]
+    views = []
+    for i in kept[: 2 * MAX_MESSAGES]:
+        message, arrow = record.messages[i], arrows.get(i)
+        label = f"{arrow.label}{arrow.suffix}" if arrow else visible(_first_line(message.data))
+        who = f"{message.agent} {'sends' if message.direction == 'sent' else 'gets'}"
+        time = offset(message.time, chart.start).strip()
+        views.append(MessageView(i, time, visible(who), label, arrow.mark if arrow else "", raw(message.data)))
+    return tuple(views)
+
+
+def _first_line(data: bytes) -> str:
+    return data[:200].partition(b"\r")[0].decode("utf-8", "surrogateescape")

@@ -1,0 +1,184 @@
+"""Many runs on one system: workers and sockets kept warm, leases handed out, settle time overlapping the next run."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from sip_harness import __version__
+from sip_harness.agents.base import Agent, Assignment
+from sip_harness.agents.pjsua2.client import Pjsua2Agent
+from sip_harness.agents.pjsua2.pool import Pool
+from sip_harness.agents.pjsua2.wheel import available
+from sip_harness.agents.wire import WireAgent
+from sip_harness.model.entry import Exit, Header, Log
+from sip_harness.model.result import Result
+from sip_harness.model.scenario import Call, Scenario, Stack
+from sip_harness.model.verdict import Outcome, Verdict
+from sip_harness.net.clock import measure_uncertainty
+from sip_harness.run.execute import Run, Tape
+from sip_harness.run.plan import (
+    CannotCarryOut,
+    Choice,
+    StackMissing,
+    Stacks,
+    assign,
+    choose_stacks,
+    limit,
+    role_of,
+)
+from sip_harness.systems.base import Binding, CannotBind, System, Watch
+from sip_harness.systems.leases import Leases
+from sip_harness.verdict import judge
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a session runs its scenarios."""
+
+    stack: Stack = "auto"
+    jobs: int = 1
+    """Scenarios that perform at once; settle time does not count."""
+    records: Path | None = None
+    """Directory for the records (`ID.jsonl`); None keeps them in memory only."""
+
+
+@dataclass
+class Session:
+    """A system under test that is up, and everything that runs need. Make one with `open_session`."""
+
+    system: System
+    options: Options
+    pool: Pool
+    leases: Leases
+    uncertainty: int
+    """Nanoseconds; see `Header.uncertainty`."""
+    _slots: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Bound what performs at once."""
+        self._slots = asyncio.Semaphore(self.options.jobs)
+
+    async def run(self, scenario: Scenario, repeat: int = 0) -> Result:
+        """Run one scenario and judge it. Raises only what is a fault of the harness itself."""
+        name = self.system.info.name
+        try:
+            lease = self.leases.take()
+            stacks = Stacks(self.options.stack, available())
+            chosen = choose_stacks(scenario, stacks)
+            binding = self.system.bind(scenario, lease)
+        except CannotCarryOut as error:
+            return Result(scenario, Verdict(Outcome.ERROR, reason=str(error)), repeat=repeat, system=name)
+        except (CannotBind, StackMissing) as error:
+            return Result(scenario, Verdict(Outcome.SKIP, reason=str(error)), repeat=repeat, system=name)
+        parts = assign(scenario, self.system.info, binding, lease)
+        tape = Tape(path=self._record_file(scenario, repeat))
+        return await self._perform(scenario, parts, chosen, binding, tape, repeat)
+
+    async def _perform(
+        self,
+        scenario: Scenario,
+        parts: list[Assignment],
+        chosen: dict[str, Choice],
+        binding: Binding,
+        tape: Tape,
+        repeat: int,
+    ) -> Result:
+        agents: dict[str, Agent] = {}
+        run = Run(scenario, agents, parts, tape)
+        for part in parts:
+            agents[part.name] = self._agent(part, chosen[part.name], run)
+
+        def uri(call: Call) -> str:
+            return binding.uris[call.target]
+
+        async with AsyncExitStack() as clean_up:
+            async with self._slots:
+                begin = time.monotonic()
+                clean_up.callback(self.system.watch(_only_of(parts[0].token, run)))
+                clean_up.push_async_callback(run.end)
+                started = await run.start()
+                tape.open(self._header(scenario, parts, chosen, agents))
+                if started:
+                    await run.calls(uri, limit(scenario, self.system.info))
+            if started:
+                # Watching for what must not come: others already perform in this time.
+                await asyncio.sleep(self.system.info.policy.settle)
+        record = tape.close()
+        seconds = time.monotonic() - begin
+        file = str(tape.path) if tape.path else ""
+        return Result(scenario, judge(scenario, record), record, seconds, repeat, self.system.info.name, file)
+
+    def _agent(self, part: Assignment, choice: Choice, run: Run) -> Agent:
+        if choice.stack == "pjsua2":
+            return Pjsua2Agent(part, run.take, self.pool)
+        return WireAgent(part, run.take)
+
+    def _header(
+        self, scenario: Scenario, parts: list[Assignment], chosen: dict[str, Choice], agents: dict[str, Agent]
+    ) -> Header:
+        info = self.system.info
+        session, _, number = parts[0].token.partition("x")
+        return Header(
+            scenario=scenario.id,
+            title=scenario.title,
+            source=scenario.place.file,
+            system=info.name,
+            kind=info.kind,
+            address=info.address,
+            policy=info.policy,
+            session=session,
+            lease=int(number),
+            roles=tuple(role_of(p, chosen[p.name], agents[p.name].trace) for p in parts),
+            faults=info.faults,
+            versions=versions() | dict(info.versions),
+            started=time.time_ns(),
+            uncertainty=self.uncertainty,
+        )
+
+    def _record_file(self, scenario: Scenario, repeat: int) -> Path | None:
+        if self.options.records is None:
+            return None
+        return self.options.records / f"{scenario.id}{f'-{repeat + 1}' if repeat else ''}.jsonl"
+
+
+def _only_of(token: str, run: Run) -> Watch:
+    def sink(entry: Log | Exit) -> None:
+        if isinstance(entry, Exit) or token in entry.text:
+            run.take(entry)
+
+    return sink
+
+
+def versions() -> dict[str, str]:
+    """What took part, for the record."""
+    found = {"sip-harness": __version__, "python": platform.python_version()}
+    try:
+        found["pjsua2"] = version("pjsua2-python")
+    except PackageNotFoundError:
+        found["pjsua2"] = "none"
+    return found
+
+
+@asynccontextmanager
+async def open_session(system: System, options: Options, scenarios: Iterable[Scenario]) -> AsyncIterator[Session]:
+    """Start the system and the workers that these scenarios will need; stop all of it at the end.
+
+    Raises SystemFailed if the system does not come up.
+    """
+    devices = max((len(s.devices) for s in scenarios), default=0)
+    pool = Pool(devices * (options.jobs + 1))
+    async with AsyncExitStack() as clean_up:
+        clean_up.push_async_callback(pool.close)
+        clean_up.push_async_callback(system.stop)
+        if not available() and options.stack != "wire":
+            await asyncio.gather(system.start(), pool.prewarm(devices * (options.jobs + 1)))
+        else:
+            await system.start()
+        yield Session(system, options, pool, Leases(), measure_uncertainty())

@@ -1,0 +1,67 @@
+"""Users of a run on a system that takes any user: made up from the lease, so that runs never meet."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from sip_harness.model.scenario import Scenario
+from sip_harness.model.system import SystemInfo, User
+from sip_harness.model.vocabulary import CAPABILITIES
+from sip_harness.systems.base import Binding, CannotBind, Lease
+
+_UNRESERVED = "-_.!~*'()"  # RFC 3261 25.1 `mark`; letters and digits are always safe
+
+
+def fresh_users(scenario: Scenario, lease: Lease, info: SystemInfo) -> Binding:
+    """Bind every role of the scenario to an account of its own, named after its role and the lease.
+
+    The members of a target share the target's account, so they are contacts of one address of record (RFC 3261 10).
+    Raises CannotBind if the system lacks a capability or a shape, or a device would need two accounts.
+    """
+    _check_needs(scenario, info)
+    names = _target_names(scenario)
+    taken = {target.name for target in scenario.targets}
+    for device in scenario.devices:
+        if device.name not in names:  # nothing dials it: its account must be none that a target rings
+            names[device.name] = f"{device.name}.device" if device.name in taken else device.name
+    for caller in scenario.callers:
+        names.setdefault(caller, caller)
+    return Binding(
+        users={agent: User(_user(name, lease), info.domain, info.password) for agent, name in names.items()},
+        uris={t.name: f"sip:{_user(t.name, lease)}@{info.domain}" for t in scenario.targets},
+        registers=frozenset(device.name for device in scenario.devices),
+    )
+
+
+def _check_needs(scenario: Scenario, info: SystemInfo) -> None:
+    cannot: dict[str, list[str]] = {}
+    for target in scenario.targets:
+        if target.shape not in info.capabilities:
+            cannot.setdefault(target.shape, []).append(target.name)
+    problems = [f"cannot {shape} as {', '.join(names)} must" for shape, names in sorted(cannot.items())]
+    if lacks := sorted(scenario.needs - info.capabilities - cannot.keys()):
+        problems.append(f"lacks {', '.join(map(_described, lacks))}")
+    if problems:
+        raise CannotBind(f"{info.name} {' and '.join(problems)}")
+
+
+def _described(capability: str) -> str:
+    meaning = CAPABILITIES.get(capability)
+    return f"{capability} ({meaning})" if meaning else capability
+
+
+def _target_names(scenario: Scenario) -> dict[str, str]:
+    """The target of every device that is a member of one."""
+    names: dict[str, str] = {}
+    for target in scenario.targets:
+        for member in target.members:
+            if names.setdefault(member, target.name) != target.name:
+                raise CannotBind(
+                    f"device {member} is a member of {names[member]} and of {target.name}: a device has one account, "
+                    "and an account is reached by one target; use a second device"
+                )
+    return names
+
+
+def _user(name: str, lease: Lease) -> str:
+    return f"{quote(name, safe=_UNRESERVED)}-{lease.token}"

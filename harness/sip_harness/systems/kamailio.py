@@ -1,0 +1,223 @@
+"""Debian's Kamailio as registrar and forking proxy, started on loopback for as long as it is wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+
+from sip_harness.model.entry import Exit, Log
+from sip_harness.model.policy import Policy, Timer
+from sip_harness.model.scenario import Scenario
+from sip_harness.model.system import SystemInfo
+from sip_harness.systems.accounts import fresh_users
+from sip_harness.systems.base import Binding, Lease, SystemFailed, Watch
+from sip_harness.systems.kept import Kept
+from sip_harness.systems.names import check_names
+from sip_harness.systems.probe import free_port, until_answer
+
+FAULTS = ("forks-on-after-6xx", "one-486-ends-the-fork", "maps-600-to-486")
+"""Fault switches, named as in the vocabulary; each is a define of the configuration."""
+CAPABILITIES = frozenset({"register", "ring"})
+HOST = "127.0.0.1"
+PASSWORD = "loopback-only"  # noqa: S105 - of made-up users on a system that only this machine reaches
+SHORTEST_TIMER = 0.25
+"""Seconds. Kamailio's timers tick 16 times a second; much below this a timer is mostly rounding."""
+_CONFIG = Path(__file__).with_name("kamailio.cfg")
+_ALSO = ("/usr/sbin", "/usr/local/sbin")  # not on every user's PATH
+_ATTEMPTS = 5
+_PATIENCE = 10.0
+_GRACE = 0.1
+# Usually it needs a few milliseconds to end; told so just after its start, a worker sometimes misses it and the main
+# process waits for that worker for long. It keeps nothing that an orderly end would save.
+_IN_USE = "Address already in use"
+
+
+def capabilities(digest: bool) -> frozenset[str]:
+    """What it can do with or without digest, in the words of `needs`."""
+    return CAPABILITIES | {"digest"} if digest else CAPABILITIES
+
+
+class Kamailio:
+    """Kamailio with our configuration: forks to all contacts at once; with or without digest.
+
+    It may be started again after `stop`, and belongs to the event loop that started it.
+    """
+
+    def __init__(
+        self, *, digest: bool = False, faults: Sequence[str] = (), transaction: float = 1.0, ring: float = 3.0
+    ) -> None:
+        """Timers in seconds: a branch that answers nothing counts as 408 after `transaction`, one that only rings is
+        cancelled after `ring`. Raises UnknownName for a fault that it does not have, ValueError for too short a timer.
+        """
+        self.name = "kamailio-digest" if digest else "kamailio"
+        self._digest = digest
+        self._faults = check_names("fault", faults, FAULTS)
+        self._policy = policy(transaction, ring)
+        self._info: SystemInfo | None = None
+        self._kept: Kept | None = None
+        self._guard: asyncio.Task[None] | None = None
+        self._watches: dict[object, Watch] = {}
+
+    @property
+    def info(self) -> SystemInfo:
+        """Known after `start`; before, raises SystemFailed."""
+        if self._info is None:
+            raise SystemFailed(f"{self.name} has not been started")
+        return self._info
+
+    async def start(self) -> None:
+        """Start on a free port of loopback, the same for UDP and TCP, and wait until it answers OPTIONS.
+
+        Raises SystemFailed with the reason; nothing runs then.
+        """
+        if self._kept is not None:
+            raise SystemFailed(f"{self.name} has already been started")
+        binary = find_binary()
+        version = await asyncio.to_thread(version_of, binary)
+        try:
+            port = await self._start_somewhere(binary)
+        except BaseException:
+            await self.stop()
+            raise
+        self._info = SystemInfo(
+            name=self.name,
+            kind="proxy",
+            address=(HOST, port),
+            domain=f"{HOST}:{port}",  # a Request-URI that the proxy knows for its own needs the port (RFC 3261 19.1.4)
+            policy=self._policy,
+            capabilities=capabilities(self._digest),
+            faults=self._faults,
+            versions={"kamailio": version},
+            password=PASSWORD if self._digest else "",
+        )
+
+    async def _start_somewhere(self, binary: str) -> int:
+        """Try free ports in turn, because one that was free may be gone a moment later."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                port = free_port(HOST)
+                if await self._try(binary, port):
+                    return port
+            except OSError as error:
+                raise SystemFailed(f"{self.name} could not be started: {error}") from error
+            tail = self._kept.tail if self._kept else ()
+            running = self._kept is not None and self._kept.status is None
+            await self.stop()
+            if attempt == _ATTEMPTS or not any(_IN_USE in line for line in tail):
+                raise SystemFailed(_explain(self.name, running, attempt, tail))
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _try(self, binary: str, port: int) -> bool:
+        """Whether it answers on this port; False if it ended or the deadline passed."""
+        instance = secrets.token_hex(8)
+        kept = self._kept = Kept(self._log, grace=_GRACE)
+        await kept.start(self._command(binary, port, instance))
+        answer = asyncio.ensure_future(until_answer((HOST, port), instance))
+        end = asyncio.ensure_future(kept.ended())
+        try:
+            await asyncio.wait((answer, end), timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done() and not end.done():
+                answer.result()
+                self._guard = asyncio.create_task(self._report_exit(kept))
+                return True
+            return False
+        finally:
+            answer.cancel()
+            end.cancel()
+
+    def _command(self, binary: str, port: int, instance: str) -> list[str]:
+        defines = {
+            "INSTANCE": instance,
+            "TRANSACTION_TIMER": str(round(self._policy.timers["transaction"].seconds * 1000)),
+            "RING_TIMER": str(round(self._policy.timers["ring"].seconds * 1000)),
+            **({"DIGEST": "", "PASSWORD": f'"{PASSWORD}"'} if self._digest else {}),
+            **{fault.replace("-", "_").upper(): "" for fault in self._faults},
+        }
+        command = [binary, "-f", str(_CONFIG), "-DD", "-E", "-w", "{dir}", "-Y", "{dir}", "-P", "{dir}/pid"]
+        # One worker: it takes messages in the order in which they came, so none overtakes another inside the system.
+        command += ["-n", "1", "-N", "1", "-m", "16", "-M", "4"]
+        command += ["-l", f"udp:{HOST}:{port}", "-l", f"tcp:{HOST}:{port}"]
+        for name, value in defines.items():
+            command += ["-A", f"{name}={value}" if value else name]
+        return command
+
+    async def stop(self) -> None:
+        """Stop it and wait until its processes, port and directory are gone. Never raises; may be repeated."""
+        kept, self._kept = self._kept, None
+        guard, self._guard = self._guard, None
+        self._info = None
+        if guard is not None:
+            guard.cancel()
+        if kept is not None:
+            await kept.stop()
+
+    def bind(self, scenario: Scenario, lease: Lease) -> Binding:
+        """Fresh users for one run. Raises CannotBind with what is missing, SystemFailed before `start`."""
+        return fresh_users(scenario, lease, self.info)
+
+    def watch(self, sink: Watch) -> Callable[[], None]:
+        """Hand every log line, and an exit that nobody asked for, to `sink` until the returned function is called."""
+        key = object()
+        self._watches[key] = sink
+        return lambda: (self._watches.pop(key, None), None)[1]
+
+    def _log(self, line: Log) -> None:
+        if self._kept is None:  # what it says while it is being stopped
+            return
+        for sink in tuple(self._watches.values()):
+            sink(line)
+
+    async def _report_exit(self, kept: Kept) -> None:
+        await kept.ended()
+        known = kept.status is not None
+        last = kept.tail if known else (*kept.tail, "(its keeper was killed, how it ended is not known)")
+        entry = Exit(time.time_ns(), "", kept.status if kept.status is not None else -9, last)
+        for sink in tuple(self._watches.values()):
+            sink(entry)
+
+
+def policy(transaction: float, ring: float) -> Policy:
+    """What Kamailio may take its time for. Raises ValueError for a timer below SHORTEST_TIMER.
+
+    It reacts within some milliseconds even on two busy processors; `prompt` leaves much more and still tells a reaction
+    from a timer. Timers fire up to a tick (1/16 s) early.
+    """
+    for name, seconds in (("transaction", transaction), ("ring", ring)):
+        if not seconds >= SHORTEST_TIMER:
+            raise ValueError(f"timer {name} is {seconds:g}s: Kamailio needs at least {SHORTEST_TIMER:g}s")
+    timers = {"transaction": Timer(transaction), "ring": Timer(ring)}
+    return Policy(prompt=min(0.4, transaction / 2, ring / 2), settle=0.2, timers=timers)
+
+
+def find_binary() -> str:
+    """Path of the kamailio program. Raises SystemFailed with the remedy."""
+    found = shutil.which("kamailio")
+    for directory in _ALSO:
+        found = found or shutil.which("kamailio", path=directory)
+    if found is None:
+        raise SystemFailed(f"no kamailio on PATH or in {' or '.join(_ALSO)}: install Debian's package kamailio")
+    return found
+
+
+@lru_cache(maxsize=8)
+def version_of(binary: str) -> str:
+    """Version that the program states, or `unknown`."""
+    with suppress(OSError, subprocess.TimeoutExpired):
+        done = subprocess.run([binary, "-v"], capture_output=True, timeout=_PATIENCE, check=False, text=True)
+        if match := re.search(r"^version: kamailio (\S+)", done.stdout, re.MULTILINE):
+            return match[1]
+    return "unknown"
+
+
+def _explain(name: str, running: bool, attempts: int, tail: Sequence[str]) -> str:
+    what = f"did not answer within {_PATIENCE:g}s" if running else "ended while starting"
+    tries = f" (attempt {attempts})" if attempts > 1 else ""
+    return "\n  ".join([f"{name} {what}{tries}; its last log lines:", *(tail or ("(none)",))])

@@ -1,0 +1,65 @@
+"""Systems that need no profile: started here, known by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sip_harness.model.policy import Kind
+from sip_harness.model.vocabulary import CAPABILITIES, FAULTS, Fault
+from sip_harness.systems import kamailio
+from sip_harness.systems.base import System
+from sip_harness.systems.names import UnknownName
+
+
+class UnknownSystem(UnknownName):
+    """No built-in system has this name."""
+
+
+@dataclass(frozen=True)
+class BuiltIn:
+    """A built-in system as a listing shows it."""
+
+    name: str
+    summary: str
+    kind: Kind
+    capabilities: tuple[str, ...]
+    """In the order and the words of the vocabulary."""
+    faults: tuple[Fault, ...]
+    """Fault switches that it has."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    about: BuiltIn
+    make: Callable[[tuple[str, ...]], System]
+
+
+def _kamailio(*, digest: bool) -> _Entry:
+    about = BuiltIn(
+        name="kamailio-digest" if digest else "kamailio",
+        summary="Kamailio on loopback: registrar and parallel forking proxy"
+        + (", challenging registrations and callers" if digest else ""),
+        kind="proxy",
+        capabilities=tuple(c for c in CAPABILITIES if c in kamailio.capabilities(digest)),
+        faults=tuple(FAULTS[name] for name in kamailio.FAULTS),
+    )
+    return _Entry(about, lambda faults: kamailio.Kamailio(digest=digest, faults=faults))
+
+
+_SYSTEMS = {entry.about.name: entry for entry in (_kamailio(digest=False), _kamailio(digest=True))}
+
+
+def describe() -> list[BuiltIn]:
+    """All built-in systems."""
+    return [entry.about for entry in _SYSTEMS.values()]
+
+
+def create(name: str, *, faults: tuple[str, ...] = ()) -> System:
+    """A built-in system, not started, with these fault switches on.
+
+    Raises UnknownSystem for a name that is none of these, UnknownName for a fault that this system does not have.
+    """
+    if name not in _SYSTEMS:
+        raise UnknownSystem("system", name, _SYSTEMS)
+    return _SYSTEMS[name].make(faults)

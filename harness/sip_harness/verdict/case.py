@@ -1,0 +1,84 @@
+"""One run as the judges see it, and how they write their findings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from sip_harness.model.entry import Lag, Record
+from sip_harness.model.pattern import seconds
+from sip_harness.model.policy import Policy
+from sip_harness.model.scenario import Scenario
+from sip_harness.verdict.causes import Causes
+from sip_harness.verdict.traffic import Item, Owner, Traffic
+
+
+@dataclass(frozen=True)
+class Case:
+    """Scenario, record and traffic of one run."""
+
+    scenario: Scenario
+    record: Record
+    traffic: Traffic
+
+    @cached_property
+    def causes(self) -> Causes:
+        return Causes(self.scenario, self.record.header, self.traffic)
+
+    @cached_property
+    def devices(self) -> frozenset[str]:
+        return frozenset(d.name for d in self.scenario.devices)
+
+    @property
+    def policy(self) -> Policy:
+        return self.record.header.policy
+
+    @property
+    def cite(self) -> str:
+        """The rules that the scenario is about."""
+        return "; ".join(self.scenario.cite)
+
+    @property
+    def prompt(self) -> str:
+        """The time for a prompt reaction, in words."""
+        return seconds(self.policy.prompt)
+
+    @cached_property
+    def begin(self) -> int:
+        """Where times in findings count from: the first message of a call. Nanoseconds since the epoch."""
+        calls = (i.time for i in self.traffic.items if i.owner is Owner.CALL)
+        return next(calls, self.record.header.started)
+
+    @cached_property
+    def end(self) -> int:
+        """When the last thing happened, nanoseconds since the epoch."""
+        return max([self.record.header.started, *(e.time for e in self.record.entries)])
+
+    def called(self, agent: str) -> bool:
+        """Whether any call reached this agent."""
+        return any(i.seen.sip.method == "INVITE" for i in self.traffic.at(agent, received=True))
+
+    def source(self, item: Item) -> str:
+        """The device whose response this is, or `system` if it made the response by itself."""
+        got = item.seen.sip
+        # A proxy must not change the To-tag (RFC 3261 16.7 step 9); a B2BUA has tags of its own.
+        keeps_tags = self.record.header.kind == "proxy"
+        for sent in reversed(self.traffic.sent()):
+            m = sent.seen.sip
+            relayed = m.code == got.code and (m.to_tag == got.to_tag or not keeps_tags)
+            if relayed and sent.seen.agent in self.devices and sent.time <= item.time:
+                return sent.seen.agent
+        return "system"
+
+    def describe(self, item: Item) -> str:
+        """The message and, for a response to an INVITE, who made it."""
+        m = item.seen.sip
+        if m.is_request or m.cseq[1] != "INVITE" or m.code == 100 or item.seen.agent in self.devices:
+            return item.seen.name
+        source = self.source(item)
+        return f"{item.seen.name} {'made by the system itself' if source == 'system' else f'from {source}'}"
+
+    def starved(self, begin: int, end: int) -> bool:
+        """Whether this machine stood still in that time so long that the system cannot be blamed for lateness."""
+        lags = (e for e in self.record.entries if isinstance(e, Lag) and e.time >= begin and e.time - e.lag <= end)
+        return any(lag.lag > self.policy.prompt * 0.5e9 for lag in lags)

@@ -1,0 +1,151 @@
+"""What a message of the system is a reaction to, and so how late it came.
+
+For each message that an agent gets there is a latest moment at which the system had all it needed to send it. Only
+where that is certain is a time given: what may have waited for a timer of the system has no prompt cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sip_harness.model.entry import Header
+from sip_harness.model.pattern import RequestPattern
+from sip_harness.model.scenario import Expected, Scenario
+from sip_harness.verdict.traffic import Item, Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Something that an agent sent and that the system has to react to."""
+
+    item: Item
+    also: Item | None = None
+    """What the system had to wait for besides, if that came later than the thing itself."""
+
+    @property
+    def time(self) -> int:
+        """The latest moment at which the system had it, nanoseconds since the epoch."""
+        return max(_until(i) for i in (self.item, self.also) if i is not None)
+
+    def __str__(self) -> str:
+        return f"{self.item.seen.agent} sent {self.item.seen.name}"
+
+
+class Causes:
+    """Finds causes in the traffic of one run."""
+
+    def __init__(self, scenario: Scenario, header: Header, traffic: Traffic) -> None:
+        self._kind = header.kind
+        self._devices = {d.name for d in scenario.devices}
+        self._sent = traffic.sent()
+        self._members = {m: {*t.members} for t in scenario.targets for m in t.members}
+        self._hunted = {m for t in scenario.targets if t.shape == "hunt" for m in t.members}
+        self._traffic = traffic
+
+    def of(self, item: Item) -> Cause | None:
+        """What the system reacted to with this message, or None if that is not certain."""
+        m = item.seen.sip
+        if m.is_request:
+            return self.of_request(item.seen.agent, m.method, before=item.time, to_tag=m.to_tag, acks=item.seen.acks)
+        if m.cseq[1] == "INVITE":
+            return self._of_response(item)
+        if m.cseq[1] == "CANCEL":
+            return _last(i for i in self._own(item, "CANCEL"))
+        return None
+
+    def of_missing(self, agent: str, expected: Expected, end: int) -> Cause | None:
+        """What should have brought a message that never came, as far as requests to devices go."""
+        pattern = expected.pattern
+        if not isinstance(pattern, RequestPattern):
+            return None
+        acks = next(iter(pattern.acks), 0)
+        return self.of_request(agent, pattern.method, before=end, to_tag="", acks=acks)
+
+    def of_request(self, agent: str, method: str, *, before: int, to_tag: str, acks: int) -> Cause | None:
+        """The cause of a request at a device, among what was sent before a time."""
+        earlier = [i for i in self._sent if i.time < before]
+        if method == "CANCEL":
+            return self._of_cancel(agent, earlier)
+        if method == "ACK" and acks >= 300:  # hop by hop, RFC 3261 17.1.1.3
+            return _last(i for i in earlier if i.seen.agent == agent and i.seen.sip.code == acks)
+        callers = [i for i in earlier if i.seen.agent not in self._devices and i.seen.sip.method == method]
+        if method in ("ACK", "BYE"):
+            tagged = [i for i in callers if not to_tag or self._kind != "proxy" or i.seen.sip.to_tag == to_tag]
+            return _last(tagged)
+        if method == "INVITE" and agent in self._hunted:
+            others = self._members[agent] - {agent}
+            finals = [i for i in earlier if i.seen.agent in others and _is_final(i)]
+            return _last([*callers, *finals])
+        return _last(callers)
+
+    def _of_cancel(self, agent: str, earlier: list[Item]) -> Cause | None:
+        """RFC 3261 16.7 steps 5 and 10, 16.10: a 2xx or 6xx of another branch, or the caller's CANCEL; and not before
+        this branch has sent a provisional (9.1)."""
+        provisionals = [i for i in earlier if i.seen.agent == agent and 100 <= i.seen.sip.code < 200]
+        enough = [i for i in earlier if i.seen.agent != agent and _ends_the_fork(i)]
+        current = self._since_last_invite(enough, earlier)
+        if not current or not provisionals:
+            return None
+        first = min(current, key=lambda i: i.time)
+        return Cause(first, min(self._since_last_invite(provisionals, earlier) or provisionals, key=lambda i: i.time))
+
+    def _since_last_invite(self, items: list[Item], earlier: list[Item]) -> list[Item]:
+        invites = [i for i in earlier if i.seen.sip.method == "INVITE"]
+        begin = max((i.time for i in invites), default=0)
+        return [i for i in items if i.time >= begin]
+
+    def _of_response(self, item: Item) -> Cause | None:
+        m = item.seen.sip
+        own = list(self._own(item, "INVITE"))
+        if m.code == 100:
+            return _last(own)
+        if m.code < 300:
+            return _last(i for i in self._earlier(item) if i.seen.sip.code == m.code and self._same_branch(i, item))
+        return self._of_failure(item, own)
+
+    def _of_failure(self, item: Item, own: list[Item]) -> Cause | None:
+        """A failure is due when the last branch has ended (RFC 3261 16.7 step 6)."""
+        invite = _last(own)
+        begin = invite.item.time if invite else 0
+        called = {
+            i.seen.agent
+            for i in self._traffic.items
+            if i.seen.received and i.seen.sip.method == "INVITE" and begin <= i.time <= item.time
+        } & self._devices
+        ends: list[Item] = []
+        for device in called:
+            finals = [i for i in self._earlier(item) if i.seen.agent == device and _is_final(i) and i.time >= begin]
+            if not finals:
+                return None  # the system gave up on that branch: a timer, not a reaction
+            ends.append(min(finals, key=lambda i: i.time))
+        return _last([*ends, *own])
+
+    def _earlier(self, item: Item) -> list[Item]:
+        return [i for i in self._sent if i.time < item.time]
+
+    def _own(self, item: Item, method: str) -> list[Item]:
+        return [i for i in self._earlier(item) if i.seen.agent == item.seen.agent and i.seen.sip.method == method]
+
+    def _same_branch(self, sent: Item, got: Item) -> bool:
+        if sent.seen.agent not in self._devices:
+            return False
+        return self._kind != "proxy" or sent.seen.sip.to_tag == got.seen.sip.to_tag
+
+
+def _last(items: Iterable[Item]) -> Cause | None:
+    found = list(items)
+    return Cause(max(found, key=lambda i: i.time)) if found else None
+
+
+def _until(item: Item) -> int:
+    return item.seen.entry.time + item.seen.entry.slack
+
+
+def _is_final(item: Item) -> bool:
+    return item.seen.sip.code >= 200 and item.seen.sip.cseq[1] == "INVITE"
+
+
+def _ends_the_fork(item: Item) -> bool:
+    m = item.seen.sip
+    return m.method == "CANCEL" or (_is_final(item) and (m.code < 300 or m.code >= 600))

@@ -1,0 +1,136 @@
+"""The judge: a pure function of scenario and record.
+
+First it asks whether the record can bear a verdict at all: a worker that died, a stack that answered by itself or a
+record that was cut say nothing about the system. Then every expectation is held against the traffic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from sip_harness.model.entry import Exit, Note, Record
+from sip_harness.model.scenario import Never, Order, Reached, Scenario, Sequence
+from sip_harness.model.verdict import Finding, Outcome, Verdict
+from sip_harness.record.seen import happens
+from sip_harness.verdict import words
+from sip_harness.verdict.case import Case
+from sip_harness.verdict.order import Follows, follows, span
+from sip_harness.verdict.sequences import judge_sequence
+from sip_harness.verdict.traffic import Item, Owner, Traffic, sort_out
+
+CLOCK_STEP = 1_000_000
+"""Nanoseconds by which the real-time clock may move against the monotonic one in a run before order is void."""
+
+
+def judge(scenario: Scenario, record: Record) -> Verdict:
+    """The verdict on one run. Never looks at anything but its arguments."""
+    traffic = sort_out(record)
+    unfit = next(_unfit(record, traffic), None)
+    if unfit is not None:
+        return unfit
+    findings = sorted(_findings(Case(scenario, record, traffic)), key=lambda f: f.outcome is not Outcome.FAIL)
+    return Verdict(findings[0].outcome if findings else Outcome.PASS, tuple(findings))
+
+
+def _unfit(record: Record, traffic: Traffic) -> Iterator[Verdict]:
+    """Reasons why this record says nothing about the system, the most telling first."""
+    for entry in record.entries:
+        if isinstance(entry, Note) and entry.kind == "refused":
+            yield Verdict(Outcome.BLOCKED, reason=entry.text)
+        if isinstance(entry, Exit):
+            yield Verdict(Outcome.INCONCLUSIVE, reason=words.exited(entry))
+    for item in traffic.items:
+        if item.seen.entry.origin == "engine" and item.owner in (Owner.CALL, Owner.UNKNOWN):
+            yield Verdict(Outcome.INCONCLUSIVE, reason=words.engine(item, record))
+    ends = [e for e in record.entries if isinstance(e, Note) and e.kind == "end"]
+    if not ends:
+        yield Verdict(Outcome.INCONCLUSIVE, reason="the record was cut: it has no end")
+    elif abs(int(ends[-1].data.get("clock_step", "0"))) > CLOCK_STEP:
+        yield Verdict(Outcome.INCONCLUSIVE, reason="the clock was set during the run: its times cannot be compared")
+
+
+def _findings(case: Case) -> Iterator[Finding]:
+    for expectation in case.scenario.expectations:
+        match expectation:
+            case Sequence():
+                yield from judge_sequence(case, expectation)
+            case Never():
+                yield from _never(case, expectation)
+            case Reached():
+                yield from _reached(case, expectation)
+            case Order():
+                yield from _order(case, expectation)
+    yield from _uncalled(case)
+    yield from _unattributed(case)
+    yield from _unfinished(case)
+
+
+def _never(case: Case, wanted: Never) -> Iterator[Finding]:
+    for item in case.traffic.items:
+        seen = item.seen
+        if seen.agent != wanted.agent or not seen.received:
+            continue
+        if item.owner is Owner.UNKNOWN or (item.owner is Owner.CALL and seen.sip.is_request):
+            text = words.reached(wanted.agent, item, case.causes.of(item), case.begin)
+            said = f"{wanted.agent}: never"
+            yield Finding(Outcome.FAIL, said, text, wanted.agent, wanted.place, case.cite, seen.entry)
+            return
+
+
+def _reached(case: Case, wanted: Reached) -> Iterator[Finding]:
+    if not case.called(wanted.agent):
+        said, text = f"{wanted.agent}: reached", f"{wanted.agent} never got an INVITE"
+        yield Finding(Outcome.FAIL, said, text, wanted.agent, wanted.place, case.cite)
+
+
+def _order(case: Case, wanted: Order) -> Iterator[Finding]:
+    found = [next((i for i in case.traffic.items if happens(event, i.seen)), None) for event in wanted.events]
+    for event, item in zip(wanted.events, found, strict=True):
+        if item is None:
+            text = f"{event} did not happen"
+            yield Finding(Outcome.FAIL, words.order(wanted), text, event.agent, event.place, case.cite)
+    for (before, first), (after, second) in pairwise(zip(wanted.events, found, strict=True)):
+        if first is None or second is None or _own_order(case, first, second):
+            continue
+        spans = span(first, case.traffic), span(second, case.traffic)
+        result = follows(*spans, case.record.header.uncertainty)
+        if result is not Follows.YES:
+            outcome = Outcome.FAIL if result is Follows.NO else Outcome.INCONCLUSIVE
+            text = words.disorder(before, after, *spans, result)
+            entry = second.seen.entry
+            yield Finding(outcome, words.order(wanted), text, after.agent, after.place, case.cite, entry)
+
+
+def _own_order(case: Case, first: Item, second: Item) -> bool:
+    """Whether both are messages of one agent, recorded by it in this order: that needs no clock."""
+    items = case.traffic.items
+    return first.seen.agent == second.seen.agent and items.index(first) < items.index(second)
+
+
+def _uncalled(case: Case) -> Iterator[Finding]:
+    """A scripted device that was never reached fails unless the scenario says so."""
+    judged = (Sequence, Never, Reached)
+    spoken_of = {e.agent for e in case.scenario.expectations if isinstance(e, judged)}
+    for device in case.scenario.devices:
+        if device.name not in spoken_of and not case.called(device.name):
+            text = f"{device.name} was never called; if that is right, say `{device.name}: never` under expect"
+            said = f"{device.name} is called"
+            yield Finding(Outcome.FAIL, said, text, device.name, device.place, case.cite)
+
+
+def _unattributed(case: Case) -> Iterator[Finding]:
+    never = {e.agent for e in case.scenario.expectations if isinstance(e, Never)}
+    for item in case.traffic.items:
+        seen = item.seen
+        if item.owner is Owner.UNKNOWN and seen.received and seen.agent not in never:
+            said = "only messages of this run"
+            text = words.unattributed(item)
+            yield Finding(Outcome.INCONCLUSIVE, said, text, seen.agent, message=seen.entry)
+
+
+def _unfinished(case: Case) -> Iterator[Finding]:
+    for entry in case.record.entries:
+        if isinstance(entry, Note) and entry.kind == "limit":
+            said = "the call comes to an end"
+            yield Finding(Outcome.FAIL, said, words.unfinished(entry), place=case.scenario.place, cite=case.cite)

@@ -1,0 +1,130 @@
+"""What one agent got, held against what it should have got."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sip_harness.model.pattern import ResponsePattern
+from sip_harness.model.scenario import Expected, Sequence
+from sip_harness.model.verdict import Finding, Outcome
+from sip_harness.record.seen import matches
+from sip_harness.verdict import words
+from sip_harness.verdict.case import Case
+from sip_harness.verdict.matching import Pair, lay_out
+from sip_harness.verdict.traffic import Item, Owner
+
+
+def judge_sequence(case: Case, wanted: Sequence) -> Iterator[Finding]:
+    """Findings on one agent's sequence, in the order of its lines."""
+    return _SequenceJudge(case, wanted).findings()
+
+
+class _SequenceJudge:
+    def __init__(self, case: Case, wanted: Sequence) -> None:
+        self._case = case
+        self._wanted = wanted
+        self._agent = wanted.agent
+
+    def findings(self) -> Iterator[Finding]:
+        got = self._case.traffic.at(self._agent, received=True)
+        rows = iter(_merge(lay_out(self._wanted.items, got, self._fits, self._is_open)))
+        for expected, item in rows:
+            if expected is None and item is not None:
+                yield self._unasked(item)
+            elif expected is not None and item is None:
+                if not expected.maybe:
+                    yield self._missing(expected)
+            elif expected is not None and item is not None:
+                yield from self._late(expected, item) if self._fits(expected, item) else [self._instead(expected, item)]
+
+    def _fits(self, expected: Expected, item: Item) -> bool:
+        if not matches(expected.pattern, item.seen):
+            return False
+        return not expected.source or expected.source == self._case.source(item)
+
+    def _is_open(self, item: Item) -> bool:
+        """What need not be named: provisionals, the system's own requests, the 2xx to an agent's own CANCEL or BYE,
+        and a challenge that the agent has answered."""
+        m = item.seen.sip
+        if m.is_request:
+            return item.owner is Owner.SYSTEM
+        if m.cseq[1] != "INVITE":
+            return 200 <= m.code < 300
+        return m.code < 200 or (m.code in (401, 407) and self._answered_challenge(item))
+
+    def _answered_challenge(self, item: Item) -> bool:
+        challenged = item.seen.sip
+        return any(
+            i.seen.agent == item.seen.agent
+            and i.seen.sip.method == "INVITE"
+            and i.seen.sip.call_id == challenged.call_id
+            and i.seen.sip.cseq[0] > challenged.cseq[0]
+            and bool(i.seen.sip.get("authorization") or i.seen.sip.get("proxy-authorization"))
+            for i in self._case.traffic.sent()
+        )
+
+    def _missing(self, expected: Expected) -> Finding:
+        case = self._case
+        cause = case.causes.of_missing(self._agent, expected, case.end)
+        due = cause.time + int(case.policy.prompt * 1e9) if cause else case.end
+        seen = words.missing(self._agent, expected, cause, case.prompt, case.begin)
+        return self._finding(expected, seen, missing_at=due)
+
+    def _unasked(self, item: Item) -> Finding:
+        case = self._case
+        seen = words.unasked(self._agent, item, case.describe(item), case.causes.of(item), case.begin)
+        allowed = words.closed(self._wanted)
+        return Finding(Outcome.FAIL, allowed, seen, self._agent, self._wanted.place, case.cite, item.seen.entry)
+
+    def _instead(self, expected: Expected, item: Item) -> Finding:
+        case = self._case
+        seen = words.instead(self._agent, case.describe(item), item, case.causes.of(item), case.begin)
+        return self._finding(expected, seen, item=item)
+
+    def _late(self, expected: Expected, item: Item) -> Iterator[Finding]:
+        case = self._case
+        cause = case.causes.of(item)
+        if cause is None or (late := item.time - cause.time) <= case.policy.prompt * 1e9:
+            return
+        if case.starved(cause.time, item.time):
+            seen = words.starved(self._agent, item, cause, late)
+            yield self._finding(expected, seen, item=item, outcome=Outcome.INCONCLUSIVE)
+        else:
+            yield self._finding(expected, words.late(self._agent, item, cause, late, case.prompt), item=item)
+
+    def _finding(
+        self,
+        expected: Expected,
+        seen: str,
+        *,
+        item: Item | None = None,
+        missing_at: int | None = None,
+        outcome: Outcome = Outcome.FAIL,
+    ) -> Finding:
+        said = f"{self._agent}: {expected}"
+        message = item.seen.entry if item else None
+        return Finding(outcome, said, seen, self._agent, expected.place, self._case.cite, message, missing_at)
+
+
+def _merge(rows: list[Pair]) -> Iterator[tuple[Expected | None, Item | None]]:
+    """Rows of the layout, where a missing message beside an unasked one of its kind is one deviation: this instead
+    of that."""
+    n = 0
+    while n < len(rows):
+        row, following = rows[n], rows[n + 1] if n + 1 < len(rows) else None
+        if following is not None and _stands_for(row, following):
+            yield row.expected or following.expected, row.item or following.item
+            n += 2
+        else:
+            yield row.expected, row.item
+            n += 1
+
+
+def _stands_for(row: Pair, following: Pair) -> bool:
+    if not (row.wrong and following.wrong) or (row.item is None) == (following.item is None):
+        return False
+    missing = row.expected or following.expected
+    unasked = row.item or following.item
+    if missing is None or unasked is None:
+        return False
+    return isinstance(missing.pattern, ResponsePattern) != unasked.seen.sip.is_request

@@ -1,0 +1,115 @@
+"""Who a message belongs to.
+
+By Call-ID where the run knows it; else by the lease token, which is part of every user name, Contact and Call-ID of a
+run, because a B2BUA gives every leg a Call-ID of its own; else nobody's. Nothing is ignored: what carries the token of
+another lease of this session is a stray, and what carries none is kept as unattributed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from sip_harness.model.entry import Header, Note, Record
+from sip_harness.record.seen import Reader, Seen
+
+_OF_A_CALL = frozenset({"INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE"})
+
+
+class Owner(Enum):
+    """Whose traffic a message is."""
+
+    CALL = "call"
+    HOUSEKEEPING = "housekeeping"
+    """Requests of an agent's own that are no part of a call (REGISTER), and their responses."""
+    SYSTEM = "system"
+    """Requests that the system makes by itself to this agent (OPTIONS, NOTIFY, ...)."""
+    STRAY = "stray"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One message of the run, retransmissions folded into it."""
+
+    seen: Seen
+    owner: Owner
+    times: int = 1
+    """How often it was seen."""
+
+    @property
+    def time(self) -> int:
+        """When it was first seen, nanoseconds since the epoch."""
+        return self.seen.time
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """All messages of a run, folded and attributed, in time order."""
+
+    items: tuple[Item, ...]
+
+    def at(self, agent: str, *, received: bool) -> list[Item]:
+        """What one agent received, or sent, of the run's calls and of the system's own requests."""
+        wanted = (Owner.CALL, Owner.SYSTEM)
+        return [i for i in self.items if i.seen.agent == agent and i.seen.received == received and i.owner in wanted]
+
+    def sent(self) -> list[Item]:
+        """What the agents sent in the run's calls."""
+        return [i for i in self.items if not i.seen.received and i.owner is Owner.CALL]
+
+
+def sort_out(record: Record) -> Traffic:
+    """Parse, fold and attribute the messages of a record."""
+    reader = Reader()
+    attribution = _Attribution(record)
+    folded: dict[tuple[object, ...], Item] = {}
+    for entry in record.messages:
+        seen = reader.read(entry)
+        key = seen.retransmission_key
+        if key in folded:
+            first = folded[key]
+            folded[key] = Item(first.seen, first.owner, first.times + 1)
+        else:
+            folded[key] = Item(seen, attribution.owner(seen))
+    return Traffic(tuple(folded.values()))
+
+
+class _Attribution:
+    """Decides once per Call-ID: what follows in a dialog belongs to whoever its first message belonged to."""
+
+    def __init__(self, record: Record) -> None:
+        calls = (e.data.get("call_id", "") for e in record.entries if isinstance(e, Note) and e.kind == "call")
+        self._owners = {call_id: Owner.CALL for call_id in calls if call_id}
+        self._tokens = _token_pattern(record.header)
+        self._lease = record.header.lease
+
+    def owner(self, seen: Seen) -> Owner:
+        call_id = seen.sip.call_id
+        if call_id not in self._owners:
+            self._owners[call_id] = self._received(seen) if seen.received else self._sent(seen)
+        return self._owners[call_id]
+
+    def _sent(self, seen: Seen) -> Owner:
+        if seen.sip.method == "INVITE":
+            return Owner.CALL
+        return Owner.HOUSEKEEPING if seen.sip.is_request else Owner.UNKNOWN
+
+    def _received(self, seen: Seen) -> Owner:
+        leases = self._leases(seen)
+        if leases and self._lease not in leases:
+            return Owner.STRAY
+        if seen.sip.is_request and seen.sip.method not in _OF_A_CALL and not seen.sip.to_tag:
+            return Owner.SYSTEM
+        # With the token but a Call-ID that no agent made up: a leg of its own behind a B2BUA.
+        return Owner.CALL if leases else Owner.UNKNOWN
+
+    def _leases(self, seen: Seen) -> set[int]:
+        m = seen.sip
+        places = (m.uri, m.call_id, m.get("to") or "", m.get("from") or "")
+        return {int(number) for place in places for number in self._tokens.findall(place)}
+
+
+def _token_pattern(header: Header) -> re.Pattern[str]:
+    return re.compile(rf"(?<![a-z0-9]){re.escape(header.session)}x(\d{{1,9}})(?!\d)", re.IGNORECASE)

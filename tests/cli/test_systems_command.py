@@ -1,0 +1,72 @@
+"""`sip-harness systems`."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from sip_harness.cli import systems as command
+from sip_harness.model.vocabulary import FAULTS
+from sip_harness.systems.registry import describe
+
+
+def output(*arguments: str) -> str:
+    done = CliRunner().invoke(command.systems, arguments)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_piped_it_is_plain_text():
+    text = output()
+    assert text.isascii()
+    assert "\x1b" not in text
+    assert text.startswith("kamailio: Kamailio on loopback")
+    assert "  capabilities: register, ring, digest\n" in text
+    for fault in FAULTS.values():
+        assert f"  fault {fault.name}: {fault.does} (breaks {fault.breaks}; seen: {fault.seen})\n" in text
+
+
+def test_json_has_all_there_is():
+    data = json.loads(output("--json"))
+    assert [system["name"] for system in data] == [system.name for system in describe()]
+    digest = data[1]
+    assert digest["kind"] == "proxy"
+    assert digest["capabilities"] == ["register", "ring", "digest"]
+    fault = digest["faults"][0]
+    assert fault == {
+        "name": fault["name"],
+        **{k: getattr(FAULTS[fault["name"]], k) for k in ("does", "breaks", "seen")},
+    }
+
+
+@pytest.mark.parametrize("width", [60, 80, 160])
+def test_on_a_terminal_it_is_a_table(width):
+    screen = io.StringIO()
+    command._show(Console(file=screen, width=width, force_terminal=True, color_system=None))
+    text = screen.getvalue()
+    assert "Built-in systems" in text
+    for system in describe():
+        assert f" {system.name} " in text
+        for fault in system.faults:
+            assert text.count(f" {fault.name} ") == len(describe()) + 1
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_the_terminal_decides(monkeypatch):
+    shown = []
+    monkeypatch.setattr(command, "_show", shown.append)
+    monkeypatch.setattr(command.sys.stdout.__class__, "isatty", lambda self: True, raising=False)
+    command.systems.callback(as_json=False)
+    assert len(shown) == 1
+
+
+def test_help_names_the_purpose():
+    assert "fault switches" in output("--help")
+
+
+def test_an_argument_is_refused():
+    assert CliRunner().invoke(command.systems, ["kamailio"]).exit_code == 2

@@ -1,0 +1,57 @@
+"""What newcomers get wrong, and what they are told.
+
+Each `mistakes/NAME.sip.yaml` has its messages in `mistakes/NAME.txt`. After a wanted change of a message write all of
+them anew with `REWRITE_MISTAKES=1 pytest tests/language/test_mistakes.py` and read the difference before you keep it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from sip_harness.language import LanguageError, load
+
+MISTAKES = Path(__file__).parent / "mistakes"
+CASES = sorted(path.name.removesuffix(".sip.yaml") for path in MISTAKES.glob("*.sip.yaml"))
+
+
+def told(name: str) -> str:
+    """The messages for a file, which must not be free of mistakes; the directory is left out."""
+    with pytest.raises(LanguageError) as caught:
+        load([MISTAKES / f"{name}.sip.yaml"])
+    return str(caught.value).replace(f"{MISTAKES}{os.sep}", "") + "\n"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_messages_are_as_agreed(name: str) -> None:
+    golden = MISTAKES / f"{name}.txt"
+    messages = told(name)
+    if os.environ.get("REWRITE_MISTAKES"):
+        golden.write_text(messages, encoding="utf-8")
+    assert messages == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_message_has_a_place_and_carets_below_its_line(name: str) -> None:
+    for block in told(name).rstrip("\n").split("\n\n"):
+        head, source, carets = block.split("\n")
+        place = re.match(rf"{re.escape(name)}\.sip\.yaml:(\d+):\d+: \S", head)
+        assert place
+        assert source.startswith(f"  {place[1]} | ")
+        assert re.fullmatch(r" *\| *\^+", carets)
+
+
+def test_every_golden_file_has_its_scenario() -> None:
+    assert len(CASES) >= 25
+    assert sorted(path.stem for path in MISTAKES.glob("*.txt")) == CASES
+
+
+def test_all_mistakes_of_all_files_come_at_once_and_sorted() -> None:
+    with pytest.raises(LanguageError) as caught:
+        load([MISTAKES])
+    places = [diagnostic.place for diagnostic in caught.value.diagnostics]
+    assert places == sorted(places)
+    assert {Path(place.file).name.removesuffix(".sip.yaml") for place in places} == set(CASES)

@@ -1,0 +1,64 @@
+"""Built-in systems by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from sip_harness.model.vocabulary import CAPABILITIES, FAULTS
+from sip_harness.systems.names import UnknownName, check_names
+from sip_harness.systems.registry import UnknownSystem, create, describe
+
+
+def test_every_system_that_is_listed_can_be_made():
+    for about in describe():
+        assert create(about.name).name == about.name
+
+
+def test_every_fault_that_is_listed_can_be_switched_on():
+    for about in describe():
+        names = tuple(fault.name for fault in about.faults)
+        assert create(about.name, faults=names)._faults == names
+
+
+def test_the_listing_speaks_in_words_of_the_vocabulary():
+    listing = {about.name: about for about in describe()}
+    assert set(listing) == {"kamailio", "kamailio-digest"}
+    assert listing["kamailio"].capabilities == ("register", "ring")
+    assert listing["kamailio-digest"].capabilities == ("register", "ring", "digest")
+    for about in listing.values():
+        assert set(about.capabilities) <= set(CAPABILITIES)
+        assert all(FAULTS[fault.name] == fault for fault in about.faults)
+        assert about.kind == "proxy"
+        assert about.summary
+
+
+def test_a_new_system_is_made_every_time():
+    assert create("kamailio") is not create("kamailio")
+
+
+def test_an_unknown_system_is_named_with_a_guess():
+    with pytest.raises(UnknownSystem) as caught:
+        create("kamalio")
+    assert str(caught.value) == "unknown system 'kamalio'; did you mean kamailio? known: kamailio, kamailio-digest"
+    assert caught.value.guesses == ("kamailio",)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_an_unknown_system_that_resembles_none_has_no_guess():
+    with pytest.raises(UnknownSystem) as caught:
+        create("zzz")
+    assert str(caught.value) == "unknown system 'zzz'; known: kamailio, kamailio-digest"
+
+
+def test_an_unknown_fault_is_named_with_a_guess():
+    with pytest.raises(UnknownName, match="unknown fault 'maps-603-to-486'; did you mean maps-600-to-486"):
+        create("kamailio", faults=("maps-603-to-486",))
+
+
+def test_a_fault_that_is_given_twice_counts_once():
+    assert create("kamailio", faults=("maps-600-to-486",) * 2)._faults == ("maps-600-to-486",)
+
+
+def test_where_there_is_nothing_to_name_it_says_so():
+    with pytest.raises(UnknownName, match="unknown fault 'x'; there is none"):
+        check_names("fault", ("x",), ())

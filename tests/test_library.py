@@ -1,0 +1,88 @@
+"""The shipped scenarios: they pass on every stack, and every one is proved able to fail."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sip_harness.language import load
+from sip_harness.model.scenario import Scenario
+from sip_harness.model.vocabulary import FAULTS
+
+LIBRARY = Path(__file__).parent.parent / "scenarios"
+SCENARIOS = load([LIBRARY])
+LINE = re.compile(r"^(pass|warn|deviation|fail|skip|blocked|inconclusive|error)\s+(\S+)", re.MULTILINE)
+
+
+def run(*args: str) -> dict[str, str]:
+    """Verdicts of one `sip-harness run`, by id."""
+    command = [sys.executable, "-m", "sip_harness", "run", str(LIBRARY), *args]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    verdicts = {name: verdict for verdict, name in LINE.findall(done.stdout)}
+    assert verdicts, done.stdout + done.stderr
+    return verdicts
+
+
+@pytest.mark.needs_kamailio
+@pytest.mark.parametrize("system", ["kamailio", "kamailio-digest"])
+@pytest.mark.parametrize("stack", ["wire", pytest.param("pjsua2", marks=pytest.mark.needs_pjsua2)])
+def test_the_library_passes_on_both_stacks(system: str, stack: str) -> None:
+    verdicts = run("--system", system, "--stack", stack, "-j", "4")
+    assert verdicts == {s.id: "pass" for s in SCENARIOS}
+
+
+@pytest.mark.needs_kamailio
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+def test_every_proof_fault_makes_its_scenarios_fail_and_no_others(fault: str) -> None:
+    """A scenario that fails under a fault that it does not name has a proof that its author did not know of."""
+    verdicts = run("--fault", fault, "-j", "4")
+    proved = {s.id for s in SCENARIOS if fault in s.proof}
+    assert {name for name, verdict in verdicts.items() if verdict == "fail"} == proved, verdicts
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.id)
+def test_a_shipped_scenario_is_short_cited_tagged_and_proved(scenario: Scenario) -> None:
+    assert scenario.proof, "no scenario ships without a fault that makes it fail"
+    assert scenario.cite
+    assert scenario.tags
+    assert scenario.needs
+    lines = Path(scenario.place.file).read_text().splitlines()
+    assert len(lines) <= 20
+
+
+@pytest.mark.needs_kamailio
+def test_fk_01_under_its_fault_names_the_late_cancel_to_the_other_phone(tmp_path: Path) -> None:
+    file = LIBRARY / "busy" / "600-stops-the-other-phones.sip.yaml"
+    out = tmp_path / "out"
+    command = [
+        sys.executable,
+        "-m",
+        "sip_harness",
+        "run",
+        str(file),
+        "--fault",
+        "forks-on-after-6xx",
+        "--out",
+        str(out),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert re.search(r"CANCEL reached mobile \d\.\d\d s after desk sent 600 Busy Everywhere", done.stdout), done.stdout
+    assert "left ringing" in done.stdout
+    assert "RFC 3261 16.7 step 5" in done.stdout
+    assert f"{file}:13:" in done.stdout
+    again = subprocess.run(
+        [sys.executable, "-m", "sip_harness", "judge", str(file), str(out / "FK-01.jsonl")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert again.returncode == 1
+    first = json.loads((out / "FK-01.jsonl").read_text().splitlines()[0])
+    assert first["faults"] == ["forks-on-after-6xx"]

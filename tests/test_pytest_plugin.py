@@ -1,0 +1,174 @@
+"""Scenarios as pytest items, and the `sip` fixture, as users meet them."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+FORK = """
+title: A phone that is busy everywhere stops the other phones
+id: {id}
+cite: RFC 3261 16.7 step 5
+tags: [busy, fork]
+needs: [ring]
+targets: {{bob: {{ring: [desk, mobile]}}}}
+devices:
+  desk:   {{answer: [ringing, after: mobile sends 180, 600]}}
+  mobile: {{answer: [ringing]}}
+calls: [{{from: alice, to: bob}}]
+expect:
+  alice:  [{final}]
+  mobile: [INVITE, CANCEL, ACK to 487]
+"""
+PYTHON = """
+def test_600_stops_the_other_phones(sip):
+    sip.cite("RFC 3261 16.7 step 5")
+    sip.ring("bob", desk=["ringing", "after mobile sends 180", "busy-everywhere"], mobile=["ringing"])
+    sip.call("alice", to="bob")
+    sip.expect(alice=["{final}"], desk=["INVITE", "ACK to 600"], mobile=["INVITE", "CANCEL", "ACK to 487"])
+    sip.run()
+"""
+
+
+def write(pytester: pytest.Pytester, *ids: str, final: str = "600 from desk") -> None:
+    for name in ids:
+        (pytester.path / f"{name}.sip.yaml").write_text(FORK.format(id=name, final=final))
+
+
+def run(pytester: pytest.Pytester, *args: str, stack: str = "wire") -> pytest.RunResult:
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", "--sip-stack", stack, *args, timeout=60)
+
+
+@pytest.mark.needs_kamailio
+class TestItems:
+    def test_a_scenario_passes_under_its_node_id(self, pytester: pytest.Pytester) -> None:
+        write(pytester, "FK-01")
+        result = run(pytester, "-v")
+        result.assert_outcomes(passed=1)
+        result.stdout.fnmatch_lines(["*system kamailio*", "FK-01.sip.yaml::FK-01 PASSED*"])
+
+    def test_one_node_id_tags_and_words_select(self, pytester: pytest.Pytester) -> None:
+        write(pytester, "FK-01", "FK-02")
+        run(pytester, "FK-02.sip.yaml::FK-02").assert_outcomes(passed=1)
+        run(pytester, "-m", "fork", "-k", "FK-01").assert_outcomes(passed=1, deselected=1)
+
+    def test_a_failure_explains_itself_without_a_traceback(self, pytester: pytest.Pytester) -> None:
+        write(pytester, "FK-01")
+        result = run(pytester, "--sip-fault", "forks-on-after-6xx")
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["*CANCEL reached mobile * after desk sent 600*", "*RFC 3261 16.7 step 5*"])
+        result.stdout.no_fnmatch_line("*Traceback*")
+        result.stdout.no_fnmatch_line("*pytest_plugin.py*")
+
+    def test_a_harness_fault_is_an_error_not_a_failure(self, pytester: pytest.Pytester) -> None:
+        write(pytester, "FK-01")
+        result = run(pytester, "--sip-system", "nowhere")
+        result.assert_outcomes(errors=1)
+
+    def test_a_missing_capability_is_a_skip_with_the_reason(self, pytester: pytest.Pytester) -> None:
+        write(pytester, "FK-01")
+        path = pytester.path / "FK-01.sip.yaml"
+        path.write_text(path.read_text().replace("needs: [ring]", "needs: [hunt]"))
+        result = run(pytester, "-rs")
+        result.assert_outcomes(skipped=1)
+        result.stdout.fnmatch_lines(["SKIPPED*hunt*"])
+
+    def test_junit_has_the_properties_and_the_explanation(self, pytester: pytest.Pytester) -> None:
+        write(pytester, "FK-01", final="486 from desk")
+        run(pytester, "--junitxml", "junit.xml")
+        [case] = ET.parse(pytester.path / "junit.xml").iter("testcase")
+        properties = {p.get("name"): p.get("value") for p in case.iter("property")}
+        assert properties["sip.id"] == "FK-01"
+        assert properties["sip.rfc"] == "RFC 3261 16.7 step 5"
+        assert properties["sip.system"] == "kamailio"
+        assert properties["sip.stack.desk"] == "wire"
+        [failure] = case.iter("failure")
+        assert "alice got 600" in (failure.text or "")
+
+    def test_out_keeps_records_and_reports(self, pytester: pytest.Pytester) -> None:
+        write(pytester, "FK-01")
+        run(pytester, "--sip-out", "out").assert_outcomes(passed=1)
+        names = {p.name for p in (pytester.path / "out").iterdir()}
+        assert {"FK-01.jsonl", "FK-01.pcapng", "report.html", "junit.xml"} <= names
+
+    def test_items_run_ahead_of_their_turn_and_keep_their_own_verdicts(self, pytester: pytest.Pytester) -> None:
+        write(pytester, "A-1", "A-2", "A-3")
+        write(pytester, "B-1", final="486 from desk")
+        result = run(pytester, "--sip-jobs", "3", "-v")
+        result.assert_outcomes(passed=3, failed=1)
+        result.stdout.fnmatch_lines(["B-1.sip.yaml::B-1 FAILED*"])
+
+    def test_under_xdist(self, pytester: pytest.Pytester) -> None:
+        write(pytester, "A-1", "A-2", "A-3", "A-4")
+        run(pytester, "-n", "2").assert_outcomes(passed=4)
+
+    def test_options_may_stand_in_the_ini_file(self, pytester: pytest.Pytester) -> None:
+        write(pytester, "FK-01")
+        pytester.makeini("[pytest]\nsip_fault = forks-on-after-6xx\nsip_stack = wire\n")
+        pytester.runpytest_subprocess(timeout=60).assert_outcomes(failed=1)
+
+
+def test_an_authors_mistake_stops_collection_with_its_place(pytester: pytest.Pytester) -> None:
+    write(pytester, "FK-01", final="600 from desc")
+    result = run(pytester)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*FK-01.sip.yaml:12:*did you mean 'desk'*"])
+    result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_collection_starts_nothing(pytester: pytest.Pytester) -> None:
+    write(pytester, "FK-01")
+    result = run(pytester, "--collect-only", "-q", "--sip-system", "nowhere")
+    result.stdout.fnmatch_lines(["FK-01.sip.yaml::FK-01"])
+
+
+def test_strict_markers_know_the_tags(pytester: pytest.Pytester) -> None:
+    write(pytester, "FK-01")
+    result = run(pytester, "--collect-only", "--strict-markers", "-q")
+    assert result.ret == 0
+
+
+@pytest.mark.needs_kamailio
+class TestFixture:
+    def test_the_600_test_in_python(self, pytester: pytest.Pytester) -> None:
+        pytester.makepyfile(PYTHON.format(final="600 from desk"))
+        run(pytester).assert_outcomes(passed=1)
+
+    def test_it_fails_with_the_explanation(self, pytester: pytest.Pytester) -> None:
+        pytester.makepyfile(PYTHON.format(final="486 from desk"))
+        result = run(pytester)
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["*alice got 600*from desk instead*"])
+
+    def test_a_mistake_names_the_line_of_the_test(self, pytester: pytest.Pytester) -> None:
+        pytester.makepyfile(PYTHON.format(final="600 from desc"))
+        result = run(pytester)
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["*test_a_mistake_names_the_line_of_the_test.py:6*desc*did you mean 'desk'*"])
+
+    def test_a_scenario_that_is_never_run_is_an_error(self, pytester: pytest.Pytester) -> None:
+        pytester.makepyfile(PYTHON.format(final="600 from desk").replace("    sip.run()\n", ""))
+        result = run(pytester)
+        result.assert_outcomes(passed=1, errors=1)
+        result.stdout.fnmatch_lines(["*never run*"])
+
+
+def test_the_plugin_costs_other_peoples_runs_nothing(pytester: pytest.Pytester) -> None:
+    """It is loaded into every pytest run on the machine."""
+    pytester.makepyfile(
+        """
+        import sys
+        def test_light():
+            heavy = {"pydantic", "rich", "jinja2", "pjsua2", "sip_harness.run", "sip_harness.language"}
+            assert not heavy & set(sys.modules)
+        """
+    )
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+
+
+def test_paths_in_the_checkout_are_collected(checkout: Path, pytester: pytest.Pytester) -> None:
+    result = run(pytester, "--collect-only", "-q", str(checkout / "scenarios" / "busy"))
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*600-stops-the-other-phones.sip.yaml::FK-01"])

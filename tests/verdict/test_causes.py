@@ -1,0 +1,87 @@
+"""What a message of the system is a reaction to."""
+
+from __future__ import annotations
+
+import pytest
+from ladders import record, scenario
+
+from sip_harness.verdict.causes import Causes
+from sip_harness.verdict.traffic import sort_out
+
+FORK = scenario("desk: {answer: [180]}\nmobile: {answer: [180]}", "alice: [600]")
+RINGING = """
+    0.000 alice > INVITE
+    0.002 desk < INVITE
+    0.002 mobile < INVITE
+    0.003 desk > 180
+    0.004 mobile > 180
+    0.005 alice < 180 from desk
+"""
+
+
+def cause(ladder: str, of: str, at: str) -> str | None:
+    """The cause of the last message of that name at an agent."""
+    taken = record(ladder)
+    traffic = sort_out(taken)
+    item = [i for i in traffic.items if i.seen.name.startswith(of) and i.seen.agent == at and i.seen.received][-1]
+    found = Causes(FORK, taken.header, traffic).of(item)
+    return None if found is None else str(found)
+
+
+@pytest.mark.parametrize(
+    ("ladder", "of", "at", "expected"),
+    [
+        (RINGING, "INVITE", "desk", "alice sent INVITE"),
+        (RINGING, "180", "alice", "desk sent 180 Phrase"),
+        (RINGING + "0.1 desk > 486\n0.2 desk < ACK to 486", "ACK", "desk", "desk sent 486 Phrase"),
+        (RINGING + "0.1 desk > 600\n0.2 mobile < CANCEL", "CANCEL", "mobile", "desk sent 600 Phrase"),
+        (RINGING + "0.1 desk > 200\n0.2 mobile < CANCEL", "CANCEL", "mobile", "desk sent 200 Phrase"),
+        (RINGING + "0.1 alice > CANCEL\n0.2 mobile < CANCEL", "CANCEL", "mobile", "alice sent CANCEL"),
+        (RINGING + "0.1 alice > CANCEL\n0.2 alice < 200 to CANCEL from x", "200", "alice", "alice sent CANCEL"),
+        (RINGING + "0.1 desk > 200\n0.2 alice < 200 from desk", "200", "alice", "desk sent 200 Phrase"),
+        (
+            RINGING + "0.1 desk > 486\n0.3 mobile > 486\n0.4 alice < 486 from desk",
+            "486",
+            "alice",
+            "mobile sent 486 Phrase",
+        ),
+        ("0.0 alice > INVITE\n0.1 alice < 480 from system", "480", "alice", "alice sent INVITE"),
+        ("0.0 alice > INVITE\n0.1 alice < 100", "100", "alice", "alice sent INVITE"),
+    ],
+)
+def test_cause(ladder: str, of: str, at: str, expected: str) -> None:
+    assert cause(ladder, of, at) == expected
+
+
+@pytest.mark.parametrize(
+    ("ladder", "of", "at"),
+    [
+        pytest.param(RINGING + "3.0 mobile < CANCEL", "CANCEL", "mobile", id="the ring timer of the system"),
+        pytest.param(RINGING + "0.1 desk > 486\n3.0 mobile < CANCEL", "CANCEL", "mobile", id="486 ends no fork"),
+        pytest.param(RINGING + "0.1 desk > 486\n3.0 alice < 408 from s", "408", "alice", id="a branch without a final"),
+        pytest.param("0.0 alice > INVITE\n0.1 alice < 183 from s", "183", "alice", id="an announcement"),
+    ],
+)
+def test_what_may_have_waited_for_a_timer_has_no_prompt_cause(ladder: str, of: str, at: str) -> None:
+    assert cause(ladder, of, at) is None
+
+
+def test_a_cancel_waits_for_the_first_provisional_of_its_branch() -> None:
+    ladder = (
+        "0.0 alice > INVITE\n0.1 desk < INVITE\n0.1 mobile < INVITE\n"
+        "0.2 desk > 600\n0.9 mobile > 180\n1 mobile < CANCEL"
+    )
+    taken = record(ladder)
+    traffic = sort_out(taken)
+    found = Causes(FORK, taken.header, traffic).of(traffic.items[-1])
+    assert found is not None
+    assert found.time == traffic.items[-2].time
+
+
+def test_the_second_call_has_causes_of_its_own() -> None:
+    ladder = (
+        RINGING
+        + "0.1 desk > 600\n0.2 mobile < CANCEL\n0.3 mobile > 487\n0.4 alice < 600 from desk\n"
+        + "5.0 alice > INVITE call=2\n5.1 mobile < INVITE\n5.2 mobile > 180\n8.0 mobile < CANCEL"
+    )
+    assert cause(ladder, "CANCEL", "mobile") is None

@@ -1,0 +1,300 @@
+"""The judge on ladders: what holds, what is broken, and what nothing can be said of."""
+
+from __future__ import annotations
+
+import pytest
+from ladders import TOKEN, at, record, scenario, verdict
+
+from sip_harness.model.entry import Exit, Lag, Note
+from sip_harness.model.verdict import Outcome
+from sip_harness.verdict import judge
+
+FORK_600 = scenario(
+    "desk: {answer: [ringing, 600]}\nmobile: {answer: [ringing]}",
+    "alice: [600 from desk]\ndesk: [INVITE, ACK to 600]\nmobile: [INVITE, CANCEL, ACK to 487]",
+)
+GOOD_600 = """
+    0.000 alice > INVITE
+    0.001 alice < 100
+    0.002 desk < INVITE
+    0.002 mobile < INVITE
+    0.003 desk > 180
+    0.004 mobile > 180
+    0.005 alice < 180 from desk
+    0.006 alice < 180 from mobile
+    0.200 desk > 600
+    0.201 desk < ACK to 600
+    0.202 mobile < CANCEL
+    0.203 mobile > 200 to CANCEL
+    0.204 mobile > 487
+    0.205 mobile < ACK to 487
+    0.206 alice < 600 from desk
+    0.207 alice > ACK to 600
+"""
+
+
+def change(ladder: str, line: str, *instead: str) -> str:
+    """The ladder with one line replaced."""
+    assert ladder.count(line) == 1, line
+    return ladder.replace(line, "\n    ".join(instead))
+
+
+def only(outcome: Outcome, result: object, *words: str) -> str:
+    """The text of the only finding, which must have these words."""
+    assert result.outcome is outcome, result  # type: ignore[attr-defined]
+    [finding] = result.findings  # type: ignore[attr-defined]
+    for word in words:
+        assert word in finding.seen, finding.seen
+    return finding.seen
+
+
+def test_a_conforming_fork_passes() -> None:
+    assert verdict(FORK_600, GOOD_600).outcome is Outcome.PASS
+
+
+def test_a_missing_cancel_names_the_phone_the_cause_and_the_rule() -> None:
+    ladder = "\n".join(line for line in GOOD_600.splitlines() if " mobile < CANCEL" not in line and "0.20" not in line)
+    ladder += "\n 0.200 desk > 600\n 0.201 desk < ACK to 600\n 3.000 mobile > 487\n 3.001 mobile < ACK to 487"
+    ladder += "\n 3.002 alice < 600 from desk"
+    result = verdict(FORK_600, ladder)
+    only(Outcome.FAIL, result, "mobile never got CANCEL", "desk sent 600", "within 400ms", "left ringing")
+    [finding] = result.findings
+    assert finding.cite == "RFC 3261 16.7 step 5"
+    assert finding.missing_at == at(0.6)
+    assert finding.place.line > 0
+
+
+def test_a_late_cancel_is_a_failure_that_names_the_lateness() -> None:
+    late = GOOD_600
+    for old, new in (
+        ("0.202", "3.102"),
+        ("0.203", "3.103"),
+        ("0.204", "3.104"),
+        ("0.205", "3.105"),
+        ("0.206", "3.106"),
+    ):
+        late = late.replace(old, new)
+    only(
+        Outcome.FAIL,
+        verdict(FORK_600, late.replace("0.207", "3.107")),
+        "CANCEL reached mobile 2.90 s after desk sent 600",
+    )
+
+
+def test_lateness_is_not_held_against_the_system_when_this_machine_stood_still() -> None:
+    late = GOOD_600.replace("0.202", "0.802")
+    late = late.replace("0.203", "0.803").replace("0.204", "0.804").replace("0.205", "0.805").replace("0.206", "0.806")
+    stalled = Lag(at(0.75), "", 500_000_000)
+    result = verdict(FORK_600, late.replace("0.207", "0.807"), stalled)
+    only(Outcome.INCONCLUSIVE, result, "stood still")
+
+
+def test_a_cancel_need_not_come_before_the_first_provisional() -> None:
+    ladder = change(GOOD_600, "0.004 mobile > 180", "0.900 mobile > 180")
+    ladder = change(ladder, "0.006 alice < 180 from mobile", "0.901 alice < 180 from mobile")
+    for old in ("0.202", "0.203", "0.204", "0.205", "0.206", "0.207"):
+        ladder = ladder.replace(old, old.replace("0.2", "0.9"))
+    assert verdict(FORK_600, ladder).outcome is Outcome.PASS
+
+
+def test_another_final_than_expected_is_one_finding_that_says_who_made_it() -> None:
+    ladder = change(GOOD_600, "0.206 alice < 600 from desk", "0.206 alice < 486 from system")
+    only(Outcome.FAIL, verdict(FORK_600, ladder), "alice got 486 Phrase made by the system itself instead")
+
+
+def test_the_right_code_from_the_wrong_place_is_a_failure() -> None:
+    ladder = change(GOOD_600, "0.206 alice < 600 from desk", "0.206 alice < 600 from system")
+    only(Outcome.FAIL, verdict(FORK_600, ladder), "600 Phrase made by the system itself instead")
+
+
+def test_a_second_final_after_the_first_is_a_failure() -> None:
+    ladder = GOOD_600 + "    0.300 alice < 487 from mobile\n"
+    only(Outcome.FAIL, verdict(FORK_600, ladder), "alice also got 487", "from mobile")
+
+
+def test_a_retransmitted_final_is_folded() -> None:
+    ladder = GOOD_600 + "    0.700 alice < 600 from desk\n    0.701 alice > ACK to 600\n"
+    assert verdict(FORK_600, ladder).outcome is Outcome.PASS
+
+
+def test_unnamed_provisionals_are_open_and_named_ones_are_due() -> None:
+    named = scenario(
+        "desk: {answer: [ringing, 600]}\nmobile: {answer: [ringing]}", "alice: [180 from desk, 183, 600 from desk]"
+    )
+    only(Outcome.FAIL, verdict(named, GOOD_600), "alice never got 183")
+    maybe = scenario("desk: {answer: [ringing, 600]}\nmobile: {answer: [ringing]}", "alice: [maybe 183, 600 from desk]")
+    assert verdict(maybe, GOOD_600).outcome is Outcome.PASS
+
+
+def test_never_is_broken_by_an_invite_and_kept_without() -> None:
+    wanted = scenario(
+        "desk: {answer: [ringing, 600]}\nmobile: {answer: [ringing]}\ntablet: {answer: [ringing]}",
+        "alice: [600 from desk]\ntablet: never",
+    )
+    assert verdict(wanted, GOOD_600).outcome is Outcome.PASS
+    ladder = GOOD_600 + "    0.400 tablet < INVITE\n"
+    only(Outcome.FAIL, verdict(wanted, ladder), "tablet got INVITE")
+
+
+def test_a_device_that_nobody_speaks_of_must_be_called() -> None:
+    wanted = scenario(
+        "desk: {answer: [600]}\nmobile: {answer: [180]}\ntablet: {answer: [180]}", "alice: [600 from desk]"
+    )
+    only(Outcome.FAIL, verdict(wanted, GOOD_600), "tablet was never called", "tablet: never")
+
+
+ORDERED = scenario(
+    "desk: {answer: [ringing, 600]}\nmobile: {answer: [ringing]}",
+    "alice: [600 from desk]",
+    more="order: [mobile sends 487, alice gets 600]",
+)
+
+
+def test_order_holds() -> None:
+    assert verdict(ORDERED, GOOD_600).outcome is Outcome.PASS
+
+
+def test_order_the_wrong_way_round_fails() -> None:
+    ladder = change(GOOD_600, "0.206 alice < 600 from desk", "0.203 alice < 600 from desk")
+    only(Outcome.FAIL, verdict(ORDERED, ladder), "alice gets 600 came 1.0 ms before mobile sends 487")
+
+
+def test_two_events_closer_than_the_uncertainty_decide_nothing() -> None:
+    ladder = change(GOOD_600, "0.206 alice < 600 from desk", "0.20402 alice < 600 from desk")
+    only(Outcome.INCONCLUSIVE, verdict(ORDERED, ladder), "too close to tell")
+
+
+def test_the_ack_bounds_the_time_of_a_slow_sending() -> None:
+    ladder = change(GOOD_600, "0.204 mobile > 487", "0.204 mobile > 487 slack=0.01")
+    assert verdict(ORDERED, ladder).outcome is Outcome.PASS
+
+
+def test_an_event_of_an_order_that_never_happened_fails() -> None:
+    wanted = scenario(
+        "desk: {answer: [ringing, 600]}\nmobile: {answer: [ringing]}",
+        "alice: [600 from desk]",
+        more="order: [desk gets BYE, alice gets 600]",
+    )
+    only(Outcome.FAIL, verdict(wanted, GOOD_600), "desk gets BYE did not happen")
+
+
+ANSWERED = scenario(
+    "desk: {answer: [486]}\nmobile: {answer: [ringing, ok]}",
+    "alice: [200 from mobile]\ndesk: [INVITE, ACK to 486]\nmobile: [INVITE, ACK to 200, BYE]",
+)
+GOOD_200 = """
+    0.000 alice > INVITE
+    0.001 desk < INVITE
+    0.001 mobile < INVITE
+    0.002 desk > 486
+    0.003 desk < ACK to 486
+    0.100 mobile > 180
+    0.101 alice < 180 from mobile
+    0.200 mobile > 200
+    0.201 alice < 200 from mobile
+    0.202 alice > ACK to 200 from mobile
+    0.203 mobile < ACK to 200
+    0.204 alice > BYE from mobile
+    0.205 mobile < BYE
+    0.206 mobile > 200 to BYE
+    0.207 alice < 200 to BYE from mobile
+"""
+
+
+def test_an_answered_call_passes_and_the_200_to_the_callers_bye_need_not_be_named() -> None:
+    assert verdict(ANSWERED, GOOD_200).outcome is Outcome.PASS
+
+
+def test_a_refused_bye_is_not_taken_for_granted() -> None:
+    ladder = change(GOOD_200, "0.207 alice < 200 to BYE from mobile", "0.207 alice < 481 to BYE from mobile")
+    only(Outcome.FAIL, verdict(ANSWERED, ladder), "alice also got 481 Phrase to BYE")
+
+
+def test_a_challenge_that_was_answered_is_no_final() -> None:
+    begin = """
+    0.000 alice > INVITE
+    0.001 alice < 407 from system
+    0.001 alice > ACK to 407
+    0.002 alice > INVITE cseq=2 auth=1
+    """
+    rest = "\n".join(GOOD_200.strip().splitlines()[1:])
+    assert verdict(ANSWERED, begin + rest).outcome is Outcome.PASS
+    unanswered = """
+    0.000 alice > INVITE
+    0.001 alice < 407 from system
+    """
+    assert verdict(ANSWERED, unanswered).outcome is Outcome.FAIL
+
+
+def test_a_refused_registration_blocks() -> None:
+    refused = Note(at(0), "desk", "refused", "desk: REGISTER refused: 403 Forbidden")
+    result = judge(FORK_600, record(GOOD_600, refused))
+    assert result.outcome is Outcome.BLOCKED
+    assert "403" in result.reason
+
+
+def test_a_dead_worker_makes_the_run_inconclusive_with_its_last_words() -> None:
+    result = judge(FORK_600, record(GOOD_600, Exit(at(0.1), "desk", -6, ("pjsip: Assertion 'x'",))))
+    assert result.outcome is Outcome.INCONCLUSIVE
+    assert "signal 6" in result.reason
+    assert "Assertion" in result.reason
+
+
+def test_an_engine_response_never_satisfies_anything() -> None:
+    ladder = change(GOOD_600, "0.200 desk > 600", "0.200 desk > 600 origin=engine")
+    why = Note(at(0.2), "desk", "engine", "all 4 calls in use")
+    result = judge(FORK_600, record(ladder, why))
+    assert result.outcome is Outcome.INCONCLUSIVE
+    assert "all 4 calls in use" in result.reason
+
+
+def test_a_record_without_an_end_is_inconclusive() -> None:
+    assert judge(FORK_600, record(GOOD_600, ended=False)).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_clock_that_was_set_voids_the_record() -> None:
+    ended = Note(at(9), "", "end", "", {"clock_step": "5000000"})
+    assert judge(FORK_600, record(GOOD_600, ended, ended=False)).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_run_that_its_deadline_ended_fails_with_what_was_open() -> None:
+    limit = Note(at(5), "", "limit", "first: given up after 5.0 s", {"open": "alice's INVITE has no final response"})
+    only(Outcome.FAIL, verdict(FORK_600, GOOD_600, limit), "alice's INVITE has no final response")
+
+
+def stray(token: str) -> str:
+    names = f"callid={token}-9 uri=sip:desk-{token}@h user=bob-{token} caller=alice-{token}"
+    return f"    0.100 desk < CANCEL {names} branch=z9hG4bKold\n"
+
+
+def test_traffic_of_an_older_lease_is_a_stray_and_changes_nothing() -> None:
+    older = TOKEN.replace("x3", "x2")
+    assert verdict(FORK_600, GOOD_600 + stray(older)).outcome is Outcome.PASS
+
+
+def test_a_message_of_nobody_makes_the_run_inconclusive() -> None:
+    only(Outcome.INCONCLUSIVE, verdict(FORK_600, GOOD_600 + stray("nobody")), "CANCEL", "no name of this run")
+
+
+def test_a_message_of_nobody_breaks_never() -> None:
+    wanted = scenario(
+        "desk: {answer: [ringing, 600]}\nmobile: {answer: [ringing]}\ntablet: {answer: [ringing]}",
+        "alice: [600 from desk]\ntablet: never",
+    )
+    strange = "    0.100 tablet < INVITE callid=nobody-9 uri=sip:tablet@h branch=z9hG4bKold user=tablet\n"
+    only(Outcome.FAIL, verdict(wanted, GOOD_600 + strange), "tablet got INVITE")
+
+
+@pytest.mark.parametrize("kind", ["proxy", "b2bua"])
+def test_legs_of_a_b2bua_are_attributed_by_the_token(kind: str) -> None:
+    """Every leg has a Call-ID and tags of its own there; the contact that is called has the token."""
+    ladder = """
+    0.000 alice > INVITE
+    0.001 desk < INVITE callid=leg-1
+    0.010 desk > 600 callid=leg-1
+    0.011 desk < ACK to 600 callid=leg-1
+    0.012 alice < 600 from own
+    """
+    wanted = scenario("desk: {answer: [600]}", "alice: [600 from desk]\ndesk: [INVITE, ACK to 600]")
+    result = verdict(wanted, ladder, kind=kind)  # type: ignore[arg-type]
+    assert (result.outcome is Outcome.PASS) == (kind == "b2bua"), result
