@@ -1,4 +1,8 @@
-"""The part of pjsua2 that is used here; `python -m mypy.stubtest pjsua2 --ignore-missing-stub` compares it with the wheel."""
+# ruff: noqa: A002, N802, N803, N815 - the names are the library's
+"""The part of pjsua2 that is used here.
+
+`MYPYPATH=ci/typings python -m mypy.stubtest pjsua2 --ignore-missing-stub` compares it with the wheel.
+"""
 
 from collections.abc import Iterator
 
@@ -8,7 +12,6 @@ PJSUA_DESTROY_NO_RX_MSG: int
 PJSUA_SIP_TIMER_INACTIVE: int
 PJSUA_100REL_NOT_USED: int
 PJSIP_REDIRECT_REJECT: int
-PJSIP_INV_STATE_CONNECTING: int
 PJSIP_INV_STATE_CONFIRMED: int
 PJSIP_INV_STATE_DISCONNECTED: int
 
@@ -66,6 +69,7 @@ class OnRejectedIncomingCallParam:
     rdata: SipRxData
 
 class AudDevManager:
+    def __init__(self, *args: object, **kwargs: object) -> None: ...
     def setNoDev(self) -> object: ...
 
 class Endpoint:
@@ -82,6 +86,7 @@ class Endpoint:
     def onRejectedIncomingCall(self, prm: OnRejectedIncomingCallParam) -> None: ...
 
 class StringVector:
+    def __init__(self, *args: object) -> None: ...
     def append(self, x: str) -> None: ...
     def __iter__(self) -> Iterator[str]: ...
 
@@ -89,6 +94,7 @@ class AuthCredInfo:
     def __init__(self, scheme: str, realm: str, user_name: str, data_type: int, data: str) -> None: ...
 
 class AuthCredInfoVector:
+    def __init__(self, *args: object) -> None: ...
     def append(self, x: AuthCredInfo) -> None: ...
 
 class AccountSipConfig:
@@ -152,6 +158,7 @@ class SipHeader:
     def __init__(self) -> None: ...
 
 class SipHeaderVector:
+    def __init__(self, *args: object) -> None: ...
     def append(self, x: SipHeader) -> None: ...
 
 class SipTxOption:
@@ -160,6 +167,7 @@ class SipTxOption:
     msgBody: str
 
 class CallSetting:
+    def __init__(self, useDefaultValues: bool = False) -> None: ...
     audioCount: int
     videoCount: int
 

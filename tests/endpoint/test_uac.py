@@ -404,7 +404,7 @@ class TestDigest:
         again = bench.take_all()[-1].message
         bench.answer(again, 407, ("Proxy-Authenticate", CHALLENGE.replace("b.test", "c.test")))
         third = bench.take_all()[-1].message
-        assert [("b.test" in v, "c.test" in v) for v in third.all("proxy-authorization")] == [
+        assert [('realm="b.test"' in v, 'realm="c.test"' in v) for v in third.all("proxy-authorization")] == [
             (True, False),
             (False, True),
         ]

@@ -239,6 +239,17 @@ def test_long_ladders_show_beginning_end_and_what_is_marked() -> None:
     assert len(left_out) == 2
 
 
+@pytest.mark.parametrize(
+    ("width", "label"),
+    [(100, " 200 OK to SUBSCRIBE x2 "), (45, " 200 to SUBSCRIBE x2 "), (42, " 200 SUBSCRIBE x2 "), (30, " 200… x2 ")],
+)
+def test_labels_lose_the_reason_before_the_method_and_never_the_count(width: int, label: str) -> None:
+    wire = made.Wire(made.header(roles=made.header().roles[:1]))
+    for ms in (0, 1):
+        wire.response(ms, "alice", "received", "200 OK", method="SUBSCRIBE")
+    assert label in ladder.text(wire.record(), width=width)
+
+
 def test_an_empty_record_has_only_its_heads() -> None:
     assert len(ladder.text(Record(made.header(), ())).splitlines()) == 2
 

@@ -596,7 +596,7 @@ class TestManners:
         async def main() -> None:
             async with Stage(Kamailio()) as stage:
                 reader, writer = await asyncio.open_connection(*stage.system.info.address)
-                host = "%s:%d" % writer.get_extra_info("sockname")
+                host = "{}:{}".format(*writer.get_extra_info("sockname"))
                 writer.write(
                     f"OPTIONS sip:{stage.system.info.domain} SIP/2.0\r\nVia: SIP/2.0/TCP {host};branch=z9hG4bKa\r\n"
                     f"From: <sip:a@{host}>;tag=1\r\nTo: <sip:{stage.system.info.domain}>\r\nCall-ID: a\r\n"

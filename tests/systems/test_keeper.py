@@ -23,16 +23,20 @@ from sip_harness.systems.kept import Kept, printable
 FAMILY = "sleep 300 & echo pid $!; setsid sleep 300 & echo pid $!; echo pid $$; echo dir $PWD; touch file; wait"
 
 RUNNER = """
-import asyncio, os, sys
+import asyncio, os, signal, sys
 from sip_harness.systems.kept import Kept
 
+def say(text):
+    os.write(1, f"{text}\\n".encode())
+
 async def main():
-    kept = Kept(lambda log: print(log.text, flush=True))
+    kept = Kept(lambda log: say(log.text))
     await kept.start(["sh", "-c", sys.argv[1]])
     if "fork" in sys.argv and os.fork() == 0:  # a child that holds every descriptor of its parent
         os.setsid()
-        print("forked", os.getpid(), flush=True)
-        os.execv("/bin/sleep", ["sleep", "300"]) if "exec" in sys.argv else __import__("signal").pause()
+        signal.alarm(60)  # should the test fail to end it
+        say(f"forked {os.getpid()}")
+        os.execv("/bin/sleep", ["sleep", "300"]) if "exec" in sys.argv else signal.pause()
     await asyncio.Event().wait()
 
 asyncio.run(main())
@@ -370,11 +374,11 @@ def test_descriptors_of_the_runner_are_given_back():
         for _ in range(3):
             mine, _ = await started("exit 0")
             await mine.stop()
-        before = len(os.listdir("/proc/self/fd"))
+        before = len(list(Path("/proc/self/fd").iterdir()))
         for _ in range(5):
             mine, _ = await started("exit 0")
             await mine.stop()
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
 
     run(main())
 

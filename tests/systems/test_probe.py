@@ -45,7 +45,7 @@ def test_when_none_is_free_it_says_so(monkeypatch):
             super().bind(address)
 
     monkeypatch.setattr(probe.socket, "socket", Socket)
-    with pytest.raises(OSError, match="no port of 127.0.0.1 is free"):
+    with pytest.raises(OSError, match=r"no port of 127\.0\.0\.1 is free"):
         free_port("127.0.0.1")
 
 

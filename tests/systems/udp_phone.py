@@ -46,7 +46,7 @@ class Phone:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.socket.setblocking(False)
-        self.host = "127.0.0.1:%d" % self.socket.getsockname()[1]
+        self.host = f"127.0.0.1:{self.socket.getsockname()[1]}"
         self.contact = f"sip:{user}@{self.host}"
         self.times: list[float] = []
         self._cseq = itertools.count(1)
@@ -68,7 +68,7 @@ class Phone:
         **fixed: str,
     ) -> Message:
         """Send a request and return it."""
-        domain = "%s:%d" % self.system
+        domain = "{}:{}".format(*self.system)
         lines = [
             ("Via", f"SIP/2.0/UDP {self.host};branch={fixed.get('branch') or 'z9hG4bK' + secrets.token_hex(6)}"),
             ("Max-Forwards", fixed.get("hops", "70")),
@@ -137,7 +137,7 @@ class Phone:
 
     async def register(self, aor_user: str = "", password: str = "", **contact: str) -> Message:
         """Register and return the final response; with a password the challenge is answered."""
-        domain = "%s:%d" % self.system
+        domain = "{}:{}".format(*self.system)
         aor = f"sip:{aor_user or self.user}@{domain}"
         sent = self.request("REGISTER", f"sip:{domain}", to=f"<{aor}>", **contact)
         answer = await self.receive()

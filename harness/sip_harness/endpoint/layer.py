@@ -78,8 +78,8 @@ class _Kept:
             elif isinstance(action, Deliver):
                 self._deliver(action.message)
             elif isinstance(action, Failed):
-                # Never from inside the call that caused it: its caller does not hold this object yet.
-                self._layer.clock.loop.call_soon(self.on_failure, action.why)
+                # Never from inside the call that caused it: its caller has not yet set what is to be called.
+                self._layer.clock.loop.call_soon(self._fail, action.why)
             elif isinstance(action, Terminated):
                 self._forget()
         self._arm()
@@ -88,6 +88,9 @@ class _Kept:
         origin = "protocol" if action.kind == "ack" else self._origin
         if not self._layer.send(action.data, self.hop, origin):
             self._carry_out(self._transaction().transport_failed(self._layer.clock.now()))
+
+    def _fail(self, why: Why) -> None:
+        self.on_failure(why)
 
     def _arm(self) -> None:
         deadline = self._transaction().deadline

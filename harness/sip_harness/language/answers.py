@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sip_harness.language.diagnostics import Mistake, guess, quoted
+from sip_harness.language.diagnostics import Mistake, did_you_mean, nearest, quoted
 from sip_harness.language.grammar import event
 from sip_harness.language.headers import Headers, canonical, one_line
 from sip_harness.language.names import Names
@@ -15,6 +15,9 @@ from sip_harness.sip.codes import Code, default_body
 
 HOST = "127.0.0.1"
 """Host in the headers that a code has to carry; agents are on loopback unless the author writes another."""
+
+STEPS = ("wait", "after", "silence", "hang up")
+"""What a step can begin with besides a code."""
 
 NO_HEADERS = Headers()
 _FORMS = "a step is a code (486), a name (busy-here), 'wait 100ms', 'after AGENT sends 180', 'silence' or 'hang up'"
@@ -101,7 +104,7 @@ def _code(text: Text, first: Word) -> Code:
     if is_duration(str(first)) and not str(first).lstrip("-").isdigit():
         raise first.mistake(f"{quoted(str(first))} is no step", f"write 'wait {first}'")
     try:
-        return code(first, hint=guess(str(first), ("wait", "after", "silence", "hang up")))
+        return code(first, hint=did_you_mean(nearest(str(first), STEPS)))
     except Mistake as mistake:
         raise _cut_phrase(text) or _unknown(first, mistake) from None
 

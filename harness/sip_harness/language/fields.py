@@ -10,7 +10,8 @@ from typing import Annotated, Literal, cast
 from pydantic import AfterValidator, PlainValidator, ValidationInfo
 
 from sip_harness.language import grammar
-from sip_harness.language.diagnostics import guess, quoted
+from sip_harness.language.answers import STEPS
+from sip_harness.language.diagnostics import did_you_mean, guess, nearest, quoted
 from sip_harness.language.headers import body_text, collect, header_name, media_type, one_line
 from sip_harness.language.names import Names, new_name
 from sip_harness.language.source import Map, Seq, Text
@@ -105,7 +106,7 @@ def _code_key(text: Text, names: Names) -> Text:
         code(words[0])
         phrase = text[words[1].begin :]
         raise words[1].mistake("the key of a step is its code alone", f"write {words[0]}: {{reason: {phrase}}}")
-    code(text.all, hint=guess(text, ("wait", "after", "silence", "hang up")))
+    code(text.all, hint=did_you_mean(nearest(text, STEPS)))
     return text
 
 

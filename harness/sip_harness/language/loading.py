@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sip_harness.language.build import build
 from sip_harness.language.compose import compose
-from sip_harness.language.diagnostics import Diagnostic, LanguageError, Mistake, quoted, visible
+from sip_harness.language.diagnostics import Diagnostic, LanguageError, Mistake, quoted
 from sip_harness.language.plain import from_values
 from sip_harness.language.source import File, Spot
 from sip_harness.model.place import Place
@@ -24,15 +24,18 @@ def load(paths: Iterable[Path]) -> list[Scenario]:
     A file that is named twice is read once. Raises LanguageError with every mistake of every file.
     """
     scenarios: list[Scenario] = []
+    sources: dict[str, File] = {}
     mistakes: list[Diagnostic] = []
     for path in _files(paths, mistakes):
         try:
-            scenarios.append(load_text(_read(path), str(path)))
+            source = _source(_read(path), str(path))
+            scenarios.append(_scenario(source))
+            sources[source.name] = source
         except LanguageError as error:
             mistakes.extend(error.diagnostics)
         except Mistake as mistake:
             mistakes.append(mistake.diagnostic)
-    mistakes.extend(_same_ids(scenarios))
+    mistakes.extend(_same_ids(scenarios, sources))
     if mistakes:
         raise LanguageError(mistakes)
     return scenarios
@@ -40,14 +43,9 @@ def load(paths: Iterable[Path]) -> list[Scenario]:
 
 def load_text(text: str, file: str) -> Scenario:
     """Read one scenario; `file` is the name that places and messages carry. Raises LanguageError with every mistake."""
-    source = File(file, text.removeprefix("\ufeff"))
-    try:
-        if len(text) > MAX_BYTES:
-            raise _too_large(file)
-        root, mistakes = compose(source)
-    except Mistake as mistake:
-        raise LanguageError([mistake.diagnostic]) from None
-    return build(root, mistakes)
+    if len(text) > MAX_BYTES:
+        raise LanguageError([_too_large(file).diagnostic])
+    return _scenario(_source(text, file))
 
 
 def from_python(document: dict[str, object], place: Place) -> Scenario:
@@ -62,6 +60,18 @@ def from_python(document: dict[str, object], place: Place) -> Scenario:
     return build(root, mistakes)
 
 
+def _source(text: str, name: str) -> File:
+    return File(name, text.removeprefix("\ufeff"))
+
+
+def _scenario(source: File) -> Scenario:
+    try:
+        root, mistakes = compose(source)
+    except Mistake as mistake:
+        raise LanguageError([mistake.diagnostic]) from None
+    return build(root, mistakes)
+
+
 def _files(paths: Iterable[Path], mistakes: list[Diagnostic]) -> Iterator[Path]:
     seen: set[Path] = set()
     for path in paths:
@@ -71,9 +81,17 @@ def _files(paths: Iterable[Path], mistakes: list[Diagnostic]) -> Iterator[Path]:
             if not found:
                 mistakes.append(_at(str(path)).mistake(f"no scenario in this directory: no file *{SUFFIX}").diagnostic)
         for one in found:
-            if (real := one.resolve()) not in seen:
+            if (real := _real(one)) not in seen:
                 seen.add(real)
                 yield one
+
+
+def _real(path: Path) -> Path:
+    """The file itself; a path that leads nowhere stands for itself and is refused when it is read."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):
+        return path
 
 
 def _read(path: Path) -> str:
@@ -105,11 +123,14 @@ def _decode(data: bytes, name: str) -> str:
         raise spot.mistake(f"byte 0x{data[error.start]:02X} is not UTF-8", "save the file as UTF-8") from None
 
 
-def _same_ids(scenarios: list[Scenario]) -> Iterator[Diagnostic]:
+def _same_ids(scenarios: list[Scenario], sources: dict[str, File]) -> Iterator[Diagnostic]:
     first: dict[str, Place] = {}
     for one in scenarios:
         if (other := first.setdefault(one.id, one.place)) is not one.place:
-            yield Diagnostic(one.place, f"id {quoted(one.id)} is taken", f"the first is in {visible(str(other))}")
+            source = sources[one.place.file]
+            begin = source.index(one.place)
+            spot = Spot(source, begin, begin + len(one.id))
+            yield spot.mistake(f"id {quoted(one.id)} is taken", f"the first is in {other}").diagnostic
 
 
 def _too_large(name: str) -> Mistake:

@@ -50,6 +50,10 @@ class File:
         line = bisect_right(self._starts, index)
         return Place(self.name, line, index - self._starts[line - 1] + 1)
 
+    def index(self, place: Place) -> int:
+        """The character at a place of this file."""
+        return self._starts[place.line - 1] + place.column - 1
+
     def excerpt(self, begin: int, end: int) -> str:
         place = self.place(begin)
         start = begin - place.column + 1
@@ -182,7 +186,8 @@ class Map(dict[str, "Node"]):
         spot = self.keys_at[old]
         self.rename(old, new)
         plain = spot.end - spot.begin == len(old)  # no quotes or escapes: characters can be counted
-        text = Text(value, spot.origin, range(spot.end - len(value), spot.end + 1) if plain else None)
+        indices = range(spot.end - len(value), spot.end + 1) if plain else [spot.begin] * len(value) + [spot.end]
+        text = Text(value, spot.origin, indices)
         self[new], self.values_at[new] = text, text.spot()
 
 

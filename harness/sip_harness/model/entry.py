@@ -43,7 +43,7 @@ class Note:
     Kinds: `step` (script step carried out), `call` (INVITE made; `data` has `call`, `call_id`), `registered`,
     `refused` (registration or call set-up refused), `engine` (the stack acted by itself, with why),
     `closed` (all transactions and dialogs over), `limit` (the run was ended by its deadline; `data` lists what was
-    open), `end` (the record is complete).
+    open), `end` (the record is complete), `cut` (read back: the last line of the file was incomplete).
     """
 
     time: int

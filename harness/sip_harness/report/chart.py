@@ -146,9 +146,8 @@ def _arrow(one: Seen | Message, number: int, lanes: Lanes, heard_by: str | None)
     if isinstance(one, Message):
         return Arrow(one.time, tail, head, f"no SIP ({len(one.data)} bytes)", number=number, engine=engine)
     detail = " (SDP)" if (one.sip.get("content-type") or "").lower().startswith("application/sdp") else ""
-    return Arrow(
-        one.time, tail, head, visible(_name(one)), detail, number, engine=engine, tone=_tone(one)
-    )  # fmt: skip
+    name, tone, register = visible(_name(one)), _tone(one), one.sip.cseq[1] == "REGISTER"
+    return Arrow(one.time, tail, head, name, detail, number, engine=engine, tone=tone, register=register)
 
 
 def _name(one: Seen) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from rich.text import Text
@@ -18,6 +19,8 @@ _PAUSE = 1_000_000_000
 """Nanoseconds without a message that are worth an interrupted line."""
 _STYLES = {"request": "cyan", "provisional": "", "success": "green", "failure": "yellow", "other": "magenta"}
 _BAD = "bold red"
+_REASON = re.compile(r"(?<=^\d{3}) .*( to [A-Z]+)$")
+"""Of a response whose method is named the reason phrase goes first: `200 to CANCEL`, then `200 CANCEL`."""
 
 Piece = tuple[str, str]
 """Text and its rich style."""
@@ -26,7 +29,8 @@ Piece = tuple[str, str]
 def text(record: Record, verdict: Verdict | None = None, width: int = 100) -> str:
     """The ladder in plain text, `width` columns wide at most if its lanes fit at all; every line without a line end.
 
-    Times count from the first message that is shown, registrations apart. A marked line is what a finding of the verdict is about.
+    Times count from the first message that is shown, registrations apart. A mark at the beginning of a line stands for
+    a finding of the verdict about this message.
     """
     return "\n".join("".join(piece for piece, _ in line).rstrip() for line in lines(record, verdict, width))
 
@@ -124,21 +128,32 @@ def _shaft(row: Arrow, chart: Chart, at: list[int]) -> str:
     rightward = at[row.tail] == left
     line[-1 if rightward else 0] = points[1 if rightward else 0]
     gap = chart.gap(row)
-    name = f" {_label(row, length - (6 if '┼' in line else 5))} "
-    free = at[gap + 1] - at[gap] - 1 - cells(name)
-    if free >= 3:
+    room = at[gap + 1] - at[gap] - 1
+    name = f" {_label(row, room - 4, length - (6 if '┼' in line else 4))} "
+    if (free := room - cells(name)) >= 2:
         begin = at[gap] - left + (free if rightward else free + 1) // 2
     else:  # over the lifelines in between, but still at the agent's end
         begin = 2 if at[gap] == left else length - cells(name) - 2
     return "".join(line[:begin]) + name + "".join(line[begin + cells(name) :])
 
 
-def _label(row: Arrow, room: int) -> str:
-    """The label in so many columns: first the detail goes, then the end of the reason phrase, never the count."""
-    full = f"{row.label}{row.detail}{row.suffix}"
-    if cells(full) <= room:
-        return full
-    return clip(f"{clip(row.label, max(room - cells(row.suffix), 3))}{row.suffix}", max(room, 1))
+def _label(row: Arrow, near: int, far: int) -> str:
+    """The label for `near` columns next to the agent, or for `far` ones over the lifelines in between.
+
+    First the detail goes, then the reason phrase (but for what it answers), never the count.
+    """
+    bare = f"{row.label}{row.suffix}"
+    for form, room in ((f"{row.label}{row.detail}{row.suffix}", near), (bare, near), (bare, far)):
+        if cells(form) <= room:
+            return form
+    shorter = [f"{form}{row.suffix}" for form in (_REASON.sub(r"\1", row.label), _REASON.sub(_method, row.label))]
+    if shorter[0] != bare and (fitting := [form for form in shorter if cells(form) <= far]):
+        return fitting[0]
+    return clip(f"{clip(row.label, max(far - cells(row.suffix), 3))}{row.suffix}", max(far, 1))
+
+
+def _method(match: re.Match[str]) -> str:
+    return match[1].removeprefix(" to")
 
 
 def _event(row: Event, chart: Chart, at: list[int]) -> list[Piece]:

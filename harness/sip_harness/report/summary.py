@@ -36,9 +36,9 @@ def pieces(result: Result) -> list[tuple[str, str]]:
     why = visible(result.verdict.reason.strip().partition("\n")[0]) if outcome is Outcome.SKIP else ""
     return [
         (f"{outcome.value:12}  ", STYLES[outcome]),
-        (f"{name(result):10}  ", "bold"),
+        (f"{name(result):13}  ", "bold"),
         (title + " " * (_TITLE - cells(title)) + "  ", ""),
-        (f"{visible(result.system):10}  ", ""),
+        (f"{visible(result.system):15}  ", ""),
         (f"{result.seconds:6.2f} s", "dim"),
         (f"  {used or why}", "dim"),
     ]

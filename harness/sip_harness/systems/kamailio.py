@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from sip_harness.model.entry import Exit, Log
+from sip_harness.model.entry import Address, Exit, Log
 from sip_harness.model.policy import Policy, Timer
 from sip_harness.model.scenario import Scenario
 from sip_harness.model.system import SystemInfo
@@ -21,7 +21,7 @@ from sip_harness.systems.accounts import fresh_users
 from sip_harness.systems.base import Binding, Lease, SystemFailed, Watch
 from sip_harness.systems.kept import Kept
 from sip_harness.systems.names import check_names
-from sip_harness.systems.probe import free_port, until_answer
+from sip_harness.systems.probe import free_port, until_answer, until_answer_on_tcp
 
 FAULTS = ("forks-on-after-6xx", "one-486-ends-the-fork", "maps-600-to-486")
 """Fault switches, named as in the vocabulary; each is a define of the configuration."""
@@ -120,7 +120,7 @@ class Kamailio:
         instance = secrets.token_hex(8)
         kept = self._kept = Kept(self._log, grace=_GRACE)
         await kept.start(self._command(binary, port, instance))
-        answer = asyncio.ensure_future(until_answer((HOST, port), instance))
+        answer = asyncio.ensure_future(_until_ready((HOST, port), instance))
         end = asyncio.ensure_future(kept.ended())
         try:
             await asyncio.wait((answer, end), timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
@@ -167,7 +167,11 @@ class Kamailio:
         """Hand every log line, and an exit that nobody asked for, to `sink` until the returned function is called."""
         key = object()
         self._watches[key] = sink
-        return lambda: (self._watches.pop(key, None), None)[1]
+
+        def leave() -> None:
+            self._watches.pop(key, None)
+
+        return leave
 
     def _log(self, line: Log) -> None:
         if self._kept is None:  # what it says while it is being stopped
@@ -182,6 +186,14 @@ class Kamailio:
         entry = Exit(time.time_ns(), "", kept.status if kept.status is not None else -9, last)
         for sink in tuple(self._watches.values()):
             sink(entry)
+
+
+async def _until_ready(system: Address, instance: str) -> None:
+    """Kamailio forks its TCP processes last and answers on UDP before. In between it is not quite there: a process that
+    gets its SIGTERM while being forked misses it, and the main process then waits for that one in vain.
+    """
+    await until_answer(system, instance)
+    await until_answer_on_tcp(system, instance)
 
 
 def policy(transaction: float, ring: float) -> Policy:

@@ -40,6 +40,7 @@ _CHUNK = 65_536
 _KILL_PATIENCE = 2.0
 _FLUSH_PATIENCE = 1.0
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
+_DEAF_TO = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
 
@@ -264,8 +265,9 @@ def _become(command: list[str], directory: str, output: int, keeper: int) -> Non
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != keeper:
         return
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD):
+    for number in (*_DEAF_TO, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.dup2(os.open(os.devnull, os.O_RDONLY), _STDIN)
     os.dup2(output, _STDOUT)
     os.dup2(output, _STDERR)
@@ -326,8 +328,9 @@ def _prctl(option: int, value: int) -> None:
 def main(arguments: list[str]) -> None:
     """Entry point of the keeper process."""
     runner, base, grace, *command = arguments
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # its time is over when the runner says so or is gone, not before
+    # Its time is over when the runner says so or is gone, not before. Blocked, not ignored: a SIGTERM that reaches the
+    # command between fork and exec waits there instead of being lost.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _DEAF_TO)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     directory = os.path.join(base, f"sip-harness-{os.getpid()}-{os.urandom(6).hex()}")
     Keeper(int(runner), directory, float(grace)).keep(command)

@@ -63,12 +63,29 @@ async def until_answer(system: Address, instance: str) -> None:
         transport.close()
 
 
-def _options(system: Address, local: Address, cseq: int) -> bytes:
+async def until_answer_on_tcp(system: Address, instance: str) -> None:
+    """Ask once with OPTIONS over TCP and wait until this instance answers; the caller sets the deadline.
+
+    Raises OSError if the connection is refused or closed, or somebody else answers.
+    """
+    reader, writer = await asyncio.open_connection(*system, limit=message.MAX_MESSAGE)
+    try:
+        writer.write(_options(system, writer.get_extra_info("sockname"), 1, "TCP"))
+        answer = message.parse(await reader.readuntil(b"\r\n\r\n"))
+        if answer.code != 200 or answer.get("Organization") != instance:
+            raise OSError(f"somebody else answers on {system[0]}:{system[1]}: {answer.summary}")
+    except (EOFError, asyncio.LimitOverrunError, SipError) as error:
+        raise OSError(f"no answer on {system[0]}:{system[1]} over TCP: {error}") from error
+    finally:
+        writer.close()
+
+
+def _options(system: Address, local: Address, cseq: int, transport: str = "UDP") -> bytes:
     here, there = (f"{host}:{port}" for host, port in (local, system))
     return message.build(
         f"OPTIONS sip:{there} SIP/2.0",
         [
-            ("Via", f"SIP/2.0/UDP {here};branch=z9hG4bK{secrets.token_hex(8)}"),
+            ("Via", f"SIP/2.0/{transport} {here};branch=z9hG4bK{secrets.token_hex(8)}"),
             ("Max-Forwards", "70"),
             ("From", f"<sip:probe@{here}>;tag={secrets.token_hex(4)}"),
             ("To", f"<sip:{there}>"),

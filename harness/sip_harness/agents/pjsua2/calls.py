@@ -25,7 +25,6 @@ from sip_harness.sip.message import Message, parse
 
 GONE = Send(480, "Temporarily Unavailable")
 """How a device refuses what still rings when its lease ends."""
-_ANSWERED = (pj.PJSIP_INV_STATE_CONNECTING, pj.PJSIP_INV_STATE_CONFIRMED)
 
 NoteSink = Callable[[str, str, dict[str, str]], None]
 """Kind, text and data of a Note."""
@@ -60,6 +59,10 @@ class Attempt:
     data: dict[str, str]
     sends: list[Send] = field(default_factory=list)
     """Responses that were sent, in order."""
+    confirmed: bool = False
+    """Whether the 2xx is acknowledged. Told to hang up before that, the stack sends two BYEs after it."""
+    leaving: bool = False
+    """Whether the script wants to hang up."""
 
 
 class DevicePart:
@@ -85,6 +88,8 @@ class DevicePart:
         """A call has reached another state."""
         if info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             self._open.pop(info.id, None)
+        elif info.state == pj.PJSIP_INV_STATE_CONFIRMED and info.id in self._open:
+            self._open[info.id].confirmed = True
 
     def poll(self, now: float) -> None:
         """Carry out what is due."""
@@ -96,6 +101,9 @@ class DevicePart:
             # A response may end the call; then there is nothing to carry the rest out on.
             if (attempt := self._open.get(number)) is not None:
                 self._carry_out(attempt, step)
+        attempt = self._open.get(number)
+        if attempt is not None and attempt.leaving and attempt.confirmed:
+            self._hang_up(attempt, "script")
 
     def deadline(self) -> float | None:
         """When to poll next."""
@@ -105,9 +113,9 @@ class DevicePart:
         """Refuse what rings, hang up what talks."""
         for attempt in list(self._open.values()):
             attempt.machine.stop()
-            if any(s.code >= 200 for s in attempt.sends):
+            if attempt.confirmed:
                 self._hang_up(attempt, "protocol")
-            else:
+            elif not any(s.code >= 200 for s in attempt.sends):
                 self._answer(attempt, GONE, (), "protocol")
 
     def let_go(self) -> None:
@@ -122,7 +130,7 @@ class DevicePart:
             self._answer(attempt, step, headers, "script")
         else:
             self._note("step", "hang up", attempt.data)
-            self._hang_up(attempt, "script")
+            attempt.leaving = True
 
     def _answer(self, attempt: Attempt, step: Send, headers: Headers, origin: Origin) -> None:
         origins, before = self._trace.origins, self._trace.count_sent
@@ -191,7 +199,7 @@ class CallerPart:
         """A call has reached another state."""
         if info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             self._open.pop(info.id, None)
-        elif info.state in _ANSWERED and (outgoing := self._open.get(info.id)) is not None:
+        elif info.state == pj.PJSIP_INV_STATE_CONFIRMED and (outgoing := self._open.get(info.id)) is not None:
             outgoing.machine.answered = outgoing.machine.answered or now
 
     def poll(self, now: float) -> None:

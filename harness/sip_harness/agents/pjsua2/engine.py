@@ -10,6 +10,7 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import pjsua2 as pj  # noqa: TID251 - this runs in a worker process
@@ -144,7 +145,7 @@ class Lease:
         self._within(self._stack.poll)
         if self._pipe in readable:
             for command in self._pipe.receive():
-                self._within(lambda command=command: self._obey(command))
+                self._within(partial(self._obey, command))
         self._within(lambda: self._part.poll(time.monotonic()))
 
     def _timeout(self, limit: float | None) -> float:
@@ -192,12 +193,14 @@ class Lease:
 
     def incoming(self, account: Account, call: int, invite: str) -> None:
         """An INVITE outside a dialog."""
+        self._trace.settle()
         if not self._trace.openness.closing:
             age = max(0, time.time_ns() - self._trace.arrival) / 1e9
             self._part.incoming(account, call, invite, time.monotonic() - min(age, 1.0))
 
     def changed(self, call: Call, info: pj.CallInfo) -> None:
         """A call has reached another state."""
+        self._trace.settle()
         self._part.changed(call, info, time.monotonic())
 
     def rejected(self, code: int, reason: str, invite: str) -> None:
@@ -214,6 +217,7 @@ class Lease:
         self._failure = self._failure or error
 
     def _note(self, kind: str, text: str, data: dict[str, str]) -> None:
+        self._trace.settle()
         self._emit(Note(time.time_ns(), self._assignment.name, kind, text, data))
 
     def _emit(self, entry: Entry) -> None:

@@ -51,7 +51,8 @@ class Library:
         due, now = TimeVal(), TimeVal()
         self.lib.pj_timer_heap_earliest_time(heap, byref(due))
         self.lib.pj_gettickcount(byref(now))
-        return min(limit, max(0.0, due.sec - now.sec + (due.msec - now.msec) / 1000))
+        left: float = due.sec - now.sec + (due.msec - now.msec) / 1000
+        return min(limit, max(0.0, left))
 
 
 def unknown_layout(endpoint: pj.Endpoint) -> str:

@@ -6,31 +6,20 @@ that are no messages are not seen.
 
 from __future__ import annotations
 
-import re
-
 import pjsua2 as pj  # noqa: TID251 - this runs in a worker process
 
-from sip_harness.agents.pjsua2.tap import Sink
+from sip_harness.agents.pjsua2.loglines import message_of
+from sip_harness.agents.pjsua2.sink import Sink
 
 LEVEL = 4
 """Level at which the library logs messages."""
-_LINE = re.compile(
-    r"(?P<way>[RT]X) (?P<length>\d+) bytes [^\n]*? (?:from|to) UDP (?P<host>[\d.]+):(?P<port>\d+):\n(?P<data>.*)\Z",
-    re.DOTALL,
-)
 
 
-def feed(line: str, sink: Sink) -> None:
-    """Hand the message of one log line to the sink, if it is the log line of a message."""
-    match = _LINE.search(line)
-    if match is None:
-        return
-    data = match["data"].encode("utf-8", "surrogateescape")[: int(match["length"])]
-    remote = (match["host"], int(match["port"]))
-    if match["way"] == "RX":
-        sink.received(data, remote)
-    else:
-        sink.sent(data, remote)
+def _feed(line: str, sink: Sink) -> None:
+    """Hand the message of one log line to the sink, if there is one in it."""
+    if (found := message_of(line)) is not None:
+        way, data, remote = found
+        (sink.received if way == "RX" else sink.sent)(data, remote)
 
 
 class _Writer(pj.LogWriter):
@@ -41,7 +30,7 @@ class _Writer(pj.LogWriter):
     def write(self, entry: pj.LogEntry) -> None:
         if self.sink is not None:
             try:
-                feed(entry.msg, self.sink)
+                _feed(entry.msg, self.sink)
             except Exception as error:  # noqa: BLE001 - the library would print and forget it
                 self.sink.broke(error)
 
@@ -54,7 +43,7 @@ class LogTracing:
         self._writer = _Writer()
         # libDestroy deletes the writer: Python must not do so a second time.
         self._writer.__disown__()
-        config.logConfig.level = LEVEL
+        config.logConfig.level = config.logConfig.consoleLevel = LEVEL
         config.logConfig.msgLogging = 1
         config.logConfig.writer = self._writer
 

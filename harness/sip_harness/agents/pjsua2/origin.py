@@ -93,10 +93,16 @@ class Origins:
 
     def _ordered(self, message: Message) -> Origin | None:
         if message.is_request:
-            return self._requests.get((message.call_id, message.method))
+            return self._ordered_request(message.call_id, message.method)
         if message.cseq[1] == "INVITE":
             return self._responses.pop((message.call_id, message.branch, message.code))
         return None
+
+    def _ordered_request(self, call_id: str, method: str) -> Origin | None:
+        origin = self._requests.get((call_id, method))
+        if origin is None and method == "BYE" and self._requests.get((call_id, "CANCEL")):
+            return "protocol"  # the CANCEL came too late: what it was to end is ended so (RFC 3261 9.1, 15)
+        return origin
 
     def _unordered(self, message: Message) -> Origin:
         if message.method == "INVITE":

@@ -12,8 +12,8 @@ import pjsua2 as pj  # noqa: TID251 - this runs in a worker process
 
 from sip_harness.agents.base import Assignment
 from sip_harness.agents.pjsua2.directors import Account, Endpoint, Host
+from sip_harness.agents.pjsua2.sink import Sink
 from sip_harness.agents.pjsua2.stamps import udp_fd
-from sip_harness.agents.pjsua2.tap import Sink
 from sip_harness.model.entry import Address
 
 LOOPBACK = "127.0.0.1"
@@ -82,7 +82,8 @@ class Stack:
 def _endpoint_config() -> pj.EpConfig:
     config = pj.EpConfig()
     config.uaConfig.threadCnt = 0
-    config.uaConfig.mainThreadOnly = True
+    # There is one thread only; told so, the library would write its log later, when times are lost.
+    config.uaConfig.mainThreadOnly = False
     config.uaConfig.maxCalls = MAX_CALLS
     config.uaConfig.natTypeInSdp = 0
     config.uaConfig.mwiUnsolicitedEnabled = False

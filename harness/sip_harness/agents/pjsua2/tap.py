@@ -10,9 +10,10 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from ctypes import POINTER, c_char, c_char_p, c_int, c_size_t, c_ssize_t, c_uint, c_uint32, c_void_p
-from typing import Any, Protocol
+from typing import Any
 
 from sip_harness.agents.pjsua2.library import Library, TimeVal
+from sip_harness.agents.pjsua2.sink import Sink
 from sip_harness.model.entry import Address
 
 PACKET = 4000
@@ -22,19 +23,6 @@ PRIORITY = 7
 _MAX_SKIPPED = 256
 _IGNORED = 70020
 """PJ_EIGNORED: line ends between messages, no datagram."""
-
-
-class Sink(Protocol):
-    """Takes what the tap sees, in order, while it happens."""
-
-    def received(self, data: bytes, remote: Address) -> None: ...
-
-    def sent(self, data: bytes, remote: Address) -> None: ...
-
-    def dropped(self, data: bytes, remote: Address, why: str) -> None: ...
-
-    def broke(self, error: Exception) -> None:
-        """Taking something failed: nothing may pass through C frames, so it is kept for later."""
 
 
 class _Str(ctypes.Structure):

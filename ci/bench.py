@@ -1,0 +1,191 @@
+"""Figures of this machine, now: medians of many, and ratios within this one run. See `ci/bench --help`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from sip_harness.agents.pjsua2.wheel import available
+from sip_harness.language import load_text
+from sip_harness.model.scenario import Scenario
+from sip_harness.model.verdict import Outcome
+from sip_harness.run.session import Options, Session, open_session
+from sip_harness.sip.message import parse
+from sip_harness.systems.registry import create
+from sip_harness.verdict import judge
+
+BUSY = """
+title: One phone, busy
+id: bench-busy
+targets: {bob: {ring: [desk]}}
+devices: {desk: {answer: [busy-here]}}
+calls: [{from: alice, to: bob}]
+expect: {alice: [486 from desk], desk: [INVITE, ACK to 486]}
+"""
+FORK = """
+title: Two phones, one busy everywhere
+id: bench-fork
+targets: {bob: {ring: [desk, mobile]}}
+devices:
+  desk: {answer: [ringing, after: mobile sends 180, busy-everywhere]}
+  mobile: {answer: [ringing]}
+calls: [{from: alice, to: bob}]
+expect: {alice: [600 from desk], mobile: [INVITE, CANCEL, ACK to 487]}
+"""
+UAS = """<?xml version="1.0" encoding="ISO-8859-1"?><scenario name="uas"><recv request="INVITE"/><send><![CDATA[
+SIP/2.0 486 Busy Here
+[last_Via:]
+[last_From:]
+[last_To:];tag=[call_number]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send><recv request="ACK"/></scenario>"""
+UAC = """<?xml version="1.0" encoding="ISO-8859-1"?><scenario name="uac"><send retrans="500"><![CDATA[
+INVITE sip:bob@[remote_ip]:[remote_port] SIP/2.0
+Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
+From: <sip:alice@[local_ip]>;tag=[call_number]
+To: <sip:bob@[remote_ip]>
+Call-ID: [call_id]
+CSeq: 1 INVITE
+Contact: <sip:alice@[local_ip]:[local_port]>
+Max-Forwards: 70
+Content-Length: 0
+
+]]></send><recv response="486"/><send><![CDATA[
+ACK sip:bob@[remote_ip]:[remote_port] SIP/2.0
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+CSeq: 1 ACK
+Content-Length: 0
+
+]]></send></scenario>"""
+
+
+def row(name: str, seconds: float, per: float | None = None, of: str = "") -> None:
+    """One figure, with its ratio to another one of this run."""
+    ratio = f"   {seconds / per:6.3f} of {of}" if per else ""
+    print(f"{name:52} {seconds * 1000:9.3f} ms{ratio}")
+
+
+async def median(rounds: int, work: Callable[[], Awaitable[float]]) -> float:
+    """Median of what `work` says it took, seconds."""
+    return statistics.median([await work() for _ in range(rounds)])
+
+
+def sipp_pair(rounds: int) -> float:
+    """The smallest test that two sipp processes make: 486, nothing between them. Seconds."""
+    taken = []
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        (directory / "uas.xml").write_text(UAS)
+        (directory / "uac.xml").write_text(UAC)
+        common = ["-m", "1", "-i", "127.0.0.1", "-nostdin", "-timeout", "10s"]
+        for n in range(rounds):
+            port = free_port()
+            begin = time.perf_counter()
+            uas = subprocess.Popen(
+                ["sipp", "-sf", "uas.xml", *common, "-p", str(port)],
+                cwd=directory,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            wait_for_port(port)
+            uac = ["sipp", "-sf", "uac.xml", *common, "-p", str(free_port()), f"127.0.0.1:{port}"]
+            done = subprocess.run(uac, cwd=directory, capture_output=True, check=False)
+            taken.append(time.perf_counter() - begin)
+            uas.wait(timeout=10)
+            if done.returncode:
+                raise SystemExit(f"sipp run {n} ended with status {done.returncode}")
+    return statistics.median(taken)
+
+
+def free_port() -> int:
+    """A UDP port that is free now."""
+    import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def wait_for_port(port: int) -> None:
+    """Wait until somebody has bound this UDP port, at most 5 s."""
+    wanted = f"0100007F:{port:04X}"
+    end = time.monotonic() + 5
+    while wanted not in Path("/proc/net/udp").read_text():
+        if time.monotonic() > end:
+            raise SystemExit("sipp did not come up")
+
+
+async def scenario_cost(session: Session, scenario: Scenario, rounds: int) -> float:
+    """Median of what a warm scenario takes beyond settle time, from its first agent to its verdict. Seconds."""
+    settle = session.system.info.policy.settle
+
+    async def once() -> float:
+        begin = time.perf_counter()
+        result = await session.run(scenario)
+        taken = time.perf_counter() - begin - settle
+        if result.verdict.outcome is not Outcome.PASS:
+            raise SystemExit(f"{scenario.id}: {result.verdict}")
+        return taken
+
+    await once()
+    return await median(rounds, once)
+
+
+async def measure(rounds: int) -> None:
+    """Print all figures."""
+    sipp = sipp_pair(max(rounds // 5, 3))
+    row("sipp UAC + sipp UAS, one 486 (no system between)", sipp)
+    starts = []
+    for _ in range(5):
+        system = create("kamailio")
+        begin = time.perf_counter()
+        await system.start()
+        starts.append(time.perf_counter() - begin)
+        await system.stop()
+    row("kamailio from nothing to its first answer", statistics.median(starts), sipp, "the sipp pair")
+    for stack in ("wire", "pjsua2"):
+        if stack == "pjsua2" and available():
+            print(f"pjsua2: {available()}")
+            continue
+        await scenarios(stack, rounds, sipp)
+
+
+async def scenarios(stack: str, rounds: int, sipp: float) -> None:
+    """Figures of one stack."""
+    loaded = [load_text(text, "bench") for text in (BUSY, FORK)]
+    async with open_session(create("kamailio"), Options(stack=stack), loaded) as session:  # type: ignore[arg-type]
+        for scenario in loaded:
+            taken = await scenario_cost(session, scenario, rounds)
+            row(f"{stack}: {scenario.title.lower()}, beyond settle time", taken, sipp, "the sipp pair")
+        result = await session.run(loaded[1])
+    assert result.record is not None
+    begin = time.perf_counter()
+    for _ in range(rounds):
+        judge(loaded[1], result.record)
+    row(
+        f"{stack}: verdict on that fork ({len(result.record.messages)} messages)",
+        (time.perf_counter() - begin) / rounds,
+    )
+    data = result.record.messages[0].data
+    begin = time.perf_counter()
+    for _ in range(2000):
+        parse(data)
+    row(f"{stack}: parsing one message of {len(data)} bytes", (time.perf_counter() - begin) / 2000)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=50, help="how often each thing is done (default 50)")
+    asyncio.run(measure(parser.parse_args().rounds))
