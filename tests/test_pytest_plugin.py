@@ -114,7 +114,7 @@ def test_an_authors_mistake_stops_collection_with_its_place(pytester: pytest.Pyt
     write(pytester, "FK-01", final="600 from desc")
     result = run(pytester)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*FK-01.sip.yaml:12:*did you mean 'desk'*"])
+    result.stdout.fnmatch_lines(["*FK-01.sip.yaml:13:*did you mean 'desk'*"])
     result.stdout.no_fnmatch_line("*Traceback*")
 
 

@@ -241,7 +241,7 @@ class Runtime:
         from sip_harness.report.files import keep_all
 
         worker = getattr(self._config, "workerinput", {}).get("workerid", "")
-        keep_all(self.results, out, suffix=f"-{worker}" if worker else "")
+        keep_all(self.results, out, suffix=f"-{worker}" if worker else "", strict=self.strict)
 
     @property
     def _jobs(self) -> int:

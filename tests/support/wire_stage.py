@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 from sip_harness.agents.base import Assignment
 from sip_harness.agents.wire import WireAgent
@@ -36,14 +38,18 @@ class Stage:
     agents: list[WireAgent] = field(default_factory=list)
     relays: dict[str, str] = field(default_factory=dict)
     """Events to tell the agents: `agent sends|gets METHOD|code` as a ladder names it, to the name of the event."""
+    _count: Counter[str] = field(default_factory=Counter)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def emit(self, entry: Entry) -> None:
         self.entries.append(entry)
         self._changed.set()
-        if isinstance(entry, MessageEntry) and (event := self.relays.get(_line(entry))):
-            for agent in self.agents:
-                agent.happened(event)
+        if isinstance(entry, MessageEntry):
+            line = _line(entry)
+            self._count[line] += 1
+            if event := self.relays.get(line):
+                for agent in self.agents:
+                    agent.happened(event)
 
     def device(self, name: str, *attempts: tuple[Step, ...], timers: Timers | None = None) -> WireAgent:
         """A device that is called directly."""
@@ -82,7 +88,8 @@ class Stage:
 
     async def see(self, *lines: str) -> None:
         """Wait until these lines are in the ladder, each as often as it is named."""
-        await self.until(lambda: all(self.ladder().count(line) >= lines.count(line) for line in lines))
+        wanted = Counter(lines)
+        await self.until(lambda: all(self._count[line] >= count for line, count in wanted.items()))
 
     def ladder(self, agent: str = "") -> list[str]:
         """Every message in time order: `alice sends INVITE`, `alice gets 486`, `desk sends 200 to BYE`."""
@@ -140,8 +147,7 @@ class Peer(asyncio.DatagramProtocol):
         self.transport: asyncio.DatagramTransport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self.transport = transport
+        self.transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         self.inbox.put_nowait((parse(data), addr))

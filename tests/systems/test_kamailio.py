@@ -246,6 +246,20 @@ class TestLife:
 
         run(main())
 
+    def test_every_process_is_there_once_it_has_started(self):
+        """A process that is still to be forked, or just being so, misses the SIGTERM of a stop that comes at once."""
+
+        async def main() -> None:
+            async with Stage(Kamailio()) as stage:
+                children = Path(f"/proc/{kept_of(stage.system).pid}/task/{kept_of(stage.system).pid}/children")
+                first = children.read_text().split()
+                await stage.registered("bob")
+                await asyncio.sleep(0.1)  # for processes that should not come any more
+                assert children.read_text().split() == first
+                assert len(first) > 3
+
+        run(main())
+
     def test_a_killed_keeper_is_told_too(self):
         async def main() -> None:
             heard: list[Log | Exit] = []

@@ -11,7 +11,7 @@ from udp_phone import Phone, run
 
 from sip_harness.sip.message import Message, parse
 from sip_harness.systems import probe
-from sip_harness.systems.probe import free_port, until_answer
+from sip_harness.systems.probe import free_port, until_answer, until_answer_on_tcp
 
 
 def test_a_free_port_is_free_for_both_transports():
@@ -112,3 +112,49 @@ def test_a_port_that_opens_late_is_found():
                 await task
 
     run(main())
+
+
+async def answering(reply: bytes) -> OSError | None:
+    """What comes of asking a TCP server that answers with these bytes and closes."""
+    questions = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        questions.append(parse(await reader.readuntil(b"\r\n\r\n")))
+        writer.write(reply)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, asyncio.timeout(5):
+        try:
+            await until_answer_on_tcp(server.sockets[0].getsockname(), "mine")
+        except OSError as error:
+            return error
+        finally:
+            assert [q.method for q in questions] == ["OPTIONS"]
+            assert "SIP/2.0/TCP" in (questions[0].get("Via") or "")
+    return None
+
+
+def test_on_tcp_the_right_answer_is_enough():
+    assert run(answering(b"SIP/2.0 200 OK\r\nOrganization: mine\r\nContent-Length: 0\r\n\r\n")) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "match"),
+    [
+        (b"SIP/2.0 200 OK\r\nOrganization: other\r\n\r\n", "somebody else answers"),
+        (b"SIP/2.0 503 No\r\nOrganization: mine\r\n\r\n", "somebody else answers"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "no answer"),
+        (b"SIP/2.0 200", "no answer"),
+        (b"", "no answer"),
+        (b"a" * 200_000, "no answer"),
+    ],
+)
+def test_on_tcp_anything_else_is_an_error(reply, match):
+    error = run(answering(reply))
+    assert error is not None
+    assert match in str(error)
+
+
+def test_on_tcp_a_refused_connection_is_an_error():
+    with pytest.raises(ConnectionRefusedError):
+        run(until_answer_on_tcp(("127.0.0.1", free_port("127.0.0.1")), "mine"))

@@ -161,9 +161,9 @@ def show(result: Result, view: View) -> None:
 
 def _finish(results: list[Result], ended: int, out: Path | None, max_skips: int | None, view: View) -> int:
     if out is not None:
-        keep_all(results, out)
+        keep_all(results, out, strict=view.strict)
         view.console.print(Text(f"written: {out}"))
-    elif (kept := keep_failures(results)) is not None:
+    elif (kept := keep_failures(results, strict=view.strict)) is not None:
         view.console.print(Text(f"records and captures of what did not pass: {kept}"))
     view.console.print(Text.assemble(*summary.count_pieces(results)))
     skips = sum(r.verdict.outcome is Outcome.SKIP for r in results)

@@ -39,6 +39,11 @@ def text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
+def _key(name: str) -> str:
+    low = name.lower()
+    return COMPACT.get(low, low)
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One header field as it stood on the wire."""
@@ -51,8 +56,7 @@ class Field:
     @property
     def key(self) -> str:
         """Canonical lower-case name, compact forms expanded."""
-        low = self.name.lower()
-        return COMPACT.get(low, low)
+        return _key(self.name)
 
 
 @dataclass(frozen=True)
@@ -81,14 +85,19 @@ class Message:
 
     def all(self, name: str) -> list[str]:
         """Every value of a header, in order, one per header field (lists are not split)."""
-        low = name.lower()
-        key = COMPACT.get(low, low)
-        return [f.value for f in self.fields if f.key == key]
+        return list(self._values.get(_key(name), ()))
 
     def get(self, name: str) -> str | None:
         """First value of a header, or None."""
-        values = self.all(name)
+        values = self._values.get(_key(name))
         return values[0] if values else None
+
+    @cached_property
+    def _values(self) -> dict[str, list[str]]:
+        values: dict[str, list[str]] = {}
+        for f in self.fields:
+            values.setdefault(f.key, []).append(f.value)
+        return values
 
     @cached_property
     def call_id(self) -> str:
@@ -137,6 +146,8 @@ def tag_of(value: str) -> str:
 
 def split_list(value: str) -> list[str]:
     """Cut a comma-separated header value; commas inside quotes and angle brackets do not count (RFC 3261 7.3.1)."""
+    if '"' not in value and "<" not in value:
+        return [p for part in value.split(",") if (p := part.strip())]
     parts: list[str] = []
     begin, quoted, angle, escaped = 0, False, False, False
     for i, char in enumerate(value):
@@ -214,7 +225,7 @@ def _fields(lines: list[bytes]) -> tuple[tuple[Field, ...], tuple[str, ...]]:
 
 def build(start: str, headers: list[tuple[str, str]], body: bytes = b"") -> bytes:
     """Serialise a message of ours; Content-Length is added where the caller gave none (RFC 3261 20.14)."""
-    names = {COMPACT.get(n.lower(), n.lower()) for n, _ in headers}
+    names = {_key(n) for n, _ in headers}
     lines = [start, *(f"{n}: {v}" for n, v in headers)]
     if "content-length" not in names:
         lines.append(f"Content-Length: {len(body)}")

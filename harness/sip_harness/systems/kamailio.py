@@ -34,9 +34,7 @@ _CONFIG = Path(__file__).with_name("kamailio.cfg")
 _ALSO = ("/usr/sbin", "/usr/local/sbin")  # not on every user's PATH
 _ATTEMPTS = 5
 _PATIENCE = 10.0
-_GRACE = 0.1
-# Usually it needs a few milliseconds to end; told so just after its start, a worker sometimes misses it and the main
-# process waits for that worker for long. It keeps nothing that an orderly end would save.
+_GRACE = 0.1  # it ends within some milliseconds, and has nothing that an orderly end would save
 _IN_USE = "Address already in use"
 
 

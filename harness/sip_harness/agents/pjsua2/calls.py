@@ -115,7 +115,10 @@ class DevicePart:
             attempt.machine.stop()
             if attempt.confirmed:
                 self._hang_up(attempt, "protocol")
-            elif not any(s.code >= 200 for s in attempt.sends):
+            elif any(200 <= s.code < 300 for s in attempt.sends):
+                # Without an ACK the stack sends BYE only when it is destroyed.
+                self._trace.origins.order_request(attempt.invite.call_id, "BYE", "protocol")
+            else:
                 self._answer(attempt, GONE, (), "protocol")
 
     def let_go(self) -> None:

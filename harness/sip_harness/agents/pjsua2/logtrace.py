@@ -52,6 +52,5 @@ class LogTracing:
         self._writer.sink = sink
 
     def detach(self) -> None:
-        """Before libDestroy."""
-        self._writer.sink = None
+        """After libDestroy, which has deleted the writer."""
         del self._writer

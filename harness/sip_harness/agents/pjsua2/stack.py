@@ -31,7 +31,7 @@ class Tracing(Protocol):
         """Between libInit and libStart."""
 
     def detach(self) -> None:
-        """Before libDestroy."""
+        """After libDestroy."""
 
 
 class Stack:
@@ -73,8 +73,9 @@ class Stack:
             # Freed after the next account is there, this object would delete that one.
             self.account = None
         gc.collect()
-        self._tracing.detach()
         self.endpoint.libDestroy(pj.PJSUA_DESTROY_NO_RX_MSG)
+        # Not before: destroying may still send.
+        self._tracing.detach()
         del self.endpoint
         gc.collect()
 

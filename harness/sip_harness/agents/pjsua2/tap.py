@@ -112,7 +112,8 @@ class TapFailed(RuntimeError):
 
 
 class Tap:
-    """Hands every message to the sink until it is closed. Open after libInit, close before libDestroy."""
+    """Hands every message to the sink as long as the Endpoint lives. Made after libInit, and to be kept until
+    libDestroy has returned: the library has the addresses of what is in here."""
 
     def __init__(self, library: Library, sink: Sink) -> None:
         self._sink = sink
@@ -128,16 +129,8 @@ class Tap:
         status = self._lib.pjsip_endpt_register_module(self._endpoint, ctypes.byref(self._module))
         if status:
             raise TapFailed(f"the library refuses a module of ours (status {status})")
-        self._watch_drops(self._callbacks[2])
-
-    def close(self) -> None:
-        """Let go of the library."""
-        self._watch_drops(None)
-        self._lib.pjsip_endpt_unregister_module(self._endpoint, ctypes.byref(self._module))
-
-    def _watch_drops(self, callback: object) -> None:
-        manager = self._lib.pjsip_endpt_get_tpmgr(self._endpoint)
-        self._lib.pjsip_tpmgr_set_drop_data_cb(c_void_p(manager), callback)
+        manager = c_void_p(self._lib.pjsip_endpt_get_tpmgr(self._endpoint))
+        self._lib.pjsip_tpmgr_set_drop_data_cb(manager, self._callbacks[2])
 
     def _guarded(self, take: Callable[[Any], None]) -> Callable[[Any], int]:
         def guarded(argument: Any) -> int:
@@ -211,7 +204,5 @@ class TapTracing:
         self._tap = Tap(self._library, sink)
 
     def detach(self) -> None:
-        """Before libDestroy."""
-        if self._tap is not None:
-            self._tap.close()
-            self._tap = None
+        """After libDestroy."""
+        self._tap = None

@@ -24,6 +24,7 @@ SDP = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
     "m=audio 4000 RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\n"
 )
+MARK = b"mark"
 _numbers = itertools.count(1)
 
 
@@ -34,6 +35,7 @@ class Peer(asyncio.DatagramProtocol):
         self.seen: list[sip.Message] = []
         self.answer: Callable[[sip.Message], list[bytes]] = lambda _message: []
         """What to send back at once to what comes in."""
+        self.marked = asyncio.Event()
         self._changed = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -41,6 +43,9 @@ class Peer(asyncio.DatagramProtocol):
         self.local: Address = transport.get_extra_info("sockname")
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
+        if data == MARK:
+            self.marked.set()
+            return
         message = sip.parse(data)
         self.seen.append(message)
         for answer in self.answer(message):
@@ -70,6 +75,13 @@ class Peer(asyncio.DatagramProtocol):
     async def request(self, method: str, call_id: str = "") -> sip.Message:
         """A request with this method."""
         return await self.get(lambda m: m.method == method and call_id in ("", m.call_id))
+
+    async def read_all(self) -> None:
+        """Return when everything that has been sent to this socket by now is in `seen`."""
+        async with asyncio.timeout(DEADLINE):
+            self.send(MARK, self.local)
+            await self.marked.wait()
+        self.marked.clear()
 
     def responses(self, call: Dialling) -> list[sip.Message]:
         """All responses to this INVITE so far."""

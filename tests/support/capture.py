@@ -1,0 +1,139 @@
+"""dumpcap as a witness of what is on the wire, and tshark as its reader."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import signal
+import socket
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from outside import PATIENCE, until
+
+from sip_harness.model.entry import Address
+
+ANYWHERE_ELSE = "udp and not (src net 127.0.0.0/8 and dst net 127.0.0.0/8)"
+_FIELDS = (
+    "frame.number", "frame.interface_name", "frame.time_epoch", "frame.protocols", "ip.src", "udp.srcport", "ip.dst",
+    "udp.dstport", "udp.payload", "_ws.malformed",
+)  # fmt: skip
+
+
+class MayNotCapture(Exception):
+    """This user may not capture on loopback; the message is dumpcap's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One UDP datagram as the kernel showed it to dumpcap and tshark decoded it."""
+
+    number: int
+    interface: str
+    time: int
+    """Kernel's time, nanoseconds since the epoch."""
+    source: Address
+    destination: Address
+    data: bytes
+    is_sip: bool
+    """Whether tshark takes it for SIP."""
+    is_malformed: bool
+    """Whether tshark finds anything in it that it cannot decode."""
+
+
+class Capture:
+    """All UDP datagrams on loopback, and those that go anywhere else, for as long as the context is entered."""
+
+    def __init__(self, place: Path) -> None:
+        """Files go to the directory `place`."""
+        self.file = place / "wire.pcapng"
+        self._said = place / "dumpcap"
+
+    def __enter__(self) -> Capture:
+        """Returns once datagrams are truly caught. Raises MayNotCapture."""
+        interfaces = ["-i", "lo", "-f", "udp", "-i", "any", "-f", ANYWHERE_ELSE]
+        with self._said.open("wb") as said:
+            self._process = subprocess.Popen(
+                ["dumpcap", "-q", "-B", "16", *interfaces, "-w", str(self.file)],
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            until(self._began, "dumpcap says that it captures")
+            self._until_caught()
+        except BaseException:
+            self._process.kill()
+            self._process.wait()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """End the capture once everything that was sent so far is in it."""
+        try:
+            if error is None:
+                self._until_caught()
+        finally:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(PATIENCE)
+        if error is None:
+            self._refuse_drops()
+
+    @property
+    def said(self) -> str:
+        """What dumpcap said."""
+        return self._said.read_text(errors="replace")
+
+    def packets(self, system: Address) -> list[Packet]:
+        """All datagrams in the order of their times, those at the port of the system decoded as SIP."""
+        tshark = ["tshark", "-n", "-r", str(self.file), "-d", f"udp.port=={system[1]},sip", "-T", "ek"]
+        command = [*tshark, *(word for field in _FIELDS for word in ("-e", field))]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        return sorted((_packet(line["layers"]) for line in lines if "layers" in line), key=lambda p: p.time)
+
+    def _began(self) -> bool:
+        if self._process.poll() is not None:
+            raise MayNotCapture(self.said.strip())
+        return "Capturing on" in self.said
+
+    def _until_caught(self) -> None:
+        """Send datagrams to a port of our own until one of them is in the file."""
+        mark = secrets.token_hex(16).encode()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind(("127.0.0.1", 0))
+
+            def caught() -> bool:
+                sock.sendto(mark, sock.getsockname())
+                return self.file.exists() and mark in self.file.read_bytes()
+
+            until(caught, "a datagram of our own is in the capture")
+
+    def _refuse_drops(self) -> None:
+        dropped = re.findall(r"received/dropped on interface .*?: \d+/(\d+)", self.said)
+        assert dropped, f"dumpcap does not say whether it dropped anything: {self.said}"
+        assert set(dropped) == {"0"}, f"the witness itself has missed packets: {self.said}"
+
+
+def _packet(layers: dict[str, list[str]]) -> Packet:
+    number, interface, time, protocols, source, from_port, destination, to_port, payload = (
+        layers.get(field.replace(".", "_"), [""])[0] for field in _FIELDS[:-1]
+    )
+    return Packet(
+        int(number),
+        interface,
+        _nanoseconds(time),
+        (source, int(from_port or 0)),
+        (destination, int(to_port or 0)),
+        bytes.fromhex(payload.replace(":", "")),
+        "sip" in protocols.split(":"),
+        "_ws_malformed" in layers,
+    )
+
+
+def _nanoseconds(text: str) -> int:
+    seconds, _, fraction = text.partition(".")
+    return int(seconds) * 1_000_000_000 + int(fraction.ljust(9, "0")[:9])
