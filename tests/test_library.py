@@ -75,7 +75,7 @@ def test_fk_01_under_its_fault_names_the_late_cancel_to_the_other_phone(tmp_path
     assert re.search(r"CANCEL reached mobile \d\.\d\d s after desk sent 600 Busy Everywhere", done.stdout), done.stdout
     assert "left ringing" in done.stdout
     assert "RFC 3261 16.7 step 5" in done.stdout
-    assert f"{file}:15:" in done.stdout
+    assert f"{file.name}:15:" in done.stdout
     again = subprocess.run(
         [sys.executable, "-m", "sip_harness", "judge", str(file), str(out / "FK-01.jsonl")],
         capture_output=True,

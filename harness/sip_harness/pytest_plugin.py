@@ -94,7 +94,7 @@ class SipFile(pytest.File):
 
         if isinstance(excinfo.value, LanguageError):
             return str(excinfo.value)
-        return super().repr_failure(excinfo)  # type: ignore[arg-type]
+        return super().repr_failure(excinfo)
 
 
 class SipItem(pytest.Function):

@@ -392,6 +392,19 @@ async def test_an_event_of_ones_own_does_not_overtake() -> None:
 
 
 @on_loop
+async def test_a_late_response_goes_out_after_the_end() -> None:
+    async with stage() as here:
+        _, alice = await pair(here, (BUSY, Wait(0.05), OK, Wait(30.0), RINGING))
+        alice.call(CALL, URI)
+        await here.see("alice gets 200")
+        assert [line for line in here.ladder("desk") if "sends" in line] == ["desk sends 486", "desk sends 200"]
+        await here.see("alice sends BYE", "alice gets 481 to BYE")
+        assert here.entry("alice gets 486").time < here.entry("desk gets ACK").time < here.entry("desk sends 200").time
+    assert here.notes("refused") == []
+    assert here.ladder()[-1] == "alice gets 481 to BYE"
+
+
+@on_loop
 async def test_forgetting_lets_an_event_happen_again() -> None:
     async with stage() as here:
         relay_acked(here, "desk")

@@ -179,6 +179,7 @@ async def test_a_refresh_that_is_refused_is_told() -> None:
         ([("Contact", f"<sip:x@h>;expires=9, {MINE};q=0.5;Expires=30")], 30),
         ([("Contact", "<sip:x@h>;expires=9"), ("m", f"{MINE};expires=30")], 30),
         ([("Contact", MINE), ("Expires", "45")], 45),
+        ([("Contact", "<sip:alice-c@203.0.113.7:1024>;expires=30")], 30),
         ([("Contact", MINE)], 77),
         ([("Contact", f"{MINE};expires=junk"), ("Expires", "junk")], 77),
         ([("Contact", f"{MINE};expires=0")], 0),

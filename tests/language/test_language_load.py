@@ -523,3 +523,13 @@ def test_python_none_leaves_a_header_out() -> None:
     (step,) = from_python(document, Place("p")).devices[2].script.attempts[0]
     assert isinstance(step, Send)
     assert (step.code, step.omit) == (302, frozenset({"contact"}))
+
+
+def test_files_are_shown_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    right = scenario_file(tmp_path / "a.sip.yaml", "A")
+    assert load([right])[0].place.file == "a.sip.yaml"
+    right.write_text("title: [", encoding="utf-8")
+    with pytest.raises(LanguageError) as caught:
+        load([right, tmp_path / "gone"])
+    assert [d.place.file for d in caught.value.diagnostics] == ["a.sip.yaml", "gone"]

@@ -180,6 +180,18 @@ class Desk:
     def notes(self, kind: str) -> list[Note]:
         return [e for e in self.entries if isinstance(e, Note) and e.kind == kind]
 
+    async def has_sent(self, code: int) -> Message:
+        """The first response with this code, once it is on record: the wire is faster."""
+        found = await self.until(lambda e: code_of(e) == code and isinstance(e, Message) and e.direction == "sent")
+        assert isinstance(found, Message)
+        return found
+
+    async def has_noted(self, kind: str) -> Note:
+        """The first note of this kind, once it is there."""
+        found = await self.until(lambda e: isinstance(e, Note) and e.kind == kind)
+        assert isinstance(found, Note)
+        return found
+
     async def until(self, wanted: Callable[[Entry], bool]) -> Entry:
         """The first entry that is wanted, now or later."""
         async with asyncio.timeout(DEADLINE):

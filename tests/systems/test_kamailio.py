@@ -95,6 +95,7 @@ class TestLife:
                 assert group_is_gone(group)
                 assert port_is_free(port)
                 assert not directory.exists()
+                assert system.info.address[1] == port
             record_property("ready_ms", round(statistics.median(starts) * 1000, 1))
             record_property("stop_ms", round(statistics.median(stops) * 1000, 1))
             await system.stop()
@@ -190,6 +191,22 @@ class TestLife:
         broken.write_text("#!KAMAILIO\nrequest_route { nonsense( }\n")
         monkeypatch.setattr(kamailio, "_CONFIG", broken)
         with pytest.raises(SystemFailed, match=r"ended while starting; its last log lines:(.|\n)*broken.cfg, line 2"):
+            run(Kamailio().start())
+
+    def test_an_odd_answer_is_no_readiness(self, monkeypatch):
+        async def odd(address: object, instance: str) -> None:
+            raise OSError("somebody else answers")
+
+        monkeypatch.setattr(kamailio, "until_answer_on_tcp", odd)
+        with pytest.raises(SystemFailed, match=r"did not answer as it should \(somebody else answers\); its last log"):
+            run(Kamailio().start())
+
+    def test_where_no_process_can_be_started_it_says_so(self, monkeypatch):
+        def full(host: str) -> int:
+            raise OSError("no port of 127.0.0.1 is free")
+
+        monkeypatch.setattr(kamailio, "free_port", full)
+        with pytest.raises(SystemFailed, match="could not be started: no port"):
             run(Kamailio().start())
 
     def test_a_start_that_is_cancelled_leaves_nothing(self):

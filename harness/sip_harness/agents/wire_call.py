@@ -22,7 +22,7 @@ class Owner(Protocol):
         """Record something."""
 
     def over(self, call: Attempt | Outgoing) -> None:
-        """Nothing of this call is left."""
+        """Nothing of this call is left on the wire. Told again once it is `done` too."""
 
 
 class _Alarm:
@@ -78,6 +78,13 @@ class Attempt:
         for step in self._machine.poll(self._ua.clock.now()):
             self._carry_out(step)
         self._alarm.set(self._machine.deadline)
+        if self._incoming.over and self.done:
+            self._owner.over(self)
+
+    @property
+    def done(self) -> bool:
+        """Whether the script has nothing more to do; it may still have when the call is over (a late response)."""
+        return self._machine.done
 
     def end(self) -> None:
         """Refuse or hang up what is open."""
@@ -96,8 +103,6 @@ class Attempt:
 
     def on_over(self) -> None:
         """From the endpoint: nothing of the call is left."""
-        if self._machine.done:
-            self._alarm.set(None)
         self._owner.over(self)
 
     def on_engine(self, why: str) -> None:
@@ -136,6 +141,11 @@ class Outgoing:
     def call_id(self) -> str:
         """Call-ID of the INVITE."""
         return self._outgoing.call_id
+
+    @property
+    def done(self) -> bool:
+        """Whether the call needs no more attention."""
+        return self._outgoing.over
 
     def poll(self) -> None:
         """Carry out what is due by now."""

@@ -137,18 +137,23 @@ def granted(response: Message, contact: str, asked: int) -> int:
 
     The contact's own `expires`, else the Expires header, else what was asked for (RFC 3261 10.2.4).
     """
-    mine = parse_uri(uri_text(contact))
-    for value in response.all("contact"):
-        for element in split_list(value):
-            try:
-                if not parse_uri(uri_text(element)).same(mine):
-                    continue
-            except SipError:
-                continue
+    for element in (e for value in response.all("contact") for e in split_list(value)):
+        if _is_same(element, contact):
             own = _seconds(header_params(element).get("expires", ""))
             general = _seconds(response.get("expires") or "")
             return next((s for s in (own, general) if s is not None), asked)
     return 0
+
+
+def _is_same(listed: str, contact: str) -> bool:
+    """Whether a listed contact is ours. The user part decides where there is one, as it is unique: registrars behind
+    NAT list the host as they see it."""
+    mine = parse_uri(uri_text(contact))
+    try:
+        other = parse_uri(uri_text(listed))
+    except SipError:
+        return False
+    return other.user == mine.user if mine.user else other.same(mine)
 
 
 def _seconds(text: str) -> int | None:

@@ -28,7 +28,7 @@ def load(paths: Iterable[Path]) -> list[Scenario]:
     mistakes: list[Diagnostic] = []
     for path in _files(paths, mistakes):
         try:
-            source = _source(_read(path), str(path))
+            source = _source(_read(path), _shown(path))
             scenarios.append(_scenario(source))
             sources[source.name] = source
         except LanguageError as error:
@@ -79,11 +79,18 @@ def _files(paths: Iterable[Path], mistakes: list[Diagnostic]) -> Iterator[Path]:
         if path.is_dir():
             found = sorted(p for p in path.rglob(f"*{SUFFIX}") if p.is_file())
             if not found:
-                mistakes.append(_at(str(path)).mistake(f"no scenario in this directory: no file *{SUFFIX}").diagnostic)
+                mistakes.append(
+                    _at(_shown(path)).mistake(f"no scenario in this directory: no file *{SUFFIX}").diagnostic
+                )
         for one in found:
             if (real := _real(one)) not in seen:
                 seen.add(real)
                 yield one
+
+
+def _shown(path: Path) -> str:
+    """The path as messages and reports show it: from the working directory if it is in there."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _real(path: Path) -> Path:
@@ -96,7 +103,7 @@ def _real(path: Path) -> Path:
 
 def _read(path: Path) -> str:
     """The text of a file. Raises Mistake if it cannot be had."""
-    name = str(path)
+    name = _shown(path)
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise _at(name).mistake("this is no regular file")

@@ -66,7 +66,7 @@ class Kamailio:
 
     @property
     def info(self) -> SystemInfo:
-        """Known after `start`; before, raises SystemFailed."""
+        """Known after `start`, and still after `stop`; before, raises SystemFailed."""
         if self._info is None:
             raise SystemFailed(f"{self.name} has not been started")
         return self._info
@@ -100,36 +100,38 @@ class Kamailio:
     async def _start_somewhere(self, binary: str) -> int:
         """Try free ports in turn, because one that was free may be gone a moment later."""
         for attempt in range(1, _ATTEMPTS + 1):
+            kept = self._kept = Kept(self._log, grace=_GRACE)
             try:
                 port = free_port(HOST)
-                if await self._try(binary, port):
-                    return port
+                problem = await self._try(kept, binary, port)
             except OSError as error:
                 raise SystemFailed(f"{self.name} could not be started: {error}") from error
-            tail = self._kept.tail if self._kept else ()
-            running = self._kept is not None and self._kept.status is None
+            if not problem:
+                self._guard = asyncio.create_task(self._report_exit(kept))
+                return port
             await self.stop()
-            if attempt == _ATTEMPTS or not any(_IN_USE in line for line in tail):
-                raise SystemFailed(_explain(self.name, running, attempt, tail))
+            if attempt == _ATTEMPTS or not any(_IN_USE in line for line in kept.tail):
+                raise SystemFailed(_explain(self.name, problem, attempt, kept.tail))
         raise AssertionError("the last attempt returns or raises")
 
-    async def _try(self, binary: str, port: int) -> bool:
-        """Whether it answers on this port; False if it ended or the deadline passed."""
+    async def _try(self, kept: Kept, binary: str, port: int) -> str:
+        """Start it on this port. Empty once it is ready, else what is wrong; raises OSError if no process can start."""
         instance = secrets.token_hex(8)
-        kept = self._kept = Kept(self._log, grace=_GRACE)
         await kept.start(self._command(binary, port, instance))
-        answer = asyncio.ensure_future(_until_ready((HOST, port), instance))
+        ready = asyncio.ensure_future(_until_ready((HOST, port), instance))
         end = asyncio.ensure_future(kept.ended())
         try:
-            await asyncio.wait((answer, end), timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-            if answer.done() and not end.done():
-                answer.result()
-                self._guard = asyncio.create_task(self._report_exit(kept))
-                return True
-            return False
+            done, _ = await asyncio.wait((ready, end), timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            if end in done:
+                return "ended while starting"
+            if ready not in done:
+                return f"did not answer within {_PATIENCE:g}s"
+            error = ready.exception()
+            return f"did not answer as it should ({error})" if error else ""
         finally:
-            answer.cancel()
-            end.cancel()
+            for task in (ready, end):
+                task.cancel()
+            await asyncio.gather(ready, end, return_exceptions=True)
 
     def _command(self, binary: str, port: int, instance: str) -> list[str]:
         defines = {
@@ -151,7 +153,6 @@ class Kamailio:
         """Stop it and wait until its processes, port and directory are gone. Never raises; may be repeated."""
         kept, self._kept = self._kept, None
         guard, self._guard = self._guard, None
-        self._info = None
         if guard is not None:
             guard.cancel()
         if kept is not None:
@@ -227,7 +228,6 @@ def version_of(binary: str) -> str:
     return "unknown"
 
 
-def _explain(name: str, running: bool, attempts: int, tail: Sequence[str]) -> str:
-    what = f"did not answer within {_PATIENCE:g}s" if running else "ended while starting"
+def _explain(name: str, problem: str, attempts: int, tail: Sequence[str]) -> str:
     tries = f" (attempt {attempts})" if attempts > 1 else ""
-    return "\n  ".join([f"{name} {what}{tries}; its last log lines:", *(tail or ("(none)",))])
+    return "\n  ".join([f"{name} {problem}{tries}; its last log lines:", *(tail or ("(none)",))])

@@ -6,7 +6,8 @@ are called from inside one and only take note.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -26,8 +27,12 @@ from sip_harness.sip.message import Message, parse
 GONE = Send(480, "Temporarily Unavailable")
 """How a device refuses what still rings when its lease ends."""
 
-NoteSink = Callable[[str, str, dict[str, str]], None]
-"""Kind, text and data of a Note."""
+
+class NoteSink(Protocol):
+    """Puts a Note on record."""
+
+    def __call__(self, kind: str, text: str, data: dict[str, str], at: int | None = None) -> None:
+        """`at`: when, nanoseconds since the epoch, if not now."""
 
 
 class Part(Protocol):
@@ -180,7 +185,7 @@ class CallerPart:
 
     def make(self, account: Account, wanted: scenario.Call, uri: str, now: float) -> None:
         """Send the INVITE."""
-        call = Call(account)
+        call, began = Call(account), time.time_ns()
         self._trace.origins.order_invite()
         try:
             call.makeCall(uri if "<" in uri else f"<{uri}>", _invitation(wanted.headers))
@@ -191,7 +196,7 @@ class CallerPart:
             )
             return
         data = {"call": wanted.name, "call_id": info.callIdString}
-        self._note("call", f"calls {uri}", data)
+        self._note("call", f"calls {uri}", data, began)
         if info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             self._note("refused", f"{wanted.name}: the INVITE could not be sent", data)
             return

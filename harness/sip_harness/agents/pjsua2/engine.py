@@ -216,9 +216,9 @@ class Lease:
         """A callback failed."""
         self._failure = self._failure or error
 
-    def _note(self, kind: str, text: str, data: dict[str, str]) -> None:
+    def _note(self, kind: str, text: str, data: dict[str, str], at: int | None = None) -> None:
         self._trace.settle()
-        self._emit(Note(time.time_ns(), self._assignment.name, kind, text, data))
+        self._emit(Note(at or time.time_ns(), self._assignment.name, kind, text, data))
 
     def _emit(self, entry: Entry) -> None:
         self._pipe.send(entry)
