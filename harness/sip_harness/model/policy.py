@@ -22,6 +22,20 @@ class Timer:
     late: float = 0.3
 
 
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """A known way in which a system breaks a rule: one scenario, one expectation, one observed value."""
+
+    scenario: str
+    """Id."""
+    expectation: str
+    """The expectation in its words, as a finding has it: `alice: 486 from mobile`."""
+    observed: str
+    """What comes instead, as a finding has it: `408 Request Timeout made by the system itself`."""
+    reason: str
+    """Why the system does so and what is known of it."""
+
+
 @dataclass(frozen=True)
 class Policy:
     """Times that judge a system; all in seconds."""
@@ -32,6 +46,9 @@ class Policy:
     """How long a finished run is still watched for messages that must not come."""
     timers: Mapping[str, Timer] = field(default_factory=dict)
     """Timers by name: `transaction` (no answer at all), `ring` (no final response)."""
+
+    deviations: tuple[Deviation, ...] = ()
+    """Known deviations. Each must be seen where its scenario runs: its absence is reported and fails."""
 
     def __post_init__(self) -> None:
         """Refuse a `prompt` that exceeds half of the shortest timer: lateness would hide behind it."""

@@ -10,11 +10,54 @@ from sip_harness.model.place import NOWHERE, Place
 
 Stack = Literal["auto", "pjsua2", "wire"]
 Shape = Literal["ring", "hunt"]
+Transport = Literal["udp", "tcp", "tls", "ws", "wss"]
+MutationKind = Literal["strip", "duplicate", "corrupt", "truncate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """A named damage to one message of ours, made on its bytes just before they leave."""
+
+    kind: MutationKind
+    """`strip` every header field of that name; `duplicate` the first one; `corrupt` the value of the first one
+    (bytes that no grammar allows); `truncate` the message to so many bytes."""
+    argument: str
+    """A header name; for `truncate` a number of bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How a message leaves where that is not as any user agent would send it. Only the wire stack can."""
+
+    to_tag: str | None = None
+    """To-tag instead of the dialog's own: empty for none at all, `other` for one made up for this response alone,
+    anything else as it stands. None: the dialog's own."""
+    branch: str = ""
+    """Branch of the topmost Via instead of the request's: `other` for one that nobody has seen."""
+    cseq: str = ""
+    """Method in CSeq instead of the request's."""
+    resend: tuple[float, ...] | None = None
+    """Seconds after its first sending at which the message is sent again, whatever comes; empty: never. None: as
+    RFC 3261 17 and 13.3.1.4 have it."""
+    copies: int = 1
+    """How often it is sent at once."""
+    port: Literal["own", "other"] = "own"
+    """`other`: from a port that nobody knows."""
+    reliable: bool = False
+    """A provisional that asks for PRACK (RFC 3262)."""
+    media: Literal["", "tone", "silence"] = ""
+    """RTP that goes out from this response on."""
+    mutations: tuple[Mutation, ...] = ()
+    pieces: tuple[int, ...] = ()
+    """On a stream transport: cut the message after these numbers of bytes into writes of their own."""
+
+
+PLAIN = Delivery()
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Answer the INVITE with this response."""
+    """Answer a request with this response."""
 
     code: int
     reason: str
@@ -26,9 +69,28 @@ class Send:
     body: str = ""
     content_type: str = ""
     place: Place = NOWHERE
+    to: str = ""
+    """`INVITE` in a reaction to another request: the response answers the pending INVITE (`487 to INVITE`). Empty: it
+    answers the request that this script is about."""
+    how: Delivery = PLAIN
 
     def __str__(self) -> str:
-        return f"{self.code} {self.reason}".strip()
+        to = f" to {self.to}" if self.to else ""
+        return f"{self.code} {self.reason}".strip() + to
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Send exactly these bytes to where the request came from. Placeholders `{via}`, `{from}`, `{to}`, `{call-id}`,
+    `{cseq}`, `{contact}` stand for the request's header values (all Via fields; our own Contact)."""
+
+    data: bytes
+    file: str
+    """Where the bytes are from, for reports."""
+    place: Place = NOWHERE
+
+    def __str__(self) -> str:
+        return f"bytes of {self.file}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +117,69 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
+class NoTrying:
+    """Answer this INVITE without the 100 that comes by itself (RFC 3261 17.2.1)."""
+
+    place: Place = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """End the answered call with BYE."""
 
     place: Place = NOWHERE
 
 
-Step = Send | Wait | After | Silence | HangUp
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Send a request of one's own within the dialog."""
+
+    method: str
+    """`INVITE` is a re-INVITE."""
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+    content_type: str = ""
+    place: Place = NOWHERE
+
+    def __str__(self) -> str:
+        return "re-INVITE" if self.method == "INVITE" else self.method
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """Do something to the transport: `close` the port (UDP: what comes next meets ICMP; TCP: a regular end), `reset`
+    the connection (RST), or keep it open and never read again (`half-open`)."""
+
+    kind: Literal["close", "reset", "half-open"]
+    place: Place = NOWHERE
+
+
+Step = Send | Raw | Wait | After | Silence | NoTrying | HangUp | Request | Disconnect
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What an agent does with requests of one method, instead of what any user agent would do."""
+
+    method: str
+    """`re-INVITE` is an INVITE within a dialog."""
+    attempts: tuple[tuple[Step, ...], ...]
+    """By number of the request of that method in the run (retransmissions are none); the last serves all further."""
+    place: Place = NOWHERE
+
+    def steps(self, attempt: int) -> tuple[Step, ...]:
+        """Steps for the request with this number, counted from 0."""
+        return self.attempts[min(attempt, len(self.attempts) - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Messages that an agent is deaf to, as if they had been lost on the way to it. They are recorded all the same."""
+
+    pattern: Pattern
+    first: int = 0
+    """Only so many, retransmissions counted; 0: all."""
+    place: Place = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +190,16 @@ class Script:
     """
 
     attempts: tuple[tuple[Step, ...], ...]
+    reactions: tuple[Reaction, ...] = ()
+    losses: tuple[Loss, ...] = ()
 
     def steps(self, attempt: int) -> tuple[Step, ...]:
         """Steps for the attempt with this number, counted from 0."""
         return self.attempts[min(attempt, len(self.attempts) - 1)]
+
+    def reaction(self, method: str) -> Reaction | None:
+        """The scripted reaction to requests of this method, or None for what any user agent would do."""
+        return next((r for r in self.reactions if r.method == method), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +210,9 @@ class Device:
     script: Script
     stack: Stack = "auto"
     place: Place = NOWHERE
+    transport: Transport = "udp"
+    kind: Literal["device", "carrier"] = "device"
+    """A carrier is a peer that the system routes to: it does not register."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +241,31 @@ class Call:
     """Headers to add to the INVITE."""
     stack: Stack = "auto"
     place: Place = NOWHERE
+    transport: Transport = "udp"
+    method: str = "INVITE"
+    """A call is an INVITE; any other method is a single request outside of a dialog."""
+    then: tuple[Step, ...] = ()
+    """What the caller does from the answer on, step by step (re-INVITE, UPDATE, REFER, ...)."""
+    ack: Trigger | Literal["never"] | None = None
+    """When the 2xx is acknowledged; None: at once."""
+    prack: Literal["never"] | None = None
+    """Whether reliable provisionals are acknowledged (RFC 3262); None: at once."""
+    script: Script | None = None
+    """How the caller reacts to requests (`on`) and what it is deaf to (`lose`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How a message has to be retransmitted: at these seconds after its first sending, or doubling from `first` up to
+    `cap` until a timer of the system ends it."""
+
+    at: tuple[float, ...] = ()
+    first: float = 0.0
+    """Seconds; 0: only `at` counts, and an empty `at` means never."""
+    cap: float = 0.0
+    """Seconds between two sendings at most; 0: none (Timer A, RFC 3261 17.1.1.2)."""
+    until: str = ""
+    """Name of the system's timer that ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +277,8 @@ class Expected:
     source: str = ""
     """The device whose response this must be, or `system` for one that the system made by itself."""
     place: Place = NOWHERE
+    resent: Schedule | None = None
+    """How it must be retransmitted; None: retransmissions do not matter."""
 
     def __str__(self) -> str:
         source = f" from {self.source}" if self.source else ""

@@ -40,6 +40,9 @@ class Finding:
     """The offending message; None if one is missing."""
     missing_at: int | None = None
     """Where a message is missing: by when it was due, nanoseconds since the epoch."""
+    observed: str = ""
+    """What was seen, short and without times, to compare with known deviations: `nothing`, `408 made by the system`,
+    `late CANCEL`."""
 
 
 @dataclass(frozen=True, slots=True)

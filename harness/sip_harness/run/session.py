@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import re
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -149,8 +150,10 @@ class Session:
 
 
 def _only_of(token: str, run: Run) -> Watch:
+    of_this_run = re.compile(rf"{re.escape(token)}(?!\d)")
+
     def sink(entry: Log | Exit) -> None:
-        if isinstance(entry, Exit) or token in entry.text:
+        if isinstance(entry, Exit) or of_this_run.search(entry.text):
             run.take(entry)
 
     return sink

@@ -11,9 +11,21 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sip_harness.model.pattern import Trigger
-from sip_harness.model.scenario import After, Call, HangUp, Send, Silence, Step, Wait
+from sip_harness.model.scenario import (
+    After,
+    Call,
+    Disconnect,
+    HangUp,
+    NoTrying,
+    Raw,
+    Request,
+    Send,
+    Silence,
+    Step,
+    Wait,
+)
 
-Due = Send | Silence | HangUp
+Due = Send | Raw | Silence | NoTrying | HangUp | Request | Disconnect
 
 ACKED = "an answering device gets ACK"
 """What ends a call that states no end of its own: the 2xx of some device has been acknowledged."""

@@ -10,10 +10,9 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import stat
 import struct
 import time
-from contextlib import suppress
-from pathlib import Path
 
 SIOCGSTAMPNS = 0x8907
 SO_TIMESTAMPNS = 35
@@ -37,11 +36,23 @@ def stamp(fd: int) -> int | None:
 
 def udp_fd(port: int) -> int:
     """The file descriptor of this process's UDP socket that is bound to `port`. Raises OSError if there is none."""
-    for name in Path("/proc/self/fd").iterdir():
-        with suppress(OSError, ValueError), socket.socket(fileno=os.dup(int(name.name))) as sock:
-            if sock.type == socket.SOCK_DGRAM and sock.family == socket.AF_INET and sock.getsockname()[1] == port:
-                return int(name.name)
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - numbers are wanted
+        if _udp_port(int(name)) == port:
+            return int(name)
     raise OSError(f"no socket of this process is bound to UDP port {port}")
+
+
+def _udp_port(fd: int) -> int:
+    """The UDP port of a file descriptor; 0 if it is nothing of the kind."""
+    try:
+        if not stat.S_ISSOCK(os.fstat(fd).st_mode):
+            return 0
+        # A socket object closes its descriptor, so it gets one of its own.
+        with socket.socket(fileno=os.dup(fd)) as sock:
+            is_udp = sock.type == socket.SOCK_DGRAM and sock.family == socket.AF_INET
+            return int(sock.getsockname()[1]) if is_udp else 0
+    except OSError:
+        return 0
 
 
 def keep_stamping() -> socket.socket:
