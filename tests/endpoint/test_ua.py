@@ -109,6 +109,16 @@ async def test_a_reliable_transport_answers_on_its_connection() -> None:
 
 
 @in_virtual_time
+async def test_closing_from_within_a_callback_stops_everything_too() -> None:
+    bench = Bench()
+    request = parse(build("OPTIONS sip:x SIP/2.0", [("Via", "SIP/2.0/UDP h;branch=z9hG4bKc"), ("CSeq", "1 OPTIONS")]))
+    bench.ua.layer.request(request, bench.hop, "script", lambda _response: bench.ua.close())
+    bench.answer(bench.take().message, 100)
+    await bench.advance(100)
+    assert bench.is_quiet()
+
+
+@in_virtual_time
 async def test_closing_stops_everything() -> None:
     bench = Bench()
     bench.ask("OPTIONS")

@@ -300,6 +300,17 @@ class TestCancel:
         assert desk.told == []
 
     @in_virtual_time
+    async def test_after_the_end_it_is_still_answered(self) -> None:
+        desk = Desk()
+        desk.invite()
+        desk.call.respond(BUSY, "script")
+        desk.ack(desk.bench.take().message.to_tag, branch="z9hG4bKinv")
+        assert desk.told == ["over"]
+        desk.bench.ask("CANCEL", branch="z9hG4bKinv")
+        assert desk.bench.take().name == "200"
+        assert desk.told == ["over"]
+
+    @in_virtual_time
     async def test_for_nothing(self) -> None:
         desk = Desk()
         desk.invite()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ladders import TOKEN, at, record, scenario, verdict
 
 from sip_harness.model.entry import Exit, Lag, Note
-from sip_harness.model.verdict import Outcome
+from sip_harness.model.policy import Deviation
+from sip_harness.model.scenario import Expected, Scenario, Schedule, Sequence
+from sip_harness.model.verdict import Outcome, Verdict
 from sip_harness.verdict import judge
 
 FORK_600 = scenario(
@@ -298,3 +302,72 @@ def test_legs_of_a_b2bua_are_attributed_by_the_token(kind: str) -> None:
     wanted = scenario("desk: {answer: [600]}", "alice: [600 from desk]\ndesk: [INVITE, ACK to 600]")
     result = verdict(wanted, ladder, kind=kind)  # type: ignore[arg-type]
     assert (result.outcome is Outcome.PASS) == (kind == "b2bua"), result
+
+
+def silent_fork() -> Scenario:
+    """A device that never answers, with Timer A expected up to the system's own timer."""
+    made = scenario("desk: {answer: [silence]}", "desk: [INVITE]\nalice: [408 from system]")
+    sequence = made.expectations[0]
+    assert isinstance(sequence, Sequence)
+    [invite] = sequence.items
+    assert isinstance(invite, Expected)
+    resent = replace(invite, resent=Schedule(first=0.5, until="transaction"))
+    return replace(made, expectations=(replace(sequence, items=(resent,)), *made.expectations[1:]))
+
+
+SILENT = silent_fork()
+
+
+def silent(*times: float, last: str = "1.0 alice < 408 from own") -> str:
+    resends = "\n".join(f"{t} desk < INVITE" for t in times)
+    return f"0.0 alice > INVITE\n{resends}\n{last}"
+
+
+@pytest.mark.parametrize("times", [(0.001, 0.5), (0.001, 0.47), (0.001, 0.8)])
+def test_retransmissions_hold_up_to_the_systems_timer(times: tuple[float, ...]) -> None:
+    assert verdict(SILENT, silent(*times)).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        ((0.001,), "1 times: it was not sent again 0.5 s"),
+        ((0.001, 0.2, 0.5), "sent again 0.20 s after the first time, when it was not due"),
+        ((0.001, 0.5, 1.9), "sent again 1.90 s"),
+    ],
+)
+def test_a_broken_schedule_fails(times: tuple[float, ...], words: str) -> None:
+    only(Outcome.FAIL, verdict(SILENT, silent(*times, last="2.0 alice < 408 from own")), words)
+
+
+def with_deviation(ladder: str, expectation: str, observed: str) -> Verdict:
+    taken = record(ladder)
+    deviation = Deviation("T-1", expectation, observed, "it has always been so")
+    policy = replace(taken.header.policy, deviations=(deviation, replace(deviation, scenario="other")))
+    return judge(FORK_600, replace(taken, header=replace(taken.header, policy=policy)))
+
+
+def test_exactly_a_known_deviation_is_a_deviation_with_its_reason() -> None:
+    ladder = change(GOOD_600, "0.206 alice < 600 from desk", "0.206 alice < 486 from system")
+    result = with_deviation(ladder, "alice: 600 from desk", "486 Phrase made by the system itself")
+    assert result.outcome is Outcome.DEVIATION
+    assert result.reason == "it has always been so"
+
+
+def test_another_value_than_the_known_one_fails() -> None:
+    ladder = change(GOOD_600, "0.206 alice < 600 from desk", "0.206 alice < 480 from system")
+    result = with_deviation(ladder, "alice: 600 from desk", "486 Phrase made by the system itself")
+    assert result.outcome is Outcome.FAIL
+    assert any("instead of the known deviation: 480" in f.seen for f in result.findings)
+
+
+def test_an_unexpected_pass_fails() -> None:
+    result = with_deviation(GOOD_600, "alice: 600 from desk", "486 Phrase made by the system itself")
+    only(Outcome.FAIL, result, "the known deviation did not show")
+
+
+def test_a_deviation_does_not_cover_another_failure() -> None:
+    ladder = change(GOOD_600, "0.206 alice < 600 from desk", "0.206 alice < 486 from system")
+    ladder += "    0.300 mobile < CANCEL branch=z9hG4bKnew\n"
+    result = with_deviation(ladder, "alice: 600 from desk", "486 Phrase made by the system itself")
+    assert result.outcome is Outcome.FAIL

@@ -51,7 +51,7 @@ class TransactionUser(Protocol):
 class _Kept:
     """What the layer keeps for one transaction: where it sends to, whose bytes it last sent, when it is due."""
 
-    __slots__ = ("_layer", "_origin", "_timer", "hop", "on_failure")
+    __slots__ = ("_layer", "_origin", "_stopped", "_timer", "hop", "on_failure")
 
     def __init__(self, layer: Layer, hop: Hop, origin: Origin) -> None:
         self.hop = hop
@@ -61,6 +61,7 @@ class _Kept:
         self._layer = layer
         self._origin = origin
         self._timer: Timer | None = None
+        self._stopped = False
 
     def _transaction(self) -> ClientTransaction | ServerTransaction:
         raise NotImplementedError
@@ -93,7 +94,7 @@ class _Kept:
         self.on_failure(why)
 
     def _arm(self) -> None:
-        deadline = self._transaction().deadline
+        deadline = None if self._stopped else self._transaction().deadline
         if self._timer is not None:
             if self._timer.when == deadline:
                 return
@@ -106,6 +107,7 @@ class _Kept:
 
     def stop(self) -> None:
         """Forget the transaction and its timers without a word to anyone."""
+        self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -186,6 +188,11 @@ class Server(_Kept):
     def send_past(self, data: bytes, origin: Origin) -> None:
         """Send bytes once on the way of the responses, past the state machine: for scripts that break the rules."""
         self._layer.send(data, self.hop, origin)
+
+    def release(self) -> None:
+        """Let go of whoever used this transaction: it lingers for seconds and would keep the whole call in memory."""
+        self.on_failure = self.on_confirmed = _ignore
+        self.on_cancel = None
 
     def receive(self, request: Message) -> None:
         """The request again, or an ACK that matches it."""

@@ -129,8 +129,10 @@ class UserAgent:
 
     def _cancel(self, server: Server) -> None:
         invite = self.layer.invite_of(server.request)
-        if invite is None or invite.on_cancel is None:
+        if invite is None:
             self.answer(server, 481, "Call/Transaction Does Not Exist")
+        elif invite.on_cancel is None:  # it has its final response: the CANCEL has no effect (RFC 3261 9.2)
+            self.answer(server, 200, "OK")
         else:
             invite.on_cancel(server)
 

@@ -161,4 +161,6 @@ class IncomingCall:
         if not self.over:
             self.over = True
             self._leg.close()
+            if not self.mute:
+                self._server.release()
             self._callee.on_over()

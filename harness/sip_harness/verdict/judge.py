@@ -15,6 +15,7 @@ from sip_harness.model.verdict import Finding, Outcome, Verdict
 from sip_harness.record.seen import happens
 from sip_harness.verdict import words
 from sip_harness.verdict.case import Case
+from sip_harness.verdict.known import weigh
 from sip_harness.verdict.order import Follows, follows, span
 from sip_harness.verdict.sequences import judge_sequence
 from sip_harness.verdict.traffic import Item, Owner, Traffic, sort_out
@@ -29,8 +30,16 @@ def judge(scenario: Scenario, record: Record) -> Verdict:
     unfit = next(_unfit(record, traffic), None)
     if unfit is not None:
         return unfit
-    findings = sorted(_findings(Case(scenario, record, traffic)), key=lambda f: f.outcome is not Outcome.FAIL)
-    return Verdict(findings[0].outcome if findings else Outcome.PASS, tuple(findings))
+    known = [d for d in record.header.policy.deviations if d.scenario == scenario.id]
+    findings = sorted(weigh(known, _findings(Case(scenario, record, traffic)), scenario.place), key=_gravity)
+    if not findings:
+        return Verdict(Outcome.PASS)
+    deviation = findings[0].outcome is Outcome.DEVIATION
+    return Verdict(findings[0].outcome, tuple(findings), "; ".join(d.reason for d in known) if deviation else "")
+
+
+def _gravity(finding: Finding) -> int:
+    return (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.WARN, Outcome.DEVIATION).index(finding.outcome)
 
 
 def _unfit(record: Record, traffic: Traffic) -> Iterator[Verdict]:
@@ -73,15 +82,15 @@ def _never(case: Case, wanted: Never) -> Iterator[Finding]:
             continue
         if item.owner is Owner.UNKNOWN or (item.owner is Owner.CALL and seen.sip.is_request):
             text = words.reached(wanted.agent, item, case.causes.of(item), case.begin)
-            said = f"{wanted.agent}: never"
-            yield Finding(Outcome.FAIL, said, text, wanted.agent, wanted.place, case.cite, seen.entry)
+            said, place = f"{wanted.agent}: never", wanted.place
+            yield Finding(Outcome.FAIL, said, text, wanted.agent, place, case.cite, seen.entry, observed=item.seen.name)
             return
 
 
 def _reached(case: Case, wanted: Reached) -> Iterator[Finding]:
     if not case.called(wanted.agent):
         said, text = f"{wanted.agent}: reached", f"{wanted.agent} never got an INVITE"
-        yield Finding(Outcome.FAIL, said, text, wanted.agent, wanted.place, case.cite)
+        yield Finding(Outcome.FAIL, said, text, wanted.agent, wanted.place, case.cite, observed="nothing")
 
 
 def _order(case: Case, wanted: Order) -> Iterator[Finding]:
@@ -89,7 +98,8 @@ def _order(case: Case, wanted: Order) -> Iterator[Finding]:
     for event, item in zip(wanted.events, found, strict=True):
         if item is None:
             text = f"{event} did not happen"
-            yield Finding(Outcome.FAIL, words.order(wanted), text, event.agent, event.place, case.cite)
+            said, seen = words.order(wanted), f"no {event}"
+            yield Finding(Outcome.FAIL, said, text, event.agent, event.place, case.cite, observed=seen)
     for (before, first), (after, second) in pairwise(zip(wanted.events, found, strict=True)):
         if first is None or second is None or _own_order(case, first, second):
             continue
@@ -98,8 +108,9 @@ def _order(case: Case, wanted: Order) -> Iterator[Finding]:
         if result is not Follows.YES:
             outcome = Outcome.FAIL if result is Follows.NO else Outcome.INCONCLUSIVE
             text = words.disorder(before, after, *spans, result)
-            entry = second.seen.entry
-            yield Finding(outcome, words.order(wanted), text, after.agent, after.place, case.cite, entry)
+            entry, seen = second.seen.entry, f"{after} before {before}"
+            said = words.order(wanted)
+            yield Finding(outcome, said, text, after.agent, after.place, case.cite, entry, observed=seen)
 
 
 def _own_order(case: Case, first: Item, second: Item) -> bool:

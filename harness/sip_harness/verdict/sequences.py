@@ -11,6 +11,7 @@ from sip_harness.record.seen import matches
 from sip_harness.verdict import words
 from sip_harness.verdict.case import Case
 from sip_harness.verdict.matching import Pair, lay_out
+from sip_harness.verdict.schedules import deviations
 from sip_harness.verdict.traffic import Item, Owner
 
 
@@ -34,8 +35,11 @@ class _SequenceJudge:
             elif expected is not None and item is None:
                 if not expected.maybe:
                     yield self._missing(expected)
+            elif expected is not None and item is not None and self._fits(expected, item):
+                yield from self._late(expected, item)
+                yield from self._resent(expected, item)
             elif expected is not None and item is not None:
-                yield from self._late(expected, item) if self._fits(expected, item) else [self._instead(expected, item)]
+                yield self._instead(expected, item)
 
     def _fits(self, expected: Expected, item: Item) -> bool:
         if not matches(expected.pattern, item.seen):
@@ -68,34 +72,47 @@ class _SequenceJudge:
         cause = case.causes.of_missing(self._agent, expected, case.end)
         due = cause.time + int(case.policy.prompt * 1e9) if cause else case.end
         seen = words.missing(self._agent, expected, cause, case.prompt, case.begin)
-        return self._finding(expected, seen, missing_at=due)
+        return self._finding(expected, seen, "nothing", missing_at=due)
 
     def _unasked(self, item: Item) -> Finding:
         case = self._case
         seen = words.unasked(self._agent, item, case.describe(item), case.causes.of(item), case.begin)
         allowed = words.closed(self._wanted)
-        return Finding(Outcome.FAIL, allowed, seen, self._agent, self._wanted.place, case.cite, item.seen.entry)
+        place, entry = self._wanted.place, item.seen.entry
+        return Finding(
+            Outcome.FAIL, allowed, seen, self._agent, place, case.cite, entry, observed=f"also {case.describe(item)}"
+        )
 
     def _instead(self, expected: Expected, item: Item) -> Finding:
         case = self._case
         seen = words.instead(self._agent, case.describe(item), item, case.causes.of(item), case.begin)
-        return self._finding(expected, seen, item=item)
+        return self._finding(expected, seen, case.describe(item), item=item)
 
     def _late(self, expected: Expected, item: Item) -> Iterator[Finding]:
         case = self._case
         cause = case.causes.of(item)
         if cause is None or (late := item.time - cause.time) <= case.policy.prompt * 1e9:
             return
+        observed = f"late {item.seen.name}"
         if case.starved(cause.time, item.time):
             seen = words.starved(self._agent, item, cause, late)
-            yield self._finding(expected, seen, item=item, outcome=Outcome.INCONCLUSIVE)
+            yield self._finding(expected, seen, observed, item=item, outcome=Outcome.INCONCLUSIVE)
         else:
-            yield self._finding(expected, words.late(self._agent, item, cause, late, case.prompt), item=item)
+            seen = words.late(self._agent, item, cause, late, case.prompt)
+            yield self._finding(expected, seen, observed, item=item)
+
+    def _resent(self, expected: Expected, item: Item) -> Iterator[Finding]:
+        if expected.resent is None:
+            return
+        for wrong in deviations(expected.resent, item, self._case.policy):
+            seen = f"{item.seen.name} reached {self._agent} {item.times} times: {wrong}"
+            yield self._finding(expected, seen, f"{item.seen.name} {item.times} times", item=item)
 
     def _finding(
         self,
         expected: Expected,
         seen: str,
+        observed: str,
         *,
         item: Item | None = None,
         missing_at: int | None = None,
@@ -103,7 +120,8 @@ class _SequenceJudge:
     ) -> Finding:
         said = f"{self._agent}: {expected}"
         message = item.seen.entry if item else None
-        return Finding(outcome, said, seen, self._agent, expected.place, self._case.cite, message, missing_at)
+        place, cite = expected.place, self._case.cite
+        return Finding(outcome, said, seen, self._agent, place, cite, message, missing_at, observed)
 
 
 def _merge(rows: list[Pair]) -> Iterator[tuple[Expected | None, Item | None]]:

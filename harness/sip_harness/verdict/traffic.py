@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from sip_harness.model.entry import Header, Note, Record
+from sip_harness.model.entry import Header, Message, Note, Record
 from sip_harness.record.seen import Reader, Seen
 
 _OF_A_CALL = frozenset({"INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE"})
@@ -35,8 +35,13 @@ class Item:
 
     seen: Seen
     owner: Owner
-    times: int = 1
-    """How often it was seen."""
+    again: tuple[Message, ...] = ()
+    """Its retransmissions, in time order."""
+
+    @property
+    def times(self) -> int:
+        """How often it was seen."""
+        return 1 + len(self.again)
 
     @property
     def time(self) -> int:
@@ -70,7 +75,7 @@ def sort_out(record: Record) -> Traffic:
         key = seen.retransmission_key
         if key in folded:
             first = folded[key]
-            folded[key] = Item(first.seen, first.owner, first.times + 1)
+            folded[key] = Item(first.seen, first.owner, (*first.again, entry))
         else:
             folded[key] = Item(seen, attribution.owner(seen))
     return Traffic(tuple(folded.values()))

@@ -19,7 +19,7 @@ from sip_harness.agents.pjsua2.directors import Account, Call
 from sip_harness.agents.pjsua2.trace import Trace
 from sip_harness.model import scenario
 from sip_harness.model.entry import Origin
-from sip_harness.model.scenario import Send
+from sip_harness.model.scenario import HangUp, Send
 from sip_harness.script.machine import AnswerMachine, CallMachine, Due
 from sip_harness.script.pjsua2_limits import Headers, to_add
 from sip_harness.sip.message import Message, parse
@@ -85,7 +85,8 @@ class DevicePart:
         """An INVITE came outside a dialog: from now on the script has the word."""
         message = parse(invite.encode("utf-8", "surrogateescape"))
         attempt = self._attempts.number(message)
-        machine = AnswerMachine(self._script.steps(attempt), self._happened, now)
+        steps = self._script.steps(attempt) if self._script.attempts else ()
+        machine = AnswerMachine(steps, self._happened, now)
         data = {"attempt": str(attempt), "call_id": message.call_id}
         self._open[number] = Attempt(Call(account, number), message, machine, data)
 
@@ -136,7 +137,7 @@ class DevicePart:
             self._note("step", str(step), attempt.data)
             attempt.sends.append(step)
             self._answer(attempt, step, headers, "script")
-        else:
+        elif isinstance(step, HangUp):
             self._note("step", "hang up", attempt.data)
             attempt.leaving = True
 

@@ -98,13 +98,14 @@ class Lease:
         self._trace.settle()
 
     def _make_part(self) -> DevicePart | CallerPart:
-        if self._assignment.script is not None:
+        if self._assignment.kind == "device" and self._assignment.script is not None:
             return DevicePart(self._assignment.script, self._happened, self._trace, self._note)
         return CallerPart(self._assignment, self._happened, self._trace, self._note)
 
     def _open(self) -> str | None:
         """Take the agent's place; the reason if that does not succeed."""
-        if self._assignment.script is not None and (hurdles := obstacles(self._assignment.script)):
+        script = self._assignment.script
+        if script is not None and (hurdles := obstacles(script)):
             return f"{self._assignment.name}: the pjsua2 stack cannot carry this script out: {hurdles[0]}"
         stamps.stamp(self._stack.fd)  # from now on the kernel keeps receive times for this socket
         self._stack.start(self._trace)

@@ -1,0 +1,248 @@
+"""What the pjsua2 stack cannot carry out. That the tables are true is shown on the wire (tests/agents)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from sip_harness.model.pattern import Event, RequestPattern, ResponsePattern, Trigger
+from sip_harness.model.place import Place
+from sip_harness.model.scenario import (
+    After,
+    Call,
+    Delivery,
+    Disconnect,
+    HangUp,
+    Loss,
+    NoTrying,
+    Raw,
+    Reaction,
+    Request,
+    Script,
+    Send,
+    Silence,
+    Step,
+    Wait,
+)
+from sip_harness.script import pjsua2_limits as limits
+from sip_harness.script.pjsua2_limits import ALLOW, SUPPORTED, Obstacle, call_obstacles, obstacles, stack_adds, to_add
+from sip_harness.sip.codes import CODES, default_headers
+
+EVENT = Event("mobile", "sends", ResponsePattern(frozenset({180})))
+RINGING = Send(180, "Ringing")
+BUSY = Send(486, "Busy Here")
+OK = Send(200, "OK")
+A, B = ("X-A", "1"), ("X-B", "2")
+
+
+def reasons(*steps: Step) -> list[str]:
+    return [o.reason for o in obstacles(Script((steps,)))]
+
+
+def reason(*steps: Step) -> str:
+    [found] = reasons(*steps)
+    return found
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (),
+        (BUSY,),
+        (RINGING, Wait(1), After(EVENT), BUSY),
+        (RINGING, OK, Wait(1), HangUp()),
+        (OK, HangUp()),
+        (Send(100, "Trying again"), Send(183, "Progress"), RINGING, Send(699, "x")),
+        (Send(180, "R", (A,)), Send(486, "B", (A, B))),
+        (Send(302, "Moved", (("Contact", "<sip:a@b>"), ("Contact", "<sip:c@d>"))),),
+        (Send(405, "No", (("Allow", ALLOW),)),),
+        (Send(200, "OK", (("Supported", SUPPORTED), ("allow", ALLOW))),),
+        (Send(422, "Too small", (("Min-SE", "1800"),)),),
+        (Send(600, "größer: 100 %"),),
+        (Send(180, "R", body="x", content_type="text/plain"), OK),
+        (Send(603, "D", body="x", content_type="a/b;c=d"),),
+        (Send(486, "B", omit=frozenset({"server", "date"})),),
+        (Send(500, "x" * 1000, (("X", "y" * 2000),)),),
+    ],
+)
+def test_scripts_without_obstacles(steps: tuple[Step, ...]) -> None:
+    assert reasons(*steps) == []
+
+
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [
+        (Silence(), "it always answers an INVITE with 100"),
+        (NoTrying(), "it always answers an INVITE with 100"),
+        (Raw(b"SIP/2.0", "f"), "it sends no bytes as they stand"),
+        (Request("INFO"), "it sends nothing of its own in a call but BYE"),
+        (Disconnect("close"), "its port stays open"),
+        (HangUp(), "it sends BYE only in a call that it has answered"),
+        (Send(99, "x"), "it has no response 99: codes go from 100 to 699"),
+        (Send(700, "x"), "it has no response 700: codes go from 100 to 699"),
+        (Send(486, ""), "it puts a reason phrase of its own where there is none"),
+        (Send(486, "a\r\nb"), "a reason phrase with a line end, a NUL or bytes that are no UTF-8"),
+        (Send(486, "a\nb"), "a reason phrase with a line end, a NUL or bytes that are no UTF-8"),
+        (Send(486, "a\0b"), "a reason phrase with a line end, a NUL or bytes that are no UTF-8"),
+        (Send(486, "\udcff"), "a reason phrase with a line end, a NUL or bytes that are no UTF-8"),
+        (Send(486, "ü" * 501), "a reason phrase of more than 1000 bytes"),
+        (Send(486, "B", (("X", "a\rb"),)), "a value of X with a line end, a NUL or bytes that are no UTF-8"),
+        (Send(486, "B", (("X Y", "z"),)), "'X Y' is no header name"),
+        (Send(486, "B", (("", "z"),)), "'' is no header name"),
+        (Send(486, "B", (("X:\r\nY", "z"),)), "'X:\\r\\nY' is no header name"),
+        (Send(486, "B", (("v", "z"),)), "it sends v as it sees fit"),
+        (Send(486, "B", (("X", "y" * 3600),)), "a response with more than 3500 bytes of text may not be sent at all"),
+        (Send(183, "P", body="x", content_type="a/b"), "it sends SDP of its own in a 183 and no other body"),
+        (Send(200, "P", body="x", content_type="a/b"), "it sends SDP of its own in a 200 and no other body"),
+        (Send(486, "P", body="x"), "it does not send '' as a content type"),
+        (Send(486, "P", body="x", content_type="a/b\r\nc: d"), "it does not send 'a/b\\r\\nc: d' as a content type"),
+        (Send(486, "P", body="\0", content_type="a/b"), "a body with a NUL or bytes that are no UTF-8"),
+        (Send(486, "B", to="INVITE"), "it sends no response to INVITE in answer to something else"),
+        (Send(486, "B", how=Delivery(copies=2)), "it sends every message in its own way"),
+        (Send(302, "M", omit=frozenset({"contact"})), "it cannot leave Contact out of a 302"),
+        (Send(405, "M", omit=frozenset({"allow"})), "it cannot leave Allow out of a 405"),
+        (Send(200, "M", omit=frozenset({"k"})), "it cannot leave Supported out of a 200"),
+        (Send(486, "M", omit=frozenset({"l"})), "it cannot leave Content-Length out of a 486"),
+        (Send(405, "N", (("Allow", "INVITE"),)), "it adds its own Allow to a 405"),
+        (Send(180, "N", (("Contact", "<sip:a@b>"),)), "it adds its own Contact to a 180"),
+        (Send(302, "N", (("m", "<sip:a@b>"),)), "it adds its own Contact to a 302"),
+        (Send(200, "N", (("Supported", "x"),)), "it adds its own Supported to a 200"),
+    ],
+)
+def test_single_obstacles(step: Step, why: str) -> None:
+    assert reason(step) == why
+
+
+@pytest.mark.parametrize("name", ["Via", "from", "To", "Call-ID", "CSeq", "Content-Length", "Max-Forwards", "i", "c"])
+def test_headers_that_belong_to_the_stack(name: str) -> None:
+    assert reason(Send(486, "B", ((name, "x"),))) == f"it sends {name} as it sees fit"
+
+
+def test_headers_of_an_earlier_response_stay() -> None:
+    why = "headers of the 180 (X-A) stay in the 486, which does not begin with them"
+    early = Send(180, "R", (A,))
+    assert reason(early, BUSY) == why
+    assert reason(early, Send(486, "B", (B, A))) == why
+    assert reason(early, Send(486, "B", (("X-A", "2"),))) == why
+    assert reason(early, Send(181, "F", (A, B)), Send(486, "B", (A,))).startswith("headers of the 181 (X-A, X-B)")
+
+
+def test_what_the_stack_added_earlier_stays_too() -> None:
+    assert reason(RINGING, Send(486, "B", (("Allow", "INVITE"),))) == "it adds its own Allow to a 486"
+    assert reasons(RINGING, Send(486, "B", (("Allow", ALLOW),))) == []
+    assert reason(RINGING, Send(486, "B", omit=frozenset({"allow"}))) == "it cannot leave Allow out of a 486"
+    assert reason(Send(101, "x", (("Allow", ALLOW),)), Send(180, "R", (("Allow", ALLOW),))) == (
+        "it adds its own Allow to a 180"
+    )
+
+
+def test_a_body_of_an_earlier_response_stays() -> None:
+    early = Send(180, "R", body="x", content_type="a/b")
+    assert reason(early, Send(181, "F")) == "the body of the 180 stays in the 181"
+    assert reasons(early, Send(181, "F", body="x", content_type="a/b")) == []
+    assert reason(early, Send(181, "F", body="y", content_type="a/b")) == "the body of the 180 stays in the 181"
+    assert reasons(early, BUSY) == []
+    assert reason(Send(183, "P"), Send(180, "R", body="x", content_type="a/b")).startswith("it sends SDP of its own")
+
+
+def test_nothing_follows_a_final_response() -> None:
+    assert reason(BUSY, RINGING) == "it sends nothing more to an INVITE that it has answered with 486"
+    assert len(reasons(OK, BUSY, BUSY)) == 2
+    assert reason(BUSY, HangUp()) == "it sends BYE only in a call that it has answered"
+
+
+def test_every_attempt_is_looked_at_and_places_are_kept() -> None:
+    place = Place("a.sip.yaml", 7, 3)
+    found = obstacles(Script(((BUSY,), (RINGING, Silence(place)))))
+    assert found == [Obstacle("it always answers an INVITE with 100", place)]
+    assert str(found[0]) == "a.sip.yaml:7:3: it always answers an INVITE with 100"
+    assert str(Obstacle("why")) == "why"
+
+
+def test_reactions_and_losses_are_beyond_it() -> None:
+    place = Place("a", 1, 1)
+    script = Script(
+        ((BUSY,),), (Reaction("CANCEL", ((Silence(),),), place),), (Loss(RequestPattern("ACK"), place=place),)
+    )
+    assert obstacles(script) == [
+        Obstacle("it answers CANCEL as it sees fit", place), Obstacle("it is deaf to nothing", place),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "earlier", "names"),
+    [
+        (100, (), ()),
+        (101, (), ("Contact",)),
+        (180, (), ("Contact", "Allow")),
+        (181, (), ("Contact", "Allow")),
+        (182, (), ("Contact", "Allow", "Content-Type")),
+        (183, (), ("Contact", "Allow", "Content-Type")),
+        (190, (), ("Contact",)),
+        (200, (), ("Contact", "Allow", "Supported", "Content-Type")),
+        (302, (), ("Contact",)),
+        (404, (), ()),
+        (405, (), ("Allow",)),
+        (485, (), ("Contact",)),
+        (486, (), ()),
+        (486, (180,), ("Allow",)),
+        (180, (183,), ("Contact", "Allow", "Content-Type")),
+        (302, (183,), ("Contact", "Allow")),
+        (699, (101,), ()),
+    ],
+)
+def test_what_the_stack_adds(code: int, earlier: tuple[int, ...], names: tuple[str, ...]) -> None:
+    assert stack_adds(code, earlier) == names
+
+
+def test_headers_to_hand_over_are_those_that_are_not_there_yet() -> None:
+    early = Send(180, "R", (A, ("Allow", ALLOW)))
+    late = Send(200, "OK", (A, ("Allow", ALLOW), B, ("Supported", SUPPORTED)))
+    assert reasons(early, late) == []
+    assert to_add(early, []) == (A,)
+    assert to_add(late, [early]) == (B,)
+    moved = Send(302, "M", (A, ("Contact", "<sip:a@b>")))
+    assert to_add(moved, []) == moved.headers
+
+
+@pytest.mark.parametrize("code", sorted(c for c in CODES if isinstance(c, int)))
+def test_registered_codes_with_their_default_headers(code: int) -> None:
+    """Only those whose default headers the stack writes itself are left to the other stack."""
+    found = reasons(Send(code, "Reason", default_headers(code, "127.0.0.1")))
+    names = {n.lower() for n, _ in default_headers(code, "127.0.0.1")}
+    assert bool(found) == bool(
+        names & ({n.lower() for n in stack_adds(code)} - ({"contact"} if code >= 300 else set()))
+    )
+
+
+CALL = Call("c", "alice", "bob", Trigger(delay=1), Trigger(EVENT), (("P-Asserted-Identity", "<sip:x@y>"),))
+
+
+def test_a_call_without_obstacles() -> None:
+    assert call_obstacles(CALL) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"headers": (("Contact", "x"),)}, "it adds its own Contact to an INVITE"),
+        ({"headers": (("k", "x"),)}, "it adds its own k to an INVITE"),
+        ({"headers": (("Route", "a\nb"),)}, "a value of Route with a line end, a NUL or bytes that are no UTF-8"),
+        ({"headers": (("f", "x"),)}, "it sends f as it sees fit"),
+        ({"headers": (("X", "y" * 2600),)}, "an INVITE with more than 2500 bytes of headers may not be sent at all"),
+        ({"transport": "tcp"}, "it has no tcp here, only udp"),
+        ({"method": "OPTIONS"}, "it makes calls only, no OPTIONS of its own"),
+        ({"then": (Request("INFO"),)}, "it sends nothing of its own in a call but BYE"),
+        ({"ack": "never"}, "it acknowledges an answer at once"),
+        ({"prack": "never"}, "it acknowledges reliable provisionals at once"),
+        ({"script": Script(())}, "it answers requests in a call as it sees fit"),
+    ],
+)
+def test_calls_with_obstacles(change: dict[str, object], why: str) -> None:
+    place = Place("a", 2, 3)
+    assert call_obstacles(dataclasses.replace(CALL, place=place, **change)) == [Obstacle(why, place)]  # type: ignore[arg-type]
+
+
+def test_the_limits_leave_room_for_what_the_caller_sends() -> None:
+    assert limits.MAX_TEXT + 400 < 4000, "Via, From, To and Call-ID of the request come on top"
