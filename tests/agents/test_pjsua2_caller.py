@@ -256,6 +256,18 @@ async def test_calls_that_cannot_be_made_are_noted() -> None:
 
 
 @on_loop
+async def test_a_long_invite_still_goes_by_udp() -> None:
+    """Beyond 1300 bytes RFC 3261 18.1.1 would have it go by TCP, which this stack does not offer here."""
+    async with a_pool() as pool, a_peer() as peer, a_desk(pool, caller(peer.local)) as d:
+        answers(peer, refusing(486))
+        d.agent.call(Call("long", "alice", "bob", headers=(("X-Long", "x" * 2000),)), URI)
+        invite = await peer.request("INVITE")
+        await d.until(lambda e: isinstance(e, Message) and e.data.startswith(b"ACK"))
+    assert len(invite.data) > 2500
+    assert d.sent(method="INVITE")[0].data == invite.data
+
+
+@on_loop
 async def test_the_fifth_call_at_once_is_refused_by_the_library() -> None:
     async with a_pool() as pool, a_peer() as peer:
         answers(peer, ringing)

@@ -256,6 +256,32 @@ async def test_stopping_refuses_what_rings_and_hangs_up_what_talks() -> None:
 
 
 @on_loop
+async def test_who_calls_while_the_lease_ends_is_refused_and_not_counted_as_the_engines() -> None:
+    async with a_pool() as pool, a_peer() as peer:
+        d = desk(pool, device(peer.local, (RINGING,), (OK,)))
+        await d.agent.start()
+        ringing = Dialling(peer, d.agent.local).invite()
+        await peer.response(ringing, 180)
+        stopping = asyncio.create_task(d.agent.stop())
+        await peer.response(ringing, 480)  # not acknowledged: the lease waits a moment for the ACK
+        late = Dialling(peer, d.agent.local).invite()
+        late.ack(await peer.response(late, 480))
+        await stopping
+    assert {m.origin for m in d.sent(480)} == {"protocol"}
+    assert len(d.notes("step")) == 1
+
+
+@on_loop
+async def test_a_registration_that_is_not_renewed_is_noted() -> None:
+    async with a_pool() as pool, a_peer() as peer:
+        # The stack renews a binding of six seconds after one: it leaves itself five.
+        registrar(peer, (200, "OK", ()), (503, "Gone Fishing", ()))
+        async with a_desk(pool, device(peer.local, (BUSY,), register=True, expires=6)) as d:
+            note = await d.has_noted("refused")
+            assert note.text == "the registration was not renewed: 503 Gone Fishing"
+
+
+@on_loop
 async def test_stop_is_idempotent_and_works_without_a_start() -> None:
     async with a_pool() as pool, a_peer() as peer:
         d = desk(pool, device(peer.local, (BUSY,)))

@@ -17,12 +17,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sip_harness.model.entry import Exit, Header, Lag, Log, Malformed, Message, Note, Record, Role
-from sip_harness.model.policy import Policy, Timer
+from sip_harness.model.policy import Deviation, Policy, Timer
 from sip_harness.record import jsonl
 from sip_harness.record.jsonl import BadRecord, Writer, read, write
 
 HEADER = Header(
-    "FK-01", "Title", "a.sip.yaml", "reference", "proxy", ("127.0.0.1", 5060), Policy(0.4, 0.2, {"ring": Timer(3.0)}),
+    "FK-01", "Title", "a.sip.yaml", "reference", "proxy", ("127.0.0.1", 5060),
+    Policy(0.4, 0.2, {"ring": Timer(3.0)}, (Deviation("FK-17", "alice: 486", "408", "so"),)),
     "s", 3, (Role("alice", "caller", "wire", "why", "s3a", "sip:s3a@test.invalid"),),
     faults=("forgets-cancel",), versions={"kamailio": "5.6.3"}, started=5, uncertainty=7,
 )  # fmt: skip
@@ -269,7 +270,7 @@ def test_bad_base64_is_refused(tmp_path: Path, bad: str) -> None:
 
 
 def policy(prompt: float, timer: dict[str, float]) -> dict[str, object]:
-    return {"prompt": prompt, "settle": 1, "timers": {"t": timer}}
+    return {"prompt": prompt, "settle": 1, "timers": {"t": timer}, "deviations": []}
 
 
 BAD_HEADERS = {

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Literal, TypeVar, cast, get_args
 
 from sip_harness.model.entry import Address, Direction, Header, Origin, Role
-from sip_harness.model.policy import BadPolicy, Kind, Policy, Timer
+from sip_harness.model.policy import BadPolicy, Deviation, Kind, Policy, Timer
 
 _LARGEST = 2**63 - 1
 _DIRECTIONS, _ORIGINS, _KINDS = get_args(Direction), get_args(Origin), get_args(Kind)
@@ -142,9 +142,10 @@ class Fields:
         return header
 
     def policy(self) -> Policy:
-        timers = self.inner("timers")
+        timers = self.inner("timers").timers()
+        deviations = tuple(f.deviation() for f in self.objects("deviations"))
         try:
-            policy = Policy(self.number("prompt"), self.number("settle"), timers.timers())
+            policy = Policy(self.number("prompt"), self.number("settle"), timers, deviations)
         except BadPolicy as error:
             raise BadEntry(f"policy: {error}") from None
         self.done()
@@ -157,6 +158,12 @@ class Fields:
         timer = Timer(self.number("seconds"), self.number("early"), self.number("late"))
         self.done()
         return timer
+
+    def deviation(self) -> Deviation:
+        values = (self.string(name) for name in ("scenario", "expectation", "observed", "reason"))
+        deviation = Deviation(*values)
+        self.done()
+        return deviation
 
     def role(self) -> Role:
         role = Role(

@@ -22,6 +22,7 @@ from sip_harness.model.entry import Origin
 from sip_harness.model.scenario import HangUp, Send
 from sip_harness.script.machine import AnswerMachine, CallMachine, Due
 from sip_harness.script.pjsua2_limits import Headers, to_add
+from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message, parse
 
 GONE = Send(480, "Temporarily Unavailable")
@@ -80,13 +81,18 @@ class DevicePart:
         self._note = note
         self._attempts = Attempts()
         self._open: dict[int, Attempt] = {}
+        self._ending = False
 
     def incoming(self, account: Account, number: int, invite: str, now: float) -> None:
         """An INVITE came outside a dialog: from now on the script has the word."""
-        message = parse(invite.encode("utf-8", "surrogateescape"))
+        try:
+            message = parse(invite.encode("utf-8", "surrogateescape"))
+        except SipError as error:
+            self._note("engine", f"the stack takes for an INVITE what is none, and refuses it: {error}", {})
+            return
         attempt = self._attempts.number(message)
         steps = self._script.steps(attempt) if self._script.attempts else ()
-        machine = AnswerMachine(steps, self._happened, now)
+        machine = AnswerMachine((GONE,) if self._ending else steps, self._happened, now)
         data = {"attempt": str(attempt), "call_id": message.call_id}
         self._open[number] = Attempt(Call(account, number), message, machine, data)
 
@@ -116,7 +122,8 @@ class DevicePart:
         return min((d for a in self._open.values() if (d := a.machine.deadline) is not None), default=None)
 
     def end(self) -> None:
-        """Refuse what rings, hang up what talks."""
+        """Refuse what rings and what still comes, hang up what talks."""
+        self._ending = True
         for attempt in list(self._open.values()):
             attempt.machine.stop()
             if attempt.confirmed:
@@ -134,8 +141,11 @@ class DevicePart:
     def _carry_out(self, attempt: Attempt, step: Due) -> None:
         if isinstance(step, Send):
             headers = to_add(step, attempt.sends)
-            self._note("step", str(step), attempt.data)
             attempt.sends.append(step)
+            if self._ending:
+                self._answer(attempt, step, headers, "protocol")
+                return
+            self._note("step", str(step), attempt.data)
             self._answer(attempt, step, headers, "script")
         elif isinstance(step, HangUp):
             self._note("step", "hang up", attempt.data)
@@ -151,7 +161,11 @@ class DevicePart:
             self._note("engine", f"the stack does not send {step}: {error.reason}", attempt.data)
             return
         if self._trace.count_sent == before:
-            self._note("engine", f"the stack has not sent {step}, perhaps because it is too large", attempt.data)
+            self._note(
+                "engine",
+                f"the stack has not sent {step}: it waits for a PRACK, or the message has become too large",
+                attempt.data,
+            )
 
     def _hang_up(self, attempt: Attempt, origin: Origin) -> None:
         self._trace.origins.order_request(attempt.invite.call_id, "BYE", origin)

@@ -164,7 +164,8 @@ class Lease:
         """Do something that enters the library; raise what failed inside it."""
         act()
         self._trace.settle()
-        if failure := self._failure or self._trace.failure:
+        failure, self._failure, self._trace.failure = self._failure or self._trace.failure, None, None
+        if failure is not None:
             raise failure
 
     def _obey(self, command: object) -> None:
@@ -195,9 +196,8 @@ class Lease:
     def incoming(self, account: Account, call: int, invite: str) -> None:
         """An INVITE outside a dialog."""
         self._trace.settle()
-        if not self._trace.openness.closing:
-            age = max(0, time.time_ns() - self._trace.arrival) / 1e9
-            self._part.incoming(account, call, invite, time.monotonic() - min(age, 1.0))
+        age = max(0, time.time_ns() - self._trace.arrival) / 1e9
+        self._part.incoming(account, call, invite, time.monotonic() - min(age, 1.0))
 
     def changed(self, call: Call, info: pj.CallInfo) -> None:
         """A call has reached another state."""
@@ -211,6 +211,8 @@ class Lease:
 
     def registration(self, code: int, reason: str, expires: int) -> None:
         """A final response to a REGISTER."""
+        if self._registration is not None and code // 100 != 2 and not self._trace.openness.closing:
+            self._note("refused", f"the registration was not renewed: {code} {reason}", {})
         self._registration = (code, reason, expires)
 
     def broke(self, error: Exception) -> None:
