@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import NoReturn
 
 import pytest
 from capture import Capture, MayNotCapture, Packet
-from outside import HARNESS, Command
+from outside import HARNESS, Command, invited
 
 from sip_harness.model.entry import Address, Malformed, Message, Record
 from sip_harness.record.jsonl import read
@@ -19,6 +20,16 @@ from sip_harness.sip.message import parse
 
 pytestmark = [pytest.mark.needs_kamailio, pytest.mark.needs_tshark]
 
+UNANSWERED = """
+title: A phone that answers nothing is sent its INVITE again
+id: AGAIN
+cite: RFC 3261 17.1.1.2
+targets: {bob: {ring: [desk]}}
+devices: {desk: {answer: [silence]}}
+calls: [{from: alice, to: bob}]
+expect: {alice: [408], desk: reached}
+"""
+"""What only the wire stack can do: without it there would be no retransmissions."""
 Datagram = tuple[Address, Address, bytes]
 """Source, destination, payload."""
 NEAR = 1_000_000
@@ -36,6 +47,11 @@ class Witnessed:
     def system(self) -> Address:
         [address] = {record.header.address for record in self.records}
         return address
+
+    @property
+    def has_silence(self) -> bool:
+        """Whether a device was called that answered nothing."""
+        return any(record.header.scenario == "AGAIN" for record in self.records)
 
     @property
     def messages(self) -> list[Message]:
@@ -58,7 +74,11 @@ class Witnessed:
 def witnessed(request: pytest.FixtureRequest, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Witnessed:
     """The shipped scenarios of one folder on one stack, run under a capture."""
     place = tmp_path_factory.mktemp("wire")
-    arguments = ("run", str(checkout / "scenarios" / "busy"), "--system", "kamailio", "--stack", request.param)
+    paths = [checkout / "scenarios" / "busy"]
+    if request.param == "wire":
+        paths.append(place / "again.sip.yaml")
+        paths[-1].write_text(UNANSWERED)
+    arguments = ("run", *map(str, paths), "--system", "kamailio", "--stack", request.param)
     try:
         with Capture(place) as capture, Command(place, *HARNESS, *arguments, "--out", "out") as command:
             status = command.end(100)
@@ -72,7 +92,8 @@ def witnessed(request: pytest.FixtureRequest, checkout: Path, tmp_path_factory: 
         assert stacks == {request.param}
         assert {role.trace for role in record.header.roles} == {"full"}
     system = records[0].header.address
-    return Witnessed(records, tuple(capture.packets(system)))
+    agents = {message.local for record in records for message in record.messages}
+    return Witnessed(records, tuple(capture.packets(system, agents)))
 
 
 def cannot(why: str) -> NoReturn:
@@ -135,6 +156,20 @@ def test_the_records_hold_what_was_on_the_wire_and_nothing_else(witnessed: Witne
     found = list(differences(seen, recorded, agents))
     assert not found, "\n" + "\n".join(found)
     assert seen.total() > 20 * len(witnessed.records), "too little traffic for the calls that these scenarios make"
+    again = {parse(data).method for (_, _, data), number in seen.items() if number > 1}
+    assert not witnessed.has_silence or "INVITE" in again, "nothing was retransmitted"
+
+
+def test_a_message_too_many_or_too_few_is_named(witnessed: Witnessed) -> None:
+    """That the comparison above can fail."""
+    recorded = Counter(as_datagram(m) for m in witnessed.messages)
+    invite = next(m for m in witnessed.messages if invited(m, parse(m.data)))
+    twice = recorded + Counter([as_datagram(invite)])
+    agents = {invite.local: invite.agent}
+    [lost] = differences(twice, recorded, agents)
+    [added] = differences(recorded, twice, agents)
+    assert re.match(rf"only on the wire: 1 x 127.0.0.1:\d+ -> {invite.agent}: INVITE sip:", lost)
+    assert added.startswith("only in the records: 1 x")
 
 
 def test_every_datagram_is_well_formed_sip_to_tshark(witnessed: Witnessed) -> None:
@@ -162,10 +197,7 @@ def test_times_are_the_kernels(witnessed: Witnessed) -> None:
 
 def test_nothing_leaves_loopback(witnessed: Witnessed) -> None:
     ours = {m.local for m in witnessed.messages} | {witnessed.system}
-    ports = {port for _, port in ours}
     for packet in witnessed.packets:
-        if not ports & {packet.source[1], packet.destination[1]}:
-            continue  # somebody else's on this machine
         hosts = (packet.source[0], packet.destination[0])
         assert all(host.startswith("127.") for host in hosts), f"{packet} on {packet.interface}"
         assert packet.interface == "lo", packet

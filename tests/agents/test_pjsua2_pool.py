@@ -17,7 +17,7 @@ from pjsua2_peer import BUSY, RINGING, Desk, Dialling, a_desk, a_peer, a_pool, d
 from sip_harness.agents.base import SetupRefused
 from sip_harness.agents.pjsua2 import child as child_module
 from sip_harness.agents.pjsua2 import ipc
-from sip_harness.agents.pjsua2.child import Child, WorkerFailed, describe
+from sip_harness.agents.pjsua2.child import Child, WorkerFailed, describe, end_of
 from sip_harness.agents.pjsua2.pool import Pool, PoolClosed
 from sip_harness.model.entry import Exit
 
@@ -266,6 +266,43 @@ async def test_a_worker_that_the_tap_brings_down_is_started_without_it(
         call.ack(await peer.final(call))
 
 
+PATCHED = """
+    import runpy
+    from sip_harness.agents.pjsua2 import library, tap
+    {patch}
+    runpy.run_module("sip_harness.agents.pjsua2.worker", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize(
+    ("patch", "why"),
+    [
+        ('library.LAYOUT_VERSION = "2.99"', "the structures of pjproject 2.15.1 on x86_64 are not known"),
+        ('library.LAYOUT_MACHINE = "riscv64"', "the structures of pjproject 2.15.1 on x86_64 are not known"),
+        ('tap._packet = lambda packet: b"lies"', "the tap shows other bytes or addresses than those on the wire"),
+        ('tap._source = lambda packet: ("127.0.0.1", 1)', "the tap shows other bytes or addresses"),
+        ("tap._source = lambda packet: 1 / 0", "the tap fails: division by zero"),
+        ("tap.Tap._tx = lambda self, address: None", "the tap shows no answer to OPTIONS within"),
+        ("tap.Tap._drop = lambda self, pointer: None", "the tap shows other bytes or addresses"),
+    ],
+)
+@on_loop
+async def test_a_tap_that_does_not_show_the_truth_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, patch: str, why: str
+) -> None:
+    (tmp_path / "patched_worker.py").write_text(textwrap.dedent(PATCHED).format(patch=patch))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(child_module, "MODULE", "patched_worker")
+    async with a_pool() as pool, a_peer() as peer, a_desk(pool, device(peer.local, (BUSY,))) as d:
+        assert d.agent._child is not None
+        assert d.agent._child.hello.why.startswith(why)
+        assert d.agent.trace == "partial"
+        call = Dialling(peer, d.agent.local).invite()
+        call.ack(await peer.final(call))
+        await d.has_sent(486)
+        assert d.sent(486)[0].data in {m.data for m in peer.seen}
+
+
 LOUD = """
     import sys
     for number in range(5000):
@@ -317,6 +354,15 @@ def test_statuses_in_words() -> None:
     assert describe(1) == "exit status 1"
     assert describe(-6) == "killed by SIGABRT"
     assert describe(-200) == "killed by signal 200"
+
+
+def test_how_a_worker_ended_in_one_line() -> None:
+    assertion = "python: ../src/pj/ioqueue_select.c:386: pj_ioqueue_register_sock2: Assertion `0' failed."
+    dump = ("Fatal Python error: Aborted", "Current thread", '  File "x"')
+    assert end_of(-6, (assertion, *dump)) == f"killed by SIGABRT: {assertion}"
+    assert end_of(-11, dump) == "killed by SIGSEGV: Fatal Python error: Aborted"
+    assert end_of(1, ("Traceback", "ValueError: bad")) == "exit status 1: ValueError: bad"
+    assert end_of(-9, ()) == "killed by SIGKILL"
 
 
 @on_loop

@@ -8,6 +8,7 @@ import secrets
 import signal
 import socket
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -87,9 +88,14 @@ class Capture:
         """What dumpcap said."""
         return self._said.read_text(errors="replace")
 
-    def packets(self, system: Address) -> list[Packet]:
-        """All datagrams in the order of their times, those at the port of the system decoded as SIP."""
-        tshark = ["tshark", "-n", "-r", str(self.file), "-d", f"udp.port=={system[1]},sip", "-T", "ek"]
+    def packets(self, system: Address, agents: Iterable[Address]) -> list[Packet]:
+        """All datagrams from or to these ports in the order of their times, those of the system decoded as SIP.
+
+        There are many others where tests run side by side.
+        """
+        ports = ",".join(str(port) for port in sorted({system[1], *(port for _, port in agents)}))
+        tshark = ["tshark", "-n", "-r", str(self.file), "-Y", f"udp.port in {{{ports}}}", "-T", "ek"]
+        tshark += ["-d", f"udp.port=={system[1]},sip"]
         command = [*tshark, *(word for field in _FIELDS for word in ("-e", field))]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
         lines = [json.loads(line) for line in done.stdout.splitlines()]

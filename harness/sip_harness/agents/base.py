@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from sip_harness.model.entry import Address, Entry
-from sip_harness.model.scenario import Call, Script
+from sip_harness.model.scenario import Call, Script, Transport
 from sip_harness.model.system import User
 
 Emit = Callable[[Entry], None]
@@ -32,12 +32,16 @@ class Assignment:
     token: str
     """Lease token of the run; part of every Call-ID that the agent makes up."""
     script: Script | None = None
-    """What a device answers; None for a caller."""
+    """What a device answers; for a caller how it reacts to requests and what it is deaf to, None for the usual."""
     register: bool = False
     expires: int = 60
     """Asked-for lifetime of the registration, seconds."""
     patience: float = 0.4
     """Seconds after which an answered call without a stated end is hung up at the latest."""
+    transport: Transport = "udp"
+    """What it speaks with the system."""
+    trust: str = ""
+    """File with the certificate authorities that it believes on TLS; empty: those of the machine."""
 
 
 class Agent(Protocol):

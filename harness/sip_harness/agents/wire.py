@@ -7,7 +7,9 @@ import time
 from typing import Literal
 
 from sip_harness.agents.base import Assignment, Emit, SetupRefused
-from sip_harness.agents.wire_call import Attempt, Outgoing
+from sip_harness.agents.wire_caller import Outgoing
+from sip_harness.agents.wire_device import Attempt
+from sip_harness.agents.wire_parts import LiveCall
 from sip_harness.endpoint.layer import Server
 from sip_harness.endpoint.registration import Outcome, Refused, Registered, Registration
 from sip_harness.endpoint.request import Credentials
@@ -37,8 +39,8 @@ class WireAgent:
         self._timers = timers
         self._host = host
         self._happened: set[str] = set()
-        self._calls: set[Attempt | Outgoing] = set()
-        self._open: set[Attempt | Outgoing] = set()
+        self._calls: set[LiveCall] = set()
+        self._open: set[LiveCall] = set()
         self._attempts = 0
         self._polling = False
         self._idle: asyncio.Event = asyncio.Event()
@@ -135,7 +137,7 @@ class WireAgent:
         """Only hosts that the run knows: a Contact or Via from the network must not aim us elsewhere."""
         return address[0] in (self._assignment.system[0], self._host)
 
-    def over(self, call: Attempt | Outgoing) -> None:
+    def over(self, call: LiveCall) -> None:
         """From a call: nothing of it is left on the wire; its script may still have something to send."""
         self._open.discard(call)
         if call.done:

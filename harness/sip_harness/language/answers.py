@@ -1,50 +1,103 @@
-"""What a device answers: single steps, and which may follow which."""
+"""Single steps of an agent, written in words, and responses with everything that their codes must carry."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
+from sip_harness.language.bytes_file import raw
 from sip_harness.language.diagnostics import Mistake, did_you_mean, nearest, quoted
 from sip_harness.language.grammar import event
 from sip_harness.language.headers import Headers, canonical, one_line
 from sip_harness.language.names import Names
 from sip_harness.language.source import Text, Word
-from sip_harness.language.words import Cursor, code, duration, is_duration
-from sip_harness.model.scenario import After, HangUp, Send, Silence, Step, Wait
+from sip_harness.language.words import Cursor, code, duration, is_duration, method, within_dialog
+from sip_harness.model.scenario import (
+    PLAIN, After, Delivery, Disconnect, HangUp, NoTrying, Request, Send, Silence, Step, Wait,
+)  # fmt: skip
 from sip_harness.sip.codes import Code, default_body
 
 HOST = "127.0.0.1"
 """Host in the headers that a code has to carry; agents are on loopback unless the author writes another."""
 
-STEPS = ("wait", "after", "silence", "hang up")
+STEPS = ("wait", "after", "silence", "hang up", "no 100", "send", "bytes", "close", "reset", "half-open")
 """What a step can begin with besides a code."""
 
 NO_HEADERS = Headers()
-_FORMS = "a step is a code (486), a name (busy-here), 'wait 100ms', 'after AGENT sends 180', 'silence' or 'hang up'"
+_FORMS = (
+    "a step is a code (486), a name (busy-here), 'wait 100ms', 'after AGENT sends 180', 'silence', 'hang up', "
+    "'no 100', 'send re-INVITE', 'bytes FILE', 'close', 'reset' or 'half-open'"
+)
 
 
 def step(text: Text, names: Names) -> Step:
     """Read a step that is written in words. Raises Mistake."""
-    cursor = Cursor(text)
-    first = cursor.take("a step")
-    word = str(first)
-    if word == "wait":
-        seconds = duration(cursor.take("a duration"))
-        cursor.finish("this step")
-        return Wait(seconds, text.place)
-    if word == "after":
-        return After(event(_rest(text, first), names), text.place)
-    if word == "silence":
-        cursor.finish("'silence'")
-        return Silence(text.place)
-    if word == "hang" and cursor.skip("up"):
-        cursor.finish("'hang up'")
-        return HangUp(text.place)
-    return _response(text, first)
+    first = Cursor(text).take("a step")
+    read = _READERS.get(str(first))
+    return (read and read(text, first, names)) or _response(text, first)
+
+
+def _wait(text: Text, first: Word, names: Names) -> Step:
+    cursor = _behind(text)
+    seconds = duration(cursor.take("a duration"))
+    cursor.finish("this step")
+    return Wait(seconds, text.place)
+
+
+def _after(text: Text, first: Word, names: Names) -> Step:
+    return After(event(_rest(text, first), names), text.place)
+
+
+def _alone(made: Callable[[Text], Step], *words: str) -> Callable[[Text, Word, Names], Step | None]:
+    """Reads a step that is these words and nothing else; none of its business if they are not all there."""
+
+    def read(text: Text, first: Word, names: Names) -> Step | None:
+        cursor = Cursor(text)
+        if not all(cursor.skip(word) for word in words):
+            return None
+        cursor.finish(f"'{' '.join(words)}'")
+        return made(text)
+
+    return read
+
+
+def _request(text: Text, first: Word, names: Names) -> Step:
+    cursor = _behind(text)
+    wanted = within_dialog(cursor.take("a request"))
+    cursor.finish("this step")
+    return Request(wanted, place=text.place)
+
+
+def _bytes(text: Text, first: Word, names: Names) -> Step:
+    rest = _rest(text, first)
+    if not rest:
+        raise first.mistake("a file is missing after 'bytes'", "write it like 'bytes broken.sip'")
+    return raw(rest, names, text.place)
+
+
+_READERS: dict[str, Callable[[Text, Word, Names], Step | None]] = {
+    "wait": _wait,
+    "after": _after,
+    "send": _request,
+    "bytes": _bytes,
+    "silence": _alone(lambda text: Silence(text.place), "silence"),
+    "hang": _alone(lambda text: HangUp(text.place), "hang", "up"),
+    "no": _alone(lambda text: NoTrying(text.place), "no", "100"),
+    "close": _alone(lambda text: Disconnect("close", text.place), "close"),
+    "reset": _alone(lambda text: Disconnect("reset", text.place), "reset"),
+    "half-open": _alone(lambda text: Disconnect("half-open", text.place), "half-open"),
+}
 
 
 def send(
-    row: Code, place: Text, reason: str = "", headers: Headers = NO_HEADERS, body: str = "", kind: str = ""
+    row: Code,
+    place: Text,
+    reason: str = "",
+    headers: Headers = NO_HEADERS,
+    body: str = "",
+    kind: str = "",
+    *,
+    to: str = "",
+    how: Delivery = PLAIN,
 ) -> Send:
     """A response with everything that its code must carry and the author neither gave nor left out."""
     decided = headers.decided
@@ -53,37 +106,14 @@ def send(
         kind, due = default_body(row.code)
         body = due.decode()
     given = (*headers.given, *added)
-    return Send(row.code, reason or row.phrase, given, headers.omit, body, kind, place.place)
+    return Send(row.code, reason or row.phrase, given, headers.omit, body, kind, place.place, to, how)
 
 
-def misplaced(steps: Sequence[Step]) -> tuple[int, str, str] | None:
-    """The first step that cannot stand where it stands: its index, what is wrong, what to do. None if all is well."""
-    if not steps:
-        return -1, "an answer needs at least one step", "write 'silence' for a device that never answers"
-    final: Send | None = None
-    over = ""
-    for index, one in enumerate(steps):
-        if over:
-            return index, f"nothing can follow {over}", ""
-        if final is not None and (wrong := _after_final(one, final)):
-            return index, *wrong
-        if isinstance(one, HangUp):
-            if final is None:
-                return index, "only an answered call can be hung up", "put a 2xx before it, as 'ok'"
-            over = "'hang up'"
-        elif isinstance(one, Silence):
-            over = "'silence'"
-        elif isinstance(one, Send) and one.code >= 200:
-            final = one
-    return None
-
-
-def _after_final(one: Step, final: Send) -> tuple[str, str] | None:
-    if final.code >= 300:
-        return f"nothing can follow {final}: it is a final response", "one answer has one final response, at its end"
-    if isinstance(one, (Send, Silence)):
-        return f"only 'hang up' can follow {final}: the call is answered", "a wait may stand between them"
-    return None
+def _behind(text: Text) -> Cursor:
+    """A cursor behind the first word."""
+    cursor = Cursor(text)
+    cursor.take("a step")
+    return cursor
 
 
 def _rest(text: Text, first: Word) -> Text:
@@ -96,8 +126,23 @@ def _rest(text: Text, first: Word) -> Text:
 
 def _response(text: Text, first: Word) -> Send:
     row = _code(text, first)
+    if answered := answers_other(text):
+        return send(row, text, to=answered)
     reason = _rest(text, first)
     return send(row, text, str(one_line(reason, "a reason phrase")).rstrip())
+
+
+def answers_other(text: Text) -> str:
+    """INVITE for `487 to INVITE`; empty if a reason phrase follows the code, or nothing. Raises Mistake."""
+    cursor = Cursor(text)
+    first = cursor.take("a response")
+    if not cursor.skip("to") or cursor.peek(1):
+        return ""
+    word = cursor.take("the answered request")
+    if (found := method(word)) != "INVITE":
+        hint = f"write {first} for a response to the request itself"
+        raise word.mistake(f"only a pending INVITE is answered out of turn, no {found}", hint)
+    return found
 
 
 def _code(text: Text, first: Word) -> Code:

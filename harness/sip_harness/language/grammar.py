@@ -1,19 +1,32 @@
-"""Sentences of the language: patterns, events, triggers, expected messages.
+"""Sentences of the language: patterns, events, triggers, expected messages, losses.
 
 what     = METHOD | "ACK to" codes | codes ["to" METHOD]          codes = code {"or" code}
 event    = AGENT ("sends" | "gets") what
 trigger  = ["after"] DURATION | [DURATION] "after" event
+ack      = "never" | trigger
 expected = ["maybe"] what ["from" (DEVICE | "system")]
+loss     = ["first" NUMBER] what
 """
 
 from __future__ import annotations
 
+from typing import Literal
+
 from sip_harness.language.diagnostics import did_you_mean, guess, nearest, quoted
 from sip_harness.language.names import Names
 from sip_harness.language.source import Text, Word
-from sip_harness.language.words import Cursor, code_set, duration, is_duration, looks_like_method, method
+from sip_harness.language.words import (
+    RE_INVITE,
+    Cursor,
+    code_set,
+    duration,
+    is_duration,
+    looks_like_method,
+    method,
+    whole,
+)
 from sip_harness.model.pattern import Event, Pattern, RequestPattern, ResponsePattern, Trigger, Verb
-from sip_harness.model.scenario import Expected
+from sip_harness.model.scenario import Expected, Loss
 
 _VERBS: dict[str, Verb] = {"sends": "sends", "gets": "gets"}
 _MEANT: dict[str, Verb] = {
@@ -21,6 +34,7 @@ _MEANT: dict[str, Verb] = {
     "receives": "gets", "received": "gets", "sees": "gets",
 }  # fmt: skip
 _WHAT = "a request (INVITE) or a response (486)"
+MAX_LOST = 1000
 
 
 def event(text: Text, names: Names) -> Event:
@@ -47,6 +61,28 @@ def trigger(text: Text, names: Names) -> Trigger:
     return found
 
 
+def acknowledgement(text: Text, names: Names) -> Trigger | Literal["never"]:
+    """Read when a 2xx is acknowledged: `never` or a trigger. Raises Mistake."""
+    return "never" if str(text) == "never" else trigger(text, names)
+
+
+def loss(text: Text, names: Names) -> Loss:
+    """Read `CANCEL`, `first 2 ACK` or `first 1 200 to BYE`. Raises Mistake."""
+    cursor = Cursor(text)
+    first = 0
+    if cursor.skip("first"):
+        word = cursor.take("a number")
+        if not cursor.peek() or looks_like_method(str(word)):
+            raise word.mistake("'first' needs a number and a message", f"write 'first 1 {word}'")
+        first = whole(word, "so many messages are lost:", 1, MAX_LOST)
+    elif cursor.peek().isdigit() and looks_like_method(cursor.peek(1)):
+        word = cursor.take("a message")
+        raise word.mistake(f"{quoted(str(word))} counts nothing here", did_you_mean(f"first {text}"))
+    pattern = what(cursor)
+    cursor.finish("this loss")
+    return Loss(pattern, first, text.place)
+
+
 def expected(text: Text, names: Names) -> Expected:
     """Read `maybe 180 or 183`, `ACK to 600`, `600 from desk`. Raises Mistake."""
     if str(text) in ("never", "reached"):
@@ -67,6 +103,8 @@ def expected(text: Text, names: Names) -> Expected:
 
 def what(cursor: Cursor) -> Pattern:
     """Read a request or a response. Raises Mistake."""
+    if cursor.peek().casefold() == RE_INVITE.casefold():
+        raise cursor.take(_WHAT).mistake("a re-INVITE is an INVITE within a dialog", did_you_mean("INVITE"))
     if looks_like_method(cursor.peek()):
         return _request(cursor)
     word = cursor.take(_WHAT)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sip_harness.language.build import build
 from sip_harness.language.compose import compose
 from sip_harness.language.diagnostics import Diagnostic, LanguageError, Mistake, quoted
+from sip_harness.language.files import TooLarge, Unreadable, read_bytes
 from sip_harness.language.plain import from_values
 from sip_harness.language.source import File, Spot
 from sip_harness.model.place import Place
@@ -29,7 +29,7 @@ def load(paths: Iterable[Path]) -> list[Scenario]:
     for path in _files(paths, mistakes):
         try:
             source = _source(_read(path), _shown(path))
-            scenarios.append(_scenario(source))
+            scenarios.append(_scenario(source, path.parent))
             sources[source.name] = source
         except LanguageError as error:
             mistakes.extend(error.diagnostics)
@@ -42,34 +42,38 @@ def load(paths: Iterable[Path]) -> list[Scenario]:
 
 
 def load_text(text: str, file: str) -> Scenario:
-    """Read one scenario; `file` is the name that places and messages carry. Raises LanguageError with every mistake."""
+    """Read one scenario; `file` is the name that places and messages carry, and other files are looked for beside it.
+
+    Raises LanguageError with every mistake.
+    """
     if len(text) > MAX_BYTES:
         raise LanguageError([_too_large(file).diagnostic])
-    return _scenario(_source(text, file))
+    return _scenario(_source(text, file), Path(file).parent)
 
 
 def from_python(document: dict[str, object], place: Place) -> Scenario:
     """Read one scenario from Python values: the same keys as in a file, numbers allowed for codes.
 
-    Every place in the scenario is `place`; messages name the path of keys. Raises LanguageError with every mistake.
+    Every place in the scenario is `place`, and other files are looked for beside its file; messages name the path of
+    keys. Raises LanguageError with every mistake.
     """
     try:
         root, mistakes = from_values(document, place)
     except Mistake as mistake:
         raise LanguageError([mistake.diagnostic]) from None
-    return build(root, mistakes)
+    return build(root, mistakes, Path(place.file).parent)
 
 
 def _source(text: str, name: str) -> File:
     return File(name, text.removeprefix("\ufeff"))
 
 
-def _scenario(source: File) -> Scenario:
+def _scenario(source: File, directory: Path) -> Scenario:
     try:
         root, mistakes = compose(source)
     except Mistake as mistake:
         raise LanguageError([mistake.diagnostic]) from None
-    return build(root, mistakes)
+    return build(root, mistakes, directory)
 
 
 def _files(paths: Iterable[Path], mistakes: list[Diagnostic]) -> Iterator[Path]:
@@ -105,19 +109,11 @@ def _read(path: Path) -> str:
     """The text of a file. Raises Mistake if it cannot be had."""
     name = _shown(path)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise _at(name).mistake("this is no regular file")
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        if isinstance(error, Mistake):
-            raise
-        missing = isinstance(error, FileNotFoundError)
-        why = "there is no such file or directory" if missing else getattr(error, "strerror", None) or str(error)
-        raise _at(name).mistake(why) from None
-    if len(data) > MAX_BYTES:
-        raise _too_large(name)
-    return _decode(data, name)
+        return _decode(read_bytes(path, MAX_BYTES), name)
+    except Unreadable as error:
+        raise _at(name).mistake(str(error)) from None
+    except TooLarge:
+        raise _too_large(name) from None
 
 
 def _decode(data: bytes, name: str) -> str:

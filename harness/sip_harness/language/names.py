@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sip_harness.language.diagnostics import Diagnostic, guess, quoted
 from sip_harness.language.source import Map, Node, Seq, Text, Word
@@ -22,13 +23,20 @@ class Names:
     """
 
     devices: tuple[str, ...] | None = None
+    """Devices and carriers."""
+    carriers: tuple[str, ...] = ()
     callers: tuple[str, ...] | None = None
     targets: tuple[str, ...] | None = None
     mistakes: list[Diagnostic] = field(default_factory=list)
+    directory: Path = Path()
+    """Where the files that the scenario names are looked for."""
 
     def gather(self, root: Map) -> None:
         """Learn what is declared, however wrong the rest may be."""
-        self.devices = _keys(root.get("devices"))
+        parts = [_keys(root[part]) for part in ("devices", "carriers") if part in root]
+        known = [part for part in parts if part is not None]
+        self.devices = tuple(name for part in known for name in part) if known and known == parts else None
+        self.carriers = _keys(root.get("carriers")) or ()
         self.targets = _keys(root.get("targets"))
         self.callers = _callers(root.get("calls"))
 
@@ -36,7 +44,7 @@ class Names:
         """A device or a caller of this scenario."""
         if self.devices is None or self.callers is None:
             return str(word)
-        known = (*self.callers, *self.devices)
+        known = tuple(dict.fromkeys((*self.callers, *self.devices)))
         if str(word) in (self.targets or ()) and str(word) not in known:
             raise word.mistake(f"{quoted(str(word))} is a target, not an agent", guess("", known))
         return _known(word, known, "agent")
@@ -48,6 +56,13 @@ class Names:
         if str(word) in (self.callers or ()) and str(word) not in self.devices:
             raise word.mistake(f"{quoted(str(word))} is a caller, not a device", guess("", self.devices))
         return _known(word, self.devices, "device")
+
+    def ringing(self, word: Word) -> str:
+        """A device that rings together with others: it has registered."""
+        if str(word) in self.carriers:
+            hint = f"reach carriers in turn, as {quoted(f'pstn: {{hunt: [{word}]}}')}"
+            raise word.mistake(f"{quoted(str(word))} is a carrier: it never registers, so it cannot be rung", hint)
+        return self.device(word)
 
     def source(self, word: Word) -> str:
         """Who a response comes from: a device, or the system itself."""

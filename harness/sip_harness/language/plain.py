@@ -44,7 +44,8 @@ class _Reader:
     def _text(self, value: object, path: str) -> Text:
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             shown = "true and false mean nothing here" if isinstance(value, bool) else f"a {type(value).__name__}"
-            raise self._spot(path).mistake(f"expected text, a number, a list or a mapping, found {shown}")
+            hint = "write 'yes' or 'no' as text" if isinstance(value, bool) else ""
+            raise self._spot(path).mistake(f"expected text, a number, a list or a mapping, found {shown}", hint)
         if isinstance(value, int) and value.bit_length() > 64:
             raise self._spot(path).mistake("this number is too long")
         text = str(value)

@@ -14,6 +14,13 @@ METHODS = (
 )  # fmt: skip
 """Methods of the IANA registry (RFC 3261, 3262, 3311, 6086, 3515, 6665, 3428, 3903)."""
 
+RE_INVITE = "re-INVITE"
+_OTHERS = tuple(m for m in METHODS if m not in ("INVITE", "ACK", "CANCEL"))
+IN_DIALOG = (RE_INVITE, *_OTHERS)
+"""What an agent can be told to send within a dialog."""
+REACTED = (RE_INVITE, "CANCEL", *_OTHERS)
+"""What an agent can react to in a way of its own; an INVITE outside of a dialog is answered."""
+
 MAX_SECONDS = 3600.0
 MAX_WORD = 20
 """Characters of a duration; longer words are not looked at."""
@@ -124,6 +131,47 @@ def method(word: Word) -> str:
     raise word.mistake(
         f"unknown request {quoted(str(word))}", guess(str(word), METHODS) or f"known: {', '.join(METHODS)}"
     )
+
+
+def within_dialog(word: Word) -> str:
+    """The method of a request that is sent within a dialog. Raises Mistake for what goes out in another way."""
+    text = str(word)
+    if text == "INVITE":
+        raise word.mistake("an INVITE within a dialog is a re-INVITE", did_you_mean(RE_INVITE))
+    if text == "ACK":
+        raise word.mistake("an ACK goes out by itself", "a call has 'ack: never' and 'ack: after 2s'")
+    if text == "CANCEL":
+        raise word.mistake("a CANCEL is no request within a dialog", "a call has 'cancel: 100ms'")
+    found = _among(word, IN_DIALOG)
+    return "INVITE" if found == RE_INVITE else found
+
+
+def reacted_to(word: Word) -> str:
+    """A method as a reaction names it, `re-INVITE` included. Raises Mistake."""
+    text = str(word)
+    if text == "INVITE":
+        hint = f"write {quoted(RE_INVITE)} for one within a call"
+        raise word.mistake("an INVITE that begins a call is what 'answer' is for", hint)
+    if text == "ACK":
+        raise word.mistake("an ACK is never answered", "write 'lose: [ACK]' for an agent that is deaf to it")
+    return _among(word, REACTED)
+
+
+def _among(word: Word, known: tuple[str, ...]) -> str:
+    if str(word) in known:
+        return str(word)
+    hint = guess(str(word), known) or f"known: {', '.join(known)}"
+    raise word.mistake(f"unknown request {quoted(str(word))}", hint)
+
+
+def whole(word: Word, what: str, least: int, most: int) -> int:
+    """A whole number within bounds; `what` says what it counts. Raises Mistake."""
+    text = str(word)
+    if not re.fullmatch(r"-?[0-9]{1,9}", text):
+        raise word.mistake(f"{quoted(text)} is no number", f"{what} from {least} to {most}")
+    if not least <= int(text) <= most:
+        raise word.mistake(f"{quoted(text)} is out of range", f"{what} from {least} to {most}")
+    return int(text)
 
 
 def looks_like_method(word: str) -> bool:

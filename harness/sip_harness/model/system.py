@@ -24,6 +24,10 @@ class SystemInfo:
     faults: tuple[str, ...] = ()
     """Fault switches that are on."""
     versions: Mapping[str, str] = field(default_factory=dict)
+    addresses: Mapping[str, Address] = field(default_factory=dict)
+    """Where it listens by transport other than UDP: `tcp`, `tls`, `ws`, `wss`."""
+    trust: str = ""
+    """File with the certificate authorities that its TLS certificate is signed by; empty: those of the machine."""
     password: str = ""
     """Digest password of every user that a lease makes up; empty if the system does not challenge."""
 

@@ -161,11 +161,8 @@ class DevicePart:
             self._note("engine", f"the stack does not send {step}: {error.reason}", attempt.data)
             return
         if self._trace.count_sent == before:
-            self._note(
-                "engine",
-                f"the stack has not sent {step}: it waits for a PRACK, or the message has become too large",
-                attempt.data,
-            )
+            why = "it waits for a PRACK, or the message has become too large"
+            self._note("engine", f"the stack has not sent {step}: {why}", attempt.data)
 
     def _hang_up(self, attempt: Attempt, origin: Origin) -> None:
         self._trace.origins.order_request(attempt.invite.call_id, "BYE", origin)

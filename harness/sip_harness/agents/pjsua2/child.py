@@ -30,7 +30,7 @@ TraceWay = Literal["tap", "log"]
 
 
 class WorkerFailed(Exception):
-    """A worker process did not come up; the message has its last lines on stderr."""
+    """A worker process did not come up; the message says how it ended."""
 
     def __init__(self, status: int, stderr: tuple[str, ...]) -> None:
         super().__init__(status, stderr)
@@ -38,8 +38,7 @@ class WorkerFailed(Exception):
         self.stderr = stderr
 
     def __str__(self) -> str:
-        said = f": {' | '.join(self.stderr[-5:])}" if self.stderr else ""
-        return f"a pjsua2 worker did not come up ({describe(self.status)}){said}"
+        return f"a pjsua2 worker did not come up ({end_of(self.status, self.stderr)})"
 
 
 def describe(status: int) -> str:
@@ -49,6 +48,14 @@ def describe(status: int) -> str:
     with suppress(ValueError):
         return f"killed by {signal.Signals(-status).name}"
     return f"killed by signal {-status}"
+
+
+def end_of(status: int, stderr: tuple[str, ...]) -> str:
+    """How a worker ended, with the one line of its stderr that says most: the library's failed assertion; of a crash
+    the first line, for the dump of the stack follows it; of anything else the last."""
+    assertion = next((line for line in stderr if "Assertion" in line), "")
+    line = assertion or (stderr[0 if status < 0 else -1] if stderr else "")
+    return f"{describe(status)}: {line}" if line else describe(status)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from sip_harness.agents.base import Assignment, Emit, SetupRefused
 from sip_harness.agents.pjsua2 import ipc
-from sip_harness.agents.pjsua2.child import Child, Gone, WorkerFailed, describe
+from sip_harness.agents.pjsua2.child import Child, Gone, WorkerFailed, end_of
 from sip_harness.agents.pjsua2.pool import Pool, PoolClosed
 from sip_harness.model.entry import Address, Entry, Exit
 from sip_harness.model.scenario import Call
@@ -112,8 +112,8 @@ class Pjsua2Agent:
     def _died(self, gone: Gone) -> None:
         """The process has ended within the lease: that is always wrong."""
         self._emit(Exit(time.time_ns(), self._assignment.name, gone.status, gone.stderr))
-        said = f": {gone.stderr[-1]}" if gone.stderr else ""
-        self._decide(ipc.Refused(f"{self._assignment.name}: its pjsua2 worker died ({describe(gone.status)}){said}"))
+        how = end_of(gone.status, gone.stderr)
+        self._decide(ipc.Refused(f"{self._assignment.name}: its pjsua2 worker died ({how})"))
         self._over.set()
 
     def _decide(self, outcome: ipc.Ready | ipc.Refused) -> None:

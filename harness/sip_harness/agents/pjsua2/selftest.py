@@ -29,7 +29,8 @@ class _Seen:
     inward: list[tuple[bytes, Address]] = field(default_factory=list)
     outward: list[tuple[bytes, Address]] = field(default_factory=list)
     refused: list[tuple[bytes, Address]] = field(default_factory=list)
-    errors: list[Exception] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    """In words: an exception keeps alive all that its traceback refers to, and so the Endpoint."""
 
     def received(self, data: bytes, remote: Address) -> None:
         self.inward.append((data, remote))
@@ -41,7 +42,7 @@ class _Seen:
         self.refused.append((data, remote))
 
     def broke(self, error: Exception) -> None:
-        self.errors.append(error)
+        self.errors.append(str(error))
 
     def incoming(self, account: Account, call: int, invite: str) -> None:
         """No INVITE is sent."""

@@ -1,0 +1,57 @@
+"""What both sides of a call at a wire agent share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from sip_harness.endpoint.ua import UserAgent
+from sip_harness.net.clock import Timer
+
+
+class LiveCall(Protocol):
+    """One call at a wire agent, on either side."""
+
+    @property
+    def done(self) -> bool:
+        """Whether the call needs no more attention."""
+
+    def poll(self) -> None:
+        """Carry out what is due by now."""
+
+    def end(self) -> None:
+        """End what is open."""
+
+    def stop(self) -> None:
+        """Do nothing more."""
+
+
+class Owner(Protocol):
+    """The agent that a call belongs to."""
+
+    def note(self, kind: str, text: str, data: dict[str, str] | None = None) -> None:
+        """Record something."""
+
+    def over(self, call: LiveCall) -> None:
+        """Nothing of this call is left on the wire. Told again once it is `done` too."""
+
+
+class Alarm:
+    """Calls back at the deadline of a machine, which may move."""
+
+    def __init__(self, ua: UserAgent, call: Callable[[], None]) -> None:
+        self._ua = ua
+        self._call = call
+        self._timer: Timer | None = None
+
+    def set(self, when: float | None) -> None:
+        """Call at this time instead of any other; not at all for None."""
+        if self._timer is not None:
+            if self._timer.when == when:
+                return
+            self._timer.cancel()
+        self._timer = None if when is None else self._ua.clock.at(when, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._call()

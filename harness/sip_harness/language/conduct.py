@@ -1,0 +1,156 @@
+"""Which steps may follow which: in an answer, in a reaction, and after the answer to a caller.
+
+The wire stack carries out nearly everything, as it must: what is refused here has no meaning at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sip_harness.language.words import RE_INVITE
+from sip_harness.model.scenario import (
+    After, Disconnect, HangUp, NoTrying, Raw, Request, Send, Silence, Step, Wait,
+)  # fmt: skip
+
+Wrong = tuple[str, str]
+"""What is wrong with a step and what to do about it."""
+Misplaced = tuple[int, str, str]
+"""Index of a step and what is wrong with it; the index is negative if there is no step at all."""
+
+
+@dataclass
+class _Course:
+    """What has been done when it is a step's turn."""
+
+    begun: bool = False
+    """Whether anything has been sent or let pass."""
+    early: bool = False
+    """Whether a response has made a dialog (RFC 3261 12.1)."""
+    final: Send | None = None
+    """The final response before."""
+    answered: bool = False
+    """Whether there has been a 2xx."""
+    unknown: bool = False
+    """Whether bytes were sent as they stand: they may have been anything."""
+    hung_up: bool = False
+    over: str = ""
+    """The step after which there is nothing more to do."""
+
+    def take(self, one: Step) -> None:
+        self.begun = self.begun or not isinstance(one, NoTrying)
+        self.unknown = self.unknown or isinstance(one, Raw)
+        self.hung_up = self.hung_up or isinstance(one, HangUp) or (isinstance(one, Request) and one.method == "BYE")
+        if isinstance(one, Send) and not one.to:
+            self.early = self.early or 101 <= one.code <= 299
+            self.answered = self.answered or 200 <= one.code <= 299
+            self.final = one if one.code >= 200 else self.final
+        elif isinstance(one, Silence):
+            self.over = "'silence'"
+        elif isinstance(one, Disconnect) and one.kind == "close":
+            self.over = "'close'"
+
+
+def misplaced(steps: Sequence[Step]) -> Misplaced | None:
+    """The first step of an answer that cannot stand where it stands, or None."""
+    if not steps:
+        return -1, "an answer needs at least one step", "write 'silence' for a device that never answers"
+    return _first(steps, lambda one, course: _in_all(one, course) or _in_answer(one, course)) or _idle_end(steps)
+
+
+def misplaced_in_reaction(method: str, steps: Sequence[Step], *, caller: bool) -> Misplaced | None:
+    """The same for the reaction of a device or a caller to a request; `method` as a reaction names it."""
+    if not steps:
+        return -1, "a reaction needs at least one step", "write 'silence' to leave the request unanswered"
+
+    def wrong(one: Step, course: _Course) -> Wrong | None:
+        return _in_all(one, course) or _in_reaction(one, method, caller=caller)
+
+    return _first(steps, wrong) or _idle_end(steps)
+
+
+def misplaced_in_call(steps: Sequence[Step]) -> Misplaced | None:
+    """The same for what a caller does from the answer on."""
+    if not steps:
+        return -1, "'then' needs at least one step", "leave it out for a call that is hung up at once"
+    return _first(steps, _in_call)
+
+
+def _first(steps: Sequence[Step], wrong: Callable[[Step, _Course], Wrong | None]) -> Misplaced | None:
+    course = _Course()
+    for index, one in enumerate(steps):
+        if course.over:
+            return index, f"nothing can follow {course.over}", _instead(course.over, one)
+        if found := _after_hanging_up(one, course) or wrong(one, course):
+            return index, *found
+        course.take(one)
+    return None
+
+
+def _instead(over: str, one: Step) -> str:
+    late = over == "'silence'" and isinstance(one, (Send, Wait, After))
+    return "write 'no 100' for a device that answers late and without a 100" if late else ""
+
+
+def _after_hanging_up(one: Step, course: _Course) -> Wrong | None:
+    if course.hung_up and not isinstance(one, (Wait, After, Raw, Disconnect)):
+        return "nothing can follow 'hang up'", ""
+    return None
+
+
+def _in_all(one: Step, course: _Course) -> Wrong | None:
+    """What holds for answers and reactions."""
+    if isinstance(one, NoTrying) and course.begun:
+        return "'no 100' comes first, or the 100 is out already", ""
+    if course.final is None:
+        return None
+    if isinstance(one, Silence):
+        return f"'silence' cannot follow {course.final}: that is an answer", ""
+    if isinstance(one, Send) and one.code < 200 and not one.to:
+        hint = f"for a late one send it again: {one.code}: {{resend: [500ms]}}"
+        return f"a provisional response cannot follow {course.final}: it is a final response", hint
+    return None
+
+
+def _in_answer(one: Step, course: _Course) -> Wrong | None:
+    if isinstance(one, Send) and one.to:
+        return f"'to {one.to}' is for reactions: an answer answers the INVITE", f"write {one.code}"
+    ended = course.final is not None and not course.answered
+    if isinstance(one, HangUp) and not (course.answered or course.unknown):
+        message = f"{course.final} ends the call: nothing is left to hang up" if ended else _UNANSWERED
+        return message, "" if ended else "put a 2xx before it, as 'ok'"
+    if isinstance(one, Request) and not course.unknown:
+        if ended:
+            return f"{course.final} ends the call: no request can follow within it", ""
+        if not course.early:
+            return f"a {one} needs a dialog, and there is none yet", "put a response from 101 to 299 before it"
+    return None
+
+
+_UNANSWERED = "only an answered call can be hung up"
+
+
+def _in_reaction(one: Step, method: str, *, caller: bool) -> Wrong | None:
+    if isinstance(one, NoTrying) and method != RE_INVITE:
+        return f"'no 100' is for INVITEs: a {method} gets no 100 by itself", ""
+    if isinstance(one, HangUp) and method in ("BYE", "CANCEL"):
+        return f"a call that gets {method} is not hung up", ""
+    if isinstance(one, Send) and one.to and (caller or method == RE_INVITE):
+        why = "a caller has made the INVITE itself" if caller else "the INVITE that is pending here is this one"
+        return f"'to {one.to}' is out of place: {why}", f"write {one.code}"
+    return None
+
+
+def _in_call(one: Step, course: _Course) -> Wrong | None:
+    if isinstance(one, (Send, Silence, NoTrying)):
+        hint = "what it answers to requests stands under 'on', as 'on: {BYE: [481]}'"
+        return "'then' is what a caller sends from the answer on; there is nothing to answer", hint
+    return None
+
+
+def _idle_end(steps: Sequence[Step]) -> Misplaced | None:
+    """A wait at the end of what is answered already."""
+    last = steps[-1]
+    if isinstance(last, (Wait, After)) and any(isinstance(one, Send) and one.code >= 200 for one in steps):
+        return len(steps) - 1, "no step follows this one: it does nothing", ""
+    return None

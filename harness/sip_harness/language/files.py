@@ -1,0 +1,34 @@
+"""Files that authors name: read as a whole, within a limit, and never anything but a regular file."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+
+class Unreadable(Exception):
+    """A file cannot be had; says why in a few words."""
+
+    def __init__(self, why: str, *, missing: bool = False) -> None:
+        self.missing = missing
+        super().__init__(why)
+
+
+class TooLarge(Exception):
+    """A file has more bytes than allowed."""
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """The bytes of a file, at most `limit`. Raises Unreadable or TooLarge."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise Unreadable("this is no regular file")
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except FileNotFoundError:
+        raise Unreadable("there is no such file or directory", missing=True) from None
+    except (OSError, ValueError) as error:
+        raise Unreadable(getattr(error, "strerror", None) or str(error)) from None
+    if len(data) > limit:
+        raise TooLarge
+    return data
