@@ -11,6 +11,9 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import throughput
+from bench_sipp import UAC, UAS, free_port, wait_for_port
+
 from sip_harness.agents.pjsua2.wheel import available
 from sip_harness.language import load_text
 from sip_harness.model.scenario import Scenario
@@ -38,37 +41,6 @@ devices:
 calls: [{from: alice, to: bob}]
 expect: {alice: [600 from desk], mobile: [INVITE, CANCEL, ACK to 487]}
 """
-UAS = """<?xml version="1.0" encoding="ISO-8859-1"?><scenario name="uas"><recv request="INVITE"/><send><![CDATA[
-SIP/2.0 486 Busy Here
-[last_Via:]
-[last_From:]
-[last_To:];tag=[call_number]
-[last_Call-ID:]
-[last_CSeq:]
-Content-Length: 0
-
-]]></send><recv request="ACK"/></scenario>"""
-UAC = """<?xml version="1.0" encoding="ISO-8859-1"?><scenario name="uac"><send retrans="500"><![CDATA[
-INVITE sip:bob@[remote_ip]:[remote_port] SIP/2.0
-Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
-From: <sip:alice@[local_ip]>;tag=[call_number]
-To: <sip:bob@[remote_ip]>
-Call-ID: [call_id]
-CSeq: 1 INVITE
-Contact: <sip:alice@[local_ip]:[local_port]>
-Max-Forwards: 70
-Content-Length: 0
-
-]]></send><recv response="486"/><send><![CDATA[
-ACK sip:bob@[remote_ip]:[remote_port] SIP/2.0
-[last_Via:]
-[last_From:]
-[last_To:]
-[last_Call-ID:]
-CSeq: 1 ACK
-Content-Length: 0
-
-]]></send></scenario>"""
 
 
 def row(name: str, seconds: float, per: float | None = None, of: str = "") -> None:
@@ -107,24 +79,6 @@ def sipp_pair(rounds: int) -> float:
             if done.returncode:
                 raise SystemExit(f"sipp run {n} ended with status {done.returncode}")
     return statistics.median(taken)
-
-
-def free_port() -> int:
-    """A UDP port that is free now."""
-    import socket
-
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
-def wait_for_port(port: int) -> None:
-    """Wait until somebody has bound this UDP port, at most 5 s."""
-    wanted = f"0100007F:{port:04X}"
-    end = time.monotonic() + 5
-    while wanted not in Path("/proc/net/udp").read_text():
-        if time.monotonic() > end:
-            raise SystemExit("sipp did not come up")
 
 
 async def scenario_cost(session: Session, scenario: Scenario, rounds: int) -> float:
@@ -188,4 +142,11 @@ async def scenarios(stack: str, rounds: int, sipp: float) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=50, help="how often each thing is done (default 50)")
-    asyncio.run(measure(parser.parse_args().rounds))
+    parser.add_argument(
+        "--throughput", action="store_true", help="how many calls per second a wire device holds, instead of all else"
+    )
+    options = parser.parse_args()
+    if options.throughput:
+        throughput.compare()
+    else:
+        asyncio.run(measure(options.rounds))

@@ -76,7 +76,7 @@ async def test_every_code_is_sent_as_scripted_and_with_the_known_additions() -> 
                     line = f"\r\n{name}: {value}\r\n".encode()
                     assert response.data.count(line) == 1, (code, line)
                 assert added(response, step) == sorted(stack_adds(code)), code
-            origins = {(m.origin, parse(m.data).code) for m in desk.sent()}
+        origins = {(m.origin, parse(m.data).code) for m in desk.sent()}
         assert {(o, c) for o, c in origins if o == "script"} == {("script", c) for c in CODES}
         assert {(o, c) for o, c in origins if o != "script"} == {
             ("protocol", 100),

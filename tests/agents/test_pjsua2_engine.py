@@ -160,7 +160,7 @@ async def test_what_is_no_message_is_kept_as_malformed() -> None:
             peer.send(data, d.agent.local)
         call = Dialling(peer, d.agent.local).invite()
         call.ack(await peer.final(call))
-        kept = [e for e in d.entries if isinstance(e, Malformed)]
+    kept = [e for e in d.entries if isinstance(e, Malformed)]
     assert [(e.data, e.remote, e.local) for e in kept] == [
         (data, peer.local, d.agent.local) for data in (garbage, no_call_id)
     ]
@@ -248,9 +248,7 @@ async def test_strange_peers_do_not_bring_the_worker_down() -> None:
         peer.send(call.request("BYE", cseq=99, branch="bye", to_tag=final.to_tag), d.agent.local)
         await peer.get(lambda m: m.code == 200 and m.cseq == (99, "BYE"))
         assert pool.workers == 1
-        received = [m for m in d.messages if m.direction == "received"]
-        assert len(received) >= 4 * len(methods)
-        assert isinstance(received[0], Message)
+    assert len([m for m in d.messages if m.direction == "received"]) >= 4 * len(methods)
 
 
 @on_loop
@@ -267,4 +265,4 @@ async def test_the_peers_answers_reach_nobody_after_the_lease() -> None:
             peer.send(reply(bye, 200, "OK"), first.agent.local)
             other = Dialling(peer, second.agent.local).invite()
             other.ack(await peer.final(other))
-            assert {sip.parse(m.data).call_id for m in second.messages} == {other.call_id}
+        assert {sip.parse(m.data).call_id for m in second.messages} == {other.call_id}

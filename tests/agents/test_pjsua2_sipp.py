@@ -95,7 +95,7 @@ async def test_sipp_gets_what_the_script_says(tmp_path: Path) -> None:
         for code in codes:
             status, said = await sipp(d, tmp_path, code)
             assert status == 0, said
-        sent = [(sip.parse(m.data).code, m.origin) for m in d.sent() if sip.parse(m.data).cseq[1] == "INVITE"]
-        received = [sip.parse(m.data).method for m in d.messages if m.direction == "received"]
+    sent = [(sip.parse(m.data).code, m.origin) for m in d.sent() if sip.parse(m.data).cseq[1] == "INVITE"]
+    received = [sip.parse(m.data).method for m in d.messages if m.direction == "received"]
     assert sent == [found for code in codes for found in ((100, "protocol"), (180, "script"), (code, "script"))]
     assert received == ["INVITE", "ACK", "BYE", *["INVITE", "ACK"] * (len(codes) - 1)]

@@ -261,7 +261,7 @@ class TestRetransmission:
             desk.call.respond(late, "script")
         assert desk.bench.names == ["486", "180", "200", "600"]
         await desk.bench.advance(0.6)
-        assert desk.bench.names[4:] == ["486"]
+        assert sorted(desk.bench.names[4:]) == ["200", "486"], "each until its ACK, of the provisional nothing more"
 
 
 class TestCancel:
@@ -409,7 +409,7 @@ class TestDialog:
         desk.bench.ask("INFO", to_tag=tag, seq=3)
         desk.bench.ask("UPDATE", to_tag=tag, seq=3)
         desk.bench.ask("OPTIONS", to_tag=tag, seq=1)
-        assert [s.name for s in desk.bench.take_all()] == ["200", "405", "405", "500"]
+        assert [s.name for s in desk.bench.take_all()] == ["200", "200", "200", "500"]
 
     @in_virtual_time
     async def test_requests_within_no_dialog(self) -> None:

@@ -19,13 +19,23 @@ id: S-1
 cite: [a, b]
 needs: [ring]
 tags: [busy]
-targets: {bob: {ring: [desk, mobile]}}
+targets: {bob: {ring: [desk, mobile]}, pstn: {hunt: [g1]}}
 devices:
   desk: {answer: [ringing, after: mobile sends 180, wait 100ms, '486 Line in use']}
   mobile:
     answers: [[ringing, {busy-here: {headers: {A: [b, c], D: null}, body: "x", type: text/plain}}], [200, hang up]]
-calls: [{from: alice, to: bob, cancel: 300ms after desk sends 180, headers: {Subject: x}}]
-expect: {alice: [maybe 180 or 183, 486 from desk], mobile: [INVITE, any order: [CANCEL, ACK to 487]], desk: reached}
+    transport: tcp
+    on: {CANCEL: [200, wait 1s, 487 to INVITE], OPTIONS: [[silence], [200: {to tag: other, resend: [1s, 2s]}]]}
+    lose: [first 2 ACK, CANCEL]
+carriers:
+  g1: {answer: [no 100, 183: {reliable: yes, media: tone}, send: {INFO: {headers: {A: b}}}, 503: {copies: 2, strip: To,
+    duplicate: [Via, From], corrupt: From, truncate: 40, from: other port, branch: other}, 603: {resend: never}, close]}
+calls:
+- {from: alice, to: bob, cancel: 300ms after desk sends 180, headers: {Subject: x}, ack: after 2s, prack: never,
+   then: [wait 100ms, send: re-INVITE, hang up], on: {BYE: [481]}, lose: [first 1 200]}
+- {from: carol, to: pstn, method: OPTIONS}
+expect: {alice: [maybe 180 or 183, 486 from desk], mobile: [INVITE, any order: [CANCEL, ACK to 487]], desk: reached,
+  g1: [INVITE: {resent: [500ms, 1s]}, BYE: {resent: doubling}]}
 order: [[desk sends 486, alice gets 4xx]]
 proof: [maps-600-to-486]
 """
@@ -33,9 +43,31 @@ proof: [maps-600-to-486]
 WORDS = st.sampled_from(
     """title id cite needs tags targets devices calls expect order proof ring hunt answer answers stack from to cancel
     headers name reason body type wait after sends gets silence never reached maybe or system desk mobile alice bob
+    on lose carriers transport then ack prack method to-tag resend copies strip corrupt truncate pieces reliable media
+    resent doubling bytes send re-INVITE first close reset half-open tcp OPTIONS yes tone g1 40
     486 busy-here 6xx 18x 700 INVITE CANCEL ACK BYE 100ms 2s 100 -1s 1e9s Contact null ~ FK-01 , : ''
     """.split()  # noqa: SIM905
-) | st.sampled_from(["hang up", "any order", "", " ", "\n", "\0", "\r\n", "é", "\u202e", "\U0001f600", "x" * 9000])
+) | st.sampled_from(
+    [
+        "hang up",
+        "any order",
+        "to tag",
+        "no 100",
+        "other port",
+        "487 to INVITE",
+        "first 2 ACK",
+        "../x",
+        "",
+        " ",
+        "\n",
+        "\0",
+        "\r\n",
+        "é",
+        "\u202e",
+        "\U0001f600",
+        "x" * 9000,
+    ]
+)
 TEXTS = st.lists(WORDS | st.text(max_size=4), max_size=5).map(" ".join)
 LEAVES = TEXTS | st.none() | st.integers() | st.floats() | st.booleans()
 VALUES: st.SearchStrategy[Any] = st.recursive(

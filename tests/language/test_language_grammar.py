@@ -9,10 +9,20 @@ from sip_harness.language.answers import step
 from sip_harness.language.diagnostics import Mistake
 from sip_harness.language.names import Names
 from sip_harness.language.source import File, Text
-from sip_harness.language.words import code_set, duration
+from sip_harness.language.words import code_set, duration, whole
 from sip_harness.model.pattern import Event, RequestPattern, ResponsePattern, Trigger
 from sip_harness.model.place import NOWHERE, Place
-from sip_harness.model.scenario import After, Expected, HangUp, Send, Silence, Wait
+from sip_harness.model.scenario import (
+    After,
+    Disconnect,
+    Expected,
+    HangUp,
+    NoTrying,
+    Request,
+    Send,
+    Silence,
+    Wait,
+)
 
 NAMES = Names(devices=("desk", "mobile"), callers=("alice",), targets=("bob",))
 
@@ -237,6 +247,15 @@ HERE = Place("f", 1, 1)
         ("wait 100ms", Wait(0.1, HERE)),
         ("silence", Silence(HERE)),
         ("hang up", HangUp(HERE)),
+        ("hang  up", HangUp(HERE)),
+        ("no 100", NoTrying(HERE)),
+        ("send re-INVITE", Request("INVITE", place=HERE)),
+        ("send REFER", Request("REFER", place=HERE)),
+        ("close", Disconnect("close", HERE)),
+        ("reset", Disconnect("reset", HERE)),
+        ("half-open", Disconnect("half-open", HERE)),
+        ("487 to INVITE", Send(487, "Request Terminated", place=HERE, to="INVITE")),
+        ("request-terminated to INVITE", Send(487, "Request Terminated", place=HERE, to="INVITE")),
         ("after mobile sends 180", After(Event("mobile", "sends", EVENT.pattern, Place("f", 1, 7)), HERE)),
     ],
 )
@@ -249,6 +268,11 @@ def test_step(words: str, wanted: object) -> None:
     [
         ("busy-hear", "unknown response 'busy-hear'", "did you mean 'busy-here'", "busy-hear"),
         ("700", "'700' is no response code: they go from 100 to 699", "", "700"),
+        ("half-opened", "unknown response 'half-opened'", "did you mean 'half-open'?", "half-opened"),
+        ("hang on", "unknown response 'hang'", "did you mean 'hang up'?", "hang"),
+        ("send re-invite", "unknown request 're-invite'", "did you mean 're-INVITE'?", "re-invite"),
+        ("487 to", "the answered request is missing after 'to'", "", "to"),
+        ("487 to BYE", "only a pending INVITE is answered out of turn, no BYE", "write 487 for a response to", "BYE"),
         ("waite 100ms", "unknown response 'waite'", "did you mean 'wait'?", "waite"),
         ("100ms", "'100ms' is no step", "write 'wait 100ms'", "100ms"),
         ("wait 100", "'100' has no unit", "write 100ms", "100"),
@@ -265,6 +289,17 @@ def test_no_step(words: str, message: str, hint: str, under: str) -> None:
     assert (found[0], found[2]) == (message, under)
     assert found[1].startswith(hint)
     assert bool(hint) == bool(found[1])
+
+
+@pytest.mark.parametrize(("words", "number"), [("1", 1), ("007", 7), ("10", 10)])
+def test_whole_numbers(words: str, number: int) -> None:
+    assert whole(text(words).all, 1, 10) == number
+
+
+@pytest.mark.parametrize("words", ["0", "11", "-1", "+1", "1.0", "1e1", "x", "", "1" * 4000, "²"])
+def test_no_whole_numbers(words: str) -> None:
+    with pytest.raises(Mistake, match=r"from 1 to 10"):
+        whole(text(words).all, 1, 10)
 
 
 def test_names_that_cannot_be_judged_are_let_pass() -> None:

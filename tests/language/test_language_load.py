@@ -247,12 +247,12 @@ def test_an_answered_call_can_be_hung_up(steps: str) -> None:
 @pytest.mark.parametrize(
     ("steps", "message"),
     [
-        ("[486, 200]", "nothing can follow 486 Busy Here: it is a final response"),
-        ("[486, wait 1s]", "nothing can follow 486 Busy Here: it is a final response"),
-        ("[486, hang up]", "nothing can follow 486 Busy Here: it is a final response"),
-        ("[302, silence]", "nothing can follow 302 Moved Temporarily: it is a final response"),
-        ("[200, 180]", "only 'hang up' can follow 200 OK: the call is answered"),
-        ("[200, silence]", "only 'hang up' can follow 200 OK: the call is answered"),
+        ("[486, 180]", "a provisional response cannot follow 486 Busy Here: it is a final response"),
+        ("[486, wait 1s]", "no step follows this one: it does nothing"),
+        ("[486, hang up]", "486 Busy Here ends the call: nothing is left to hang up"),
+        ("[302, silence]", "'silence' cannot follow 302 Moved Temporarily: that is an answer"),
+        ("[200, 180]", "a provisional response cannot follow 200 OK: it is a final response"),
+        ("[200, silence]", "'silence' cannot follow 200 OK: that is an answer"),
         ("[200, hang up, hang up]", "nothing can follow 'hang up'"),
         ("[180, hang up]", "only an answered call can be hung up"),
         ("[silence, 180]", "nothing can follow 'silence'"),
@@ -463,9 +463,10 @@ def test_the_schema_can_be_given_to_editors() -> None:
 
     schema = ScenarioDoc.model_json_schema()
     assert schema["additionalProperties"] is False
-    assert schema["required"] == ["title", "id", "targets", "devices", "calls"]
+    assert schema["required"] == ["title", "id", "targets", "calls"]
     assert set(schema["$defs"]) >= {"DeviceDoc", "TargetDoc", "CallDoc", "ResponseDoc", "GroupDoc"}
-    assert {"from", "hang up"} <= set(schema["$defs"]["CallDoc"]["properties"])
+    assert {"from", "hang up", "ack", "then"} <= set(schema["$defs"]["CallDoc"]["properties"])
+    assert {"to tag", "resend", "pieces"} <= set(schema["$defs"]["ResponseDoc"]["properties"])
 
 
 @pytest.mark.parametrize(

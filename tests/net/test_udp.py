@@ -260,3 +260,83 @@ async def test_a_late_reading_is_reported_as_lag() -> None:
         end.udp.close()
     assert len(lags) == 1
     assert lags[0] >= 50_000_000
+
+
+@on_loop
+async def test_by_ipv6() -> None:
+    clock = Clock(asyncio.get_running_loop())
+    got: list[MessageEntry | Malformed] = []
+    changed = asyncio.Event()
+    one = UdpSocket(clock, ("::1", 0), agent="one", record=got.append, receive=lambda _m, _h: changed.set())
+    try:
+        assert one.local[0] == "::1"
+        one.send(datagram(1), one.local, "script")
+        async with asyncio.timeout(LIMIT):
+            await changed.wait()
+        assert [(e.local, e.remote) for e in got] == [(one.local, one.local)] * 2
+        with pytest.raises(SendFailed, match=r"cannot send 1 bytes to \[::1\]:0"):
+            one.send(b"x", ("::1", 0), "script")
+    finally:
+        one.close()
+
+
+@on_loop
+async def test_the_other_port_is_its_own_and_hears_as_well() -> None:
+    async with ends(2) as (one, two):
+        one.udp.send(datagram(1), two.udp.local, "script")
+        one.udp.send(datagram(2), two.udp.local, "script", port="other")
+        one.udp.send(datagram(3), two.udp.local, "script", port="other")
+        await two.have(3)
+        own, other, again = (e.remote for e in two.received)
+        assert own == one.udp.local
+        assert other == again != own
+        assert [e.local for e in one.sent] == [own, other, other]
+        two.udp.send(datagram(4), other, "script")
+        await one.have(1)
+        assert (one.received[0].local, one.got[0][1].transport.local) == (other, other)
+        one.udp.close()
+        for port in (own, other):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as same:
+                same.bind(port)
+
+
+@on_loop
+async def test_disconnect_close_frees_the_port_so_that_icmp_answers() -> None:
+    async with ends(1) as (one,):
+        one.udp.disconnect("close")
+        assert one.udp.disconnected == "close"
+        with raw_socket() as peer:
+            peer.connect(one.udp.local)
+            peer.settimeout(LIMIT)
+            peer.send(datagram(1))
+            with pytest.raises(ConnectionRefusedError):
+                peer.recv(10)
+        with pytest.raises(SendFailed, match="closed"):
+            one.udp.send(datagram(1), one.udp.local, "script")
+
+
+@on_loop
+async def test_half_open_keeps_the_port_and_reads_no_more() -> None:
+    async with ends(2) as (one, two):
+        one.udp.disconnect("half-open")
+        two.udp.send(datagram(1), one.udp.local, "script")
+        one.udp.send(datagram(2), two.udp.local, "script")
+        await two.have(1)
+        await asyncio.sleep(0.02)
+        one.udp.close()
+        assert one.received == []
+
+
+@on_loop
+async def test_what_udp_has_not_is_refused() -> None:
+    async with ends(1) as (one,):
+        with pytest.raises(SendFailed, match="no connection to reset"):
+            one.udp.disconnect("reset")
+        with pytest.raises(SendFailed, match="no connections"):
+            one.udp.disconnect("close", ("127.0.0.1", 9))
+        with pytest.raises(SendFailed, match="no pieces"):
+            one.udp.send(datagram(1), one.udp.local, "script", pieces=(1,))
+        assert one.udp.disconnected is None
+        assert one.udp.reaches(("127.0.0.1", 9))
+        with pytest.raises(OSError, match=r"name\.test is no IP address"):
+            UdpSocket(Clock(asyncio.get_running_loop()), ("name.test", 0), agent="a", record=print, receive=print)

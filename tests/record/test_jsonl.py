@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sip_harness.model.entry import Exit, Header, Lag, Log, Malformed, Message, Note, Record, Role
+from sip_harness.model.entry import Exit, Header, Lag, Log, Malformed, Media, Message, Note, Record, Role
 from sip_harness.model.policy import Deviation, Policy, Timer
 from sip_harness.record import jsonl
 from sip_harness.record.jsonl import BadRecord, Writer, read, write
@@ -47,6 +47,25 @@ entries = st.one_of(
     st.builds(Exit, times, names, st.integers(-64, 255), st.lists(names, max_size=4).map(tuple)),
     st.builds(Log, times, names),
     st.builds(Malformed, times, names, addresses, addresses, blobs, names),
+    st.builds(
+        Media,
+        times,
+        names,
+        directions,
+        addresses,
+        addresses,
+        names,
+        names,
+        names,
+        st.integers(0, 2**32 - 1),
+        st.lists(st.integers(0, 127), max_size=3).map(tuple),
+        times,
+        times,
+        times,
+        times,
+        st.sampled_from(["tone", "silence", ""]),
+        st.booleans(),
+    ),
 )
 seconds = st.floats(1, 1000)
 timers = st.builds(Timer, seconds, st.floats(0, 1), st.floats(0, 1))

@@ -9,7 +9,7 @@ from pathlib import Path
 import fork_records as made
 import pytest
 
-from sip_harness.model.entry import Log, Note, Record
+from sip_harness.model.entry import Log, Media, Note, Record
 from sip_harness.model.place import NOWHERE, Place
 from sip_harness.model.verdict import Finding, Outcome, Verdict
 from sip_harness.report import explain
@@ -156,3 +156,45 @@ def test_nothing_from_outside_reaches_the_terminal_raw() -> None:
 def test_colours_change_no_letter() -> None:
     shown = explain.rich(made.missing(), made.source).plain
     assert [line.rstrip() for line in shown.split("\n")] == explain.text(made.missing(), made.source).split("\n")
+
+
+def stream(**members: object) -> Media:
+    desk, alice = ("127.0.0.1", 4002), ("127.0.0.1", 4000)
+    begin = made.START + 5_000_000
+    base = Media(
+        begin, "alice", "received", alice, desk, "call", "a", "desk-1", 0xABC, (0,), 16, 1, begin, begin + 300_000_000,
+        "tone", ended=True,
+    )  # fmt: skip
+    return replace(base, **members)  # type: ignore[arg-type]
+
+
+def media_lines(*entries: Media) -> list[str]:
+    result = made.late()
+    assert result.record is not None
+    changed = replace(result, record=Record(result.record.header, (*result.record.entries, *entries)))
+    text = explain.text(changed, None)
+    lines = text.splitlines()
+    begin = next(i for i, line in enumerate(lines) if line.startswith("media"))
+    return [line[7:].strip() for line in lines[begin:] if line.startswith(("media ", "       "))]
+
+
+def test_every_stream_has_one_line_with_its_totals() -> None:
+    lines = media_lines(
+        stream(packets=1, ended=False), stream(), stream(ssrc=1, level="silence", payload_types=(8, 101))
+    )
+    assert len([line for line in lines if "SSRC" in line]) == 2
+    assert "alice hears a tone of 127.0.0.1:4002 (tag desk-1) for 0.30 s: 16 packets, 1 lost" in lines[0]
+    assert "payload type 0, SSRC 00000abc" in lines[0]
+    assert "alice hears silence of" in lines[1]
+    assert "payload type 8,101" in lines[1]
+
+
+def test_what_is_played_unknown_or_never_ended_is_said() -> None:
+    [line] = media_lines(stream(direction="sent", level="", remote_tag="", ended=False))[:1]
+    assert "alice plays RTP to 127.0.0.1:4002 for an unknown time: 16 packets" in line
+
+
+def test_hundreds_of_streams_are_cut() -> None:
+    lines = media_lines(*(stream(ssrc=n) for n in range(500)))
+    assert len([line for line in lines if "SSRC" in line]) == 20
+    assert any("… 480 more streams" in line for line in lines)

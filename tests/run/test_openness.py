@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
-from ladders import record
+from ladders import at, record
 
 from sip_harness.record.seen import Reader
 from sip_harness.run.openness import Openness
@@ -13,7 +15,7 @@ def left(ladder: str, *retries: str) -> list[str]:
     openness, reader = Openness(retries), Reader()
     for message in record(ladder).messages:
         openness.feed(reader.read(message))
-    assert openness.closed == (not openness.left())
+    assert openness.closed() == (not openness.left())
     return openness.left()
 
 
@@ -86,3 +88,133 @@ def test_a_device_that_hangs_up_ends_the_dialog_at_both_ends() -> None:
 
 
 FIELDS = ("time", "slack", "agent", "direction", "local", "remote", "data", "origin", "transport")
+
+
+def read(ladder: str, *, lost: tuple[int, ...] = ()) -> Openness:
+    """What is open after a ladder, with a system that gives up after a second; `lost` are numbers of its lines."""
+    openness, reader = Openness(patience=1.0), Reader()
+    for number, message in enumerate(record(ladder).messages):
+        seen = reader.read(message)
+        (openness.lost if number in lost else openness.feed)(seen)
+    return openness
+
+
+SILENT = """
+    0.0 alice > INVITE
+    0.1 desk < INVITE
+"""
+
+
+class TestOwnSilence:
+    """What an agent of ours leaves open counts until the system has given up."""
+
+    def test_an_invite_without_any_answer(self) -> None:
+        openness = read(SILENT + "1.05 alice < 408 from s")
+        assert openness.left(at(1.09)) == ["desk's INVITE has no final response"]
+        assert openness.next(at(1.0)) == at(1.1)
+        assert openness.left(at(1.1)) == []
+        assert openness.next(at(1.1)) is None
+
+    def test_the_callers_own_invite_is_the_systems_to_end(self) -> None:
+        openness = read(SILENT)
+        assert openness.left(at(9)) == openness.left(math.inf) == ["alice's INVITE has no final response"]
+
+    def test_a_retransmission_does_not_make_it_longer(self) -> None:
+        openness = read(SILENT + "0.6 desk < INVITE\n1.05 alice < 408 from s")
+        assert openness.closed(at(1.1))
+
+    @pytest.mark.parametrize("code", ["100", "180"])
+    def test_a_device_that_has_answered_provisionally_must_be_ended_by_the_system(self, code: str) -> None:
+        openness = read(SILENT + f"0.2 desk > {code}\n1.05 alice < 408 from s")
+        assert openness.left(at(99)) == openness.left(math.inf) == ["desk's INVITE has no final response"]
+        assert openness.next(0) is None
+
+    def test_a_cancel_that_is_ignored(self) -> None:
+        openness = read(SILENT + "0.2 desk > 180\n0.5 desk < CANCEL branch=z9hG4bK1\n0.6 alice < 487 from s")
+        assert len(openness.left(at(1.4))) == 2
+        assert openness.left(at(1.5)) == []
+
+    def test_a_cancel_that_ends_nothing(self) -> None:
+        openness = read(SILENT + "0.2 desk > 180\n0.5 desk < CANCEL branch=z9hG4bK1\n0.5 desk > 200 to CANCEL branch=z9hG4bK1\n0.6 alice < 487 from s")
+        assert openness.left(at(1.4)) == ["desk's INVITE has no final response"]
+        assert openness.closed(at(1.5))
+
+    def test_a_bye_that_nobody_answers(self) -> None:
+        """Nor does the proxy answer it for the device: RFC 4320 4.1."""
+        openness = read(ANSWERED + "0.6 alice > BYE from desk\n0.7 desk < BYE")
+        assert len(openness.left(at(1.69))) == 4
+        assert openness.left(at(1.7)) == []
+
+    def test_a_bye_that_the_system_loses_stays_open(self) -> None:
+        openness = read(ANSWERED + "0.6 alice > BYE from desk")
+        assert openness.left(math.inf) == [
+            "desk's dialog has seen no BYE", "alice's dialog has seen no BYE", "alice's BYE has no final response"
+        ]  # fmt: skip
+
+    def test_a_request_of_another_method_is_no_excuse(self) -> None:
+        openness = read(ANSWERED + "0.6 alice > INFO\n0.7 desk < INFO\n0.8 alice > BYE from desk")
+        assert "alice's INFO has no final response" not in openness.left(at(9))
+        assert "alice's BYE has no final response" in openness.left(at(9))
+
+    def test_an_answer_that_ends_it(self) -> None:
+        openness = read(SILENT + "3.0 desk > 486\n3.1 desk < ACK to 486\n3.2 alice < 486 from s")
+        assert openness.closed()
+
+
+class TestDeafness:
+    def test_an_ack_that_is_not_heard(self) -> None:
+        openness = read(FAILED, lost=(3,))
+        assert openness.left(at(1.2)) == ["desk's 486 has no ACK"]
+        assert openness.left(at(1.3)) == []
+
+    def test_one_that_comes_again_is(self) -> None:
+        assert read(FAILED + "0.8 desk < ACK to 486", lost=(3,)).closed()
+
+    def test_an_ack_that_never_came_is_the_systems_fault(self) -> None:
+        openness = read(FAILED.replace("0.3 desk < ACK to 486", ""))
+        assert openness.left(math.inf) == ["desk's 486 has no ACK"]
+
+    def test_a_cancel(self) -> None:
+        openness = read(SILENT + "0.2 desk > 180\n0.5 desk < CANCEL branch=z9hG4bK1\n0.6 alice < 487 from s", lost=(3,))
+        assert len(openness.left(at(1.4))) == 2
+        assert openness.closed(at(1.5))
+
+    def test_a_bye(self) -> None:
+        openness = read(ANSWERED + "0.6 alice > BYE from desk\n0.7 desk < BYE", lost=(7,))
+        assert len(openness.left(at(1.69))) == 4
+        assert openness.closed(at(1.7))
+
+    def test_an_invite(self) -> None:
+        openness = read(SILENT + "1.05 alice < 408 from s", lost=(1,))
+        assert openness.left(at(1.0)) == ["desk's INVITE has no final response"]
+        assert openness.closed(at(1.1))
+
+    def test_a_final_response_at_the_caller(self) -> None:
+        openness = read(FAILED, lost=(4,))
+        assert openness.left(at(1.39)) == ["alice's INVITE has no final response"]
+        assert openness.closed(at(1.4))
+
+
+class TestCut:
+    def test_everything_of_an_agent_that_has_cut_its_wire(self) -> None:
+        openness = read(ANSWERED)
+        openness.cut("desk", at(0.9))
+        assert len(openness.left(at(1.8))) == 2
+        assert openness.left(at(1.9)) == ["alice's dialog has seen no BYE"]
+
+    def test_what_it_begins_afterwards(self) -> None:
+        openness = read(ANSWERED)
+        openness.cut("alice", at(0.0))
+        openness.cut("desk", at(0.0))
+        assert openness.left(at(1.2)) == ["alice's dialog has seen no BYE"]
+        assert openness.next(at(1.2)) == at(1.4)
+
+
+def test_a_response_with_a_foreign_branch_answers_nothing() -> None:
+    openness = read(SILENT + "0.2 desk > 486 branch=z9hG4bKother\n1.05 alice < 408 from s")
+    assert openness.left(at(1.0)) == ["desk's INVITE has no final response"]
+    assert openness.closed(at(1.1))
+
+
+def test_a_retransmitted_request_does_not_begin_again() -> None:
+    assert read(FAILED + "0.5 desk < INVITE").closed()

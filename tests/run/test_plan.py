@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ladders import scenario
 
+from sip_harness.language import load_text
 from sip_harness.model.policy import Policy, Timer
-from sip_harness.model.scenario import Scenario
+from sip_harness.model.scenario import Scenario, Stack
 from sip_harness.model.system import SystemInfo, User
-from sip_harness.run.plan import CannotCarryOut, StackMissing, Stacks, assign, choose_stacks, limit
+from sip_harness.run.plan import CannotCarryOut, Choice, StackMissing, Stacks, assign, choose_stacks, limit
 from sip_harness.systems.base import Binding, Lease
 
 
@@ -53,6 +56,76 @@ def test_a_named_stack_that_cannot_do_it_is_an_authors_error_with_place_and_reas
         choose_stacks(fork(desk), Stacks(option))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("desk", "why"),
+    [
+        ("{answer: [486: {to tag: none}]}", "it cannot leave out the To-tag"),
+        ("{answer: [486, 603]}", "it sends nothing more to an INVITE that it has answered with 486"),
+        ("{answer: [486], on: {CANCEL: [481]}}", "it answers CANCEL as it sees fit"),
+        ("{answer: [486], lose: [first 2 ACK]}", "it hears every message, ACK too"),
+        ("{answer: [486], transport: tcp}", "it has no tcp here, only udp"),
+        ("{answer: [no 100, 486]}", "it always answers an INVITE with 100"),
+    ],
+)
+def test_what_no_telephone_would_send_is_wire_and_says_why(desk: str, why: str) -> None:
+    assert choose_stacks(fork(desk), Stacks())["desk"] == Choice("wire", f"pjsua2 cannot do it: {why}")
+    with pytest.raises(CannotCarryOut) as caught:
+        choose_stacks(fork(desk), Stacks("pjsua2"))
+    assert caught.value.reason == f"desk cannot be on the pjsua2 stack: {why}"
+    assert caught.value.place.line == 6
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("method: OPTIONS", "it makes calls only, no OPTIONS of its own"),
+        ("then: [send: INFO]", "it sends nothing of its own in a call but BYE"),
+        ("ack: never", "it acknowledges an answer at once"),
+        ("prack: never", "it acknowledges reliable provisionals at once"),
+        ("on: {BYE: [481]}", "it answers BYE as it sees fit"),
+        ("lose: [first 1 200]", "it hears every message, 200 too"),
+        ("transport: tls", "it has no tls here, only udp"),
+    ],
+)
+def test_a_caller_on_pjsua2_that_is_to_do_more_is_an_authors_error(words: str, why: str) -> None:
+    assert chosen(fork(call=f"{{from: alice, to: bob, {words}}}"))["alice"] == "wire"
+    with pytest.raises(CannotCarryOut, match=r"t\.sip\.yaml:7:\d+: alice cannot") as caught:
+        choose_stacks(fork(call=f"{{from: alice, to: bob, {words}, stack: pjsua2}}"), Stacks())
+    assert caught.value.reason == f"alice cannot be on the pjsua2 stack: {why}"
+
+
+def test_all_calls_of_a_caller_have_to_be_for_its_stack() -> None:
+    calls = "{from: alice, to: bob, stack: pjsua2}, {from: alice, to: bob, ack: never}"
+    with pytest.raises(CannotCarryOut, match="acknowledges"):
+        choose_stacks(fork(call=calls), Stacks())
+    assert chosen(fork(call=calls.replace("pjsua2", "wire")))["alice"] == "wire"
+    assert chosen(fork(call="{from: alice, to: bob, stack: pjsua2}, {from: alice, to: bob}"))["alice"] == "pjsua2"
+
+
+def carriers(more: str = "") -> Scenario:
+    return load_text(
+        "title: t\nid: T-1\ntargets: {pstn: {hunt: [g1]}}\n"
+        f"carriers:\n  g1: {{answer: [503]{more}}}\ncalls: [{{from: alice, to: pstn}}]\nexpect: {{alice: [503]}}\n",
+        "t.sip.yaml",
+    )
+
+
+@pytest.mark.parametrize("option", ["auto", "pjsua2", "wire"])
+def test_a_carrier_is_wire_and_the_option_is_for_devices(option: Stack) -> None:
+    assert choose_stacks(carriers(), Stacks(option))["g1"] == Choice("wire", "a carrier is no telephone")
+
+
+def test_a_carrier_cannot_be_on_pjsua2() -> None:
+    with pytest.raises(CannotCarryOut, match=r"t\.sip\.yaml:5:3: g1 .*: it stands for a registered telephone"):
+        choose_stacks(carriers(", stack: pjsua2"), Stacks())
+    assert choose_stacks(carriers(", stack: wire"), Stacks())["g1"] == Choice("wire", "the scenario names it")
+
+
+def test_an_authors_error_is_told_where_the_stack_is_missing_too() -> None:
+    with pytest.raises(CannotCarryOut):
+        choose_stacks(fork("{answer: [silence], stack: pjsua2}"), Stacks("auto", "no wheel"))
+
+
 def test_a_named_stack_that_is_missing_is_a_skip_with_the_reason() -> None:
     with pytest.raises(StackMissing, match="no wheel"):
         choose_stacks(fork("{answer: [486], stack: pjsua2}"), Stacks("auto", "no wheel"))
@@ -72,3 +145,20 @@ def test_parts_carry_the_lease_token() -> None:
 def test_the_limit_has_room_for_all_waits_and_timers() -> None:
     waiting = fork("{answer: [ringing, wait 2s, 486]}", "{from: alice, to: bob, cancel: 5s}")
     assert limit(waiting, INFO) == pytest.approx(2 + 5 + 3.5 + 4)
+
+
+def test_the_limit_has_room_for_reactions_and_late_acknowledgements_too() -> None:
+    desk = "{answer: [180: {resend: [500ms, 1s]}, wait 2s, 200], on: {BYE: [wait 4s, 200]}}"
+    waiting = fork(desk, "{from: alice, to: bob, ack: 8s, then: [wait 16s, hang up]}")
+    assert limit(waiting, INFO) == pytest.approx(1 + 2 + 4 + 8 + 16 + 3.5 + 4)
+
+
+def test_parts_have_the_address_of_their_transport() -> None:
+    streams = {"tcp": ("127.0.0.1", 5062), "tls": ("127.0.0.1", 5061)}
+    info = replace(INFO, addresses=streams, trust="ca.pem", certificate="agents.pem")
+    made = fork("{transport: tls, answer: [486]}", "{from: alice, to: bob, transport: tcp}")
+    users = {"desk": User("bob-qa7zx3", "d"), "alice": User("alice-qa7zx3", "d")}
+    desk, alice = assign(made, info, Binding(users, {"bob": "sip:bob@d"}, frozenset({"desk"})), Lease("qa7z", 3))
+    assert (desk.transport, desk.system) == ("tls", ("127.0.0.1", 5061))
+    assert (alice.transport, alice.system) == ("tcp", ("127.0.0.1", 5062))
+    assert {(part.trust, part.certificate) for part in (desk, alice)} == {("ca.pem", "agents.pem")}

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import get_args
 
 import pytest
 
 from sip_harness.model.pattern import Event, RequestPattern, ResponsePattern, Trigger
 from sip_harness.model.place import Place
 from sip_harness.model.scenario import (
+    PLAIN,
     After,
     Call,
     Delivery,
+    Device,
     Disconnect,
     HangUp,
     Loss,
+    Mutation,
     NoTrying,
     Raw,
     Reaction,
@@ -25,8 +29,18 @@ from sip_harness.model.scenario import (
     Step,
     Wait,
 )
+from sip_harness.script import pjsua2_beyond as beyond
 from sip_harness.script import pjsua2_limits as limits
-from sip_harness.script.pjsua2_limits import ALLOW, SUPPORTED, Obstacle, call_obstacles, obstacles, stack_adds, to_add
+from sip_harness.script.pjsua2_limits import (
+    ALLOW,
+    SUPPORTED,
+    Obstacle,
+    call_obstacles,
+    device_obstacles,
+    obstacles,
+    stack_adds,
+    to_add,
+)
 from sip_harness.sip.codes import CODES, default_headers
 
 EVENT = Event("mobile", "sends", ResponsePattern(frozenset({180})))
@@ -99,7 +113,7 @@ def test_scripts_without_obstacles(steps: tuple[Step, ...]) -> None:
         (Send(486, "P", body="x", content_type="a/b\r\nc: d"), "it does not send 'a/b\\r\\nc: d' as a content type"),
         (Send(486, "P", body="\0", content_type="a/b"), "a body with a NUL or bytes that are no UTF-8"),
         (Send(486, "B", to="INVITE"), "it sends no response to INVITE in answer to something else"),
-        (Send(486, "B", how=Delivery(copies=2)), "it sends every message in its own way"),
+        (Send(486, "B", how=Delivery(copies=2)), "it sends a message once at a time"),
         (Send(302, "M", omit=frozenset({"contact"})), "it cannot leave Contact out of a 302"),
         (Send(405, "M", omit=frozenset({"allow"})), "it cannot leave Allow out of a 405"),
         (Send(200, "M", omit=frozenset({"k"})), "it cannot leave Supported out of a 200"),
@@ -166,7 +180,7 @@ def test_reactions_and_losses_are_beyond_it() -> None:
         ((BUSY,),), (Reaction("CANCEL", ((Silence(),),), place),), (Loss(RequestPattern("ACK"), place=place),)
     )
     assert obstacles(script) == [
-        Obstacle("it answers CANCEL as it sees fit", place), Obstacle("it is deaf to nothing", place),
+        Obstacle("it answers CANCEL as it sees fit", place), Obstacle("it hears every message, ACK too", place),
     ]  # fmt: skip
 
 
@@ -233,15 +247,77 @@ def test_a_call_without_obstacles() -> None:
         ({"headers": (("X", "y" * 2600),)}, "an INVITE with more than 2500 bytes of headers may not be sent at all"),
         ({"transport": "tcp"}, "it has no tcp here, only udp"),
         ({"method": "OPTIONS"}, "it makes calls only, no OPTIONS of its own"),
-        ({"then": (Request("INFO"),)}, "it sends nothing of its own in a call but BYE"),
+        (
+            {"then": (Request("INFO", place=Place("a", 2, 3)), HangUp())},
+            "it sends nothing of its own in a call but BYE",
+        ),
         ({"ack": "never"}, "it acknowledges an answer at once"),
         ({"prack": "never"}, "it acknowledges reliable provisionals at once"),
-        ({"script": Script(())}, "it answers requests in a call as it sees fit"),
+        ({"method": "OPTIONS", "transport": "udp"}, "it makes calls only, no OPTIONS of its own"),
     ],
 )
 def test_calls_with_obstacles(change: dict[str, object], why: str) -> None:
     place = Place("a", 2, 3)
     assert call_obstacles(dataclasses.replace(CALL, place=place, **change)) == [Obstacle(why, place)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        (Delivery(to_tag=""), "it cannot leave out the To-tag"),
+        (Delivery(to_tag="other"), "it puts the dialog's own To-tag into every response"),
+        (Delivery(branch="other"), "it answers with the branch of the request"),
+        (Delivery(cseq="OPTIONS"), "it answers with the CSeq of the request"),
+        (Delivery(resend=()), "it retransmits as RFC 3261 says"),
+        (Delivery(resend=(0.5,)), "it retransmits as RFC 3261 says"),
+        (Delivery(copies=3), "it sends a message once at a time"),
+        (Delivery(port="other"), "it sends from its own port only"),
+        (Delivery(reliable=True), "its account asks for no PRACK"),
+        (Delivery(media="tone"), "it sends no media that a script chooses"),
+        (Delivery(mutations=(Mutation("strip", "To"),)), "it sends whole messages: it cannot strip To"),
+        (Delivery(mutations=(Mutation("truncate", "40"),)), "it sends whole messages: it cannot truncate them"),
+        (Delivery(pieces=(1,)), "it writes a message in one piece"),
+    ],
+)
+def test_every_odd_delivery_is_an_obstacle(how: Delivery, why: str) -> None:
+    place = Place("a", 2, 3)
+    assert obstacles(Script(((Send(180, "R", place=place, how=how),),))) == [Obstacle(why, place)]
+
+
+def test_no_field_of_a_delivery_is_forgotten() -> None:
+    odd = Delivery("x", "other", "BYE", (1.0,), 2, "other", True, "tone", (Mutation("corrupt", "To"),), (1,))
+    assert len(dataclasses.fields(Delivery)) == len(list(beyond.in_delivery(odd)))
+    assert list(beyond.in_delivery(PLAIN)) == []
+
+
+def test_no_step_but_the_ordinary_ones_is_carried_out() -> None:
+    ordinary = {Send, Wait, After, HangUp}
+    assert {kind for kind in get_args(Step) if kind not in ordinary} == set(beyond._STEPS)
+    assert [beyond.in_step(step) for step in (OK, Wait(1), After(EVENT), HangUp())] == [""] * 4
+
+
+def test_devices_for_the_other_stack() -> None:
+    place = Place("a", 4, 3)
+    plain = Device("desk", Script(((BUSY,),)), place=place)
+    assert device_obstacles(plain) == []
+    over_tcp = dataclasses.replace(plain, transport="tcp")
+    assert device_obstacles(over_tcp) == [Obstacle("it has no tcp here, only udp", place)]
+    [found] = device_obstacles(dataclasses.replace(plain, kind="carrier"))
+    assert found.reason == "it stands for a registered telephone, and a carrier never registers"
+    silent = dataclasses.replace(over_tcp, script=Script(((Silence(place),),)))
+    assert [o.reason[:14] for o in device_obstacles(silent)] == ["it has no tcp ", "it always answ"]
+
+
+def test_what_a_caller_reacts_to_and_is_deaf_to_is_beyond_it() -> None:
+    script = Script(
+        (),
+        (Reaction("BYE", ((Send(481, "x"),),), Place("a", 1, 1)),),
+        (Loss(ResponsePattern(frozenset({200})), 1, Place("a", 2, 2)),),
+    )
+    assert call_obstacles(dataclasses.replace(CALL, script=script)) == [
+        Obstacle("it answers BYE as it sees fit", Place("a", 1, 1)),
+        Obstacle("it hears every message, 200 too", Place("a", 2, 2)),
+    ]
 
 
 def test_the_limits_leave_room_for_what_the_caller_sends() -> None:

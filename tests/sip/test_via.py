@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from sip_harness.sip.via import SentBy, parse_via, response_address, sent_by, with_source
+from sip_harness.sip.errors import SipError
+from sip_harness.sip.values import MAX_PARAMS
+from sip_harness.sip.via import SentBy, Via, parse_via, read_via, response_address, sent_by, with_source
 
 
 @pytest.mark.parametrize(
@@ -15,6 +19,8 @@ from sip_harness.sip.via import SentBy, parse_via, response_address, sent_by, wi
         ("SIP / 2.0 / TCP  host : 5061 ;x", SentBy("TCP", "host", 5061)),
         ("SIP/2.0/TLS host", SentBy("TLS", "host", 5061)),
         ("SIP/2.0/UDP [2001:db8::1]:5070", SentBy("UDP", "[2001:db8::1]", 5070)),
+        ("SIP/2.0/TLS-SCTP host", SentBy("TLS-SCTP", "host", 5061)),
+        ("SIP/2.0/WSS df7jal23ls0d.invalid;branch=z", SentBy("WSS", "df7jal23ls0d.invalid", 5061)),
     ],
 )
 def test_read(via: str, expected: SentBy) -> None:
@@ -69,3 +75,71 @@ def test_responses_go_to_the_port_that_was_asked_for() -> None:
 def test_nobody_can_aim_responses_at_a_third_party() -> None:
     via = "SIP/2.0/UDP 198.51.100.7:5070;maddr=198.51.100.8;received=198.51.100.9"
     assert response_address(via, "192.0.2.9", 40000)[0] == "192.0.2.9"
+
+
+def test_all_of_a_via() -> None:
+    via = read_via(' SIP / 2.0 / udp Host.Test : 5070 ; Branch=z9;rport;ttl=16;maddr=224.2.0.1;received="::1"; x = y')
+    assert (via.protocol, via.version, via.transport, via.host, via.port) == ("SIP", "2.0", "UDP", "host.test", 5070)
+    assert (via.branch, via.rport, via.received, via.param("ttl"), via.param("x")) == ("z9", 0, "::1", "16", "y")
+    assert (via.param("maddr"), via.param("none")) == ("224.2.0.1", None)
+
+
+@pytest.mark.parametrize(
+    ("params", "rport"),
+    [("", None), (";rport", 0), (";rport=5070", 5070), (";rport=x", 0), (";rport=999999", 0), (";rport=\u0663", 0)],
+)
+def test_the_port_that_a_server_saw(params: str, rport: int | None) -> None:
+    assert read_via(f"SIP/2.0/UDP h{params}").rport == rport
+
+
+def test_ipv6_with_and_without_port() -> None:
+    assert read_via("SIP/2.0/UDP [2001:DB8::9:1];received=[2001:db8::9:255]") == Via(
+        "SIP",
+        "2.0",
+        "UDP",
+        "[2001:db8::9:1]",
+        None,
+        (("received", "[2001:db8::9:255]"),),
+        ";received=[2001:db8::9:255]",
+    )
+    assert read_via("SIP/2.0/TLS [::1]:5061").port == 5061
+    assert read_via("SIP/2.0/TLS [::1]").sent_by == SentBy("TLS", "[::1]", 5061)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "SIP/2.0/UDP",
+        "SIP/2.0 UDP h",
+        "SIP/2.0/UDP h x",
+        "SIP/2.0/UDP h:0",
+        "SIP/2.0/UDP h:65536",
+        "SIP/2.0/UDP h:123456",
+        "SIP/2.0/UDP 2001:db8::1",
+        "SIP/2.0/UDP [::1",
+        "SIP/2.0/UDP ;branch=1",
+        "SIP/2.0/UDPhost",
+        ";",
+        "SIP/2.0/UDP h,",
+        "SIP/2.0/UDP h" + ";p" * (MAX_PARAMS + 1),
+        "SIP/2.0/UDP " + "h" * 20_000,
+    ],
+)
+def test_no_via(text: str) -> None:
+    with pytest.raises(SipError):
+        read_via(text)
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from('SIP/2.0 UDPh:;,=[]"\t'), max_size=50), st.text(max_size=20))
+def test_any_text_is_read_or_refused_and_the_readers_agree(one: str, two: str) -> None:
+    for text in (one, f"SIP/2.0/UDP {one}", f"SIP/2.0/UDP h:5060;{one}{two}"):
+        with_source(text, "192.0.2.1", 5060)
+        response_address(text, "192.0.2.1", 5060)
+        short = parse_via(text)
+        try:
+            via = read_via(text)
+        except SipError:
+            continue
+        assert short == (via.sent_by if via.protocol.upper() == "SIP" else None)

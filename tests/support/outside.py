@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -29,11 +30,12 @@ _PAUSE = threading.Event()
 T = TypeVar("T")
 
 
-def until(look: Callable[[], T | None], what: str, within: float = PATIENCE) -> T:
+def until(look: Callable[[], T | None], what: str | Callable[[], str], within: float = PATIENCE) -> T:
     """The first true value of `look`; for what tells nobody when it happens."""
     deadline = time.monotonic() + within
     while not (found := look()):
-        assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {within:g} s: {what if isinstance(what, str) else what()}")
         _PAUSE.wait(0.005)
     return found
 
@@ -43,6 +45,7 @@ class Command:
 
     def __init__(self, place: Path, *command: str) -> None:
         """Start it in the directory `place`."""
+        self.words = shlex.join(command)
         self.out = place / "out"
         self.temporary = place / "t"
         self.temporary.mkdir(parents=True)
@@ -106,7 +109,7 @@ class Command:
         try:
             return until(look, f"{agent} in {name}")
         except AssertionError as error:
-            raise AssertionError(f"{error}; {' '.join(map(str, self.process.args))} said: {self.said}") from None
+            raise AssertionError(f"{error}; {self.words} said: {self.said}") from None
 
 
 def invited(message: Message, sip: SipMessage) -> bool:
@@ -114,9 +117,14 @@ def invited(message: Message, sip: SipMessage) -> bool:
     return message.direction == "received" and sip.method == "INVITE"
 
 
-def ringing(message: Message, sip: SipMessage) -> bool:
-    """Whether a 180 has come in."""
-    return message.direction == "received" and sip.code == 180
+def acknowledged(message: Message, sip: SipMessage) -> bool:
+    """Whether an ACK has been sent."""
+    return message.direction == "sent" and sip.method == "ACK"
+
+
+def cancelled(message: Message, sip: SipMessage) -> bool:
+    """Whether a CANCEL has been sent."""
+    return message.direction == "sent" and sip.method == "CANCEL"
 
 
 def runs(pid: int) -> bool:
@@ -152,11 +160,10 @@ def name(pid: int) -> str:
 
 def holder(family: set[int], address: Address) -> int:
     """The process of a family that has this UDP port open."""
-    inode = _inode(address)
+    socket_name = f"socket:[{_inode(address)}]"
     for pid in family:
-        for fd in Path(f"/proc/{pid}/fd").iterdir():
-            if os.readlink(fd) == f"socket:[{inode}]":
-                return pid
+        if any(_target(fd) == socket_name for fd in _descriptors(pid)):
+            return pid
     raise AssertionError(f"nobody of {family} has UDP port {address} open")
 
 
@@ -182,6 +189,20 @@ def _inode(address: Address) -> str:
 
 def _pids() -> list[int]:
     return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]  # noqa: PTH208 - names only, and fast
+
+
+def _descriptors(pid: int) -> list[Path]:
+    try:
+        return list(Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return []
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except OSError:
+        return ""
 
 
 def _read(path: str) -> bytes:

@@ -94,9 +94,16 @@ class Counted:
 
 
 async def run_sipp(
-    folder: Path, text: str, target: Address, *, calls: int = 1, rate: int = 10, seconds: int = 15
+    folder: Path,
+    text: str,
+    target: Address,
+    *,
+    calls: int = 1,
+    rate: int = 10,
+    seconds: int = 15,
+    transport: str = "udp",
 ) -> Counted:
-    """Make so many calls at so many per second; it ends by itself."""
+    """Make so many calls at so many per second by UDP or TCP; it ends by itself."""
     file, statistics = folder / "caller.xml", folder / "statistics.csv"
     file.write_text(text)
     command = [
@@ -110,6 +117,8 @@ async def run_sipp(
         str(rate),
         "-i",
         "127.0.0.1",
+        "-t",
+        {"udp": "u1", "tcp": "t1"}[transport],
     ]
     command += ["-nostdin", "-timeout", f"{seconds}s", "-timeout_error", "-trace_stat", "-stf", str(statistics)]
     process = await asyncio.create_subprocess_exec(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sip_harness.endpoint.layer import Server
 from sip_harness.endpoint.request import Credentials
 from sip_harness.endpoint.ua import Identity, UserAgent
 from sip_harness.model.entry import Address, Origin
-from sip_harness.net.base import Hop, Receiver, SendFailed
+from sip_harness.net.base import Disconnection, Hop, OnLost, Port, Receiver, SendFailed
 from sip_harness.net.clock import Clock
 from sip_harness.sip.message import Message, build, parse
 
@@ -45,14 +45,35 @@ class ListTransport:
         self.sent: list[Sent] = []
         self.broken = False
         self.closed = False
+        self.disconnected: Disconnection | None = None
+        self.gone: set[Address] = set()
+        """Peers whose connection has ended."""
+        self.on_lost: OnLost | None = None
+        """Whom to tell that what was sent last did not leave."""
         self.receive = receive
         self._clock = clock
         self._begin = clock.now()
 
-    def send(self, data: bytes, remote: Address, origin: Origin) -> None:
+    def send(
+        self,
+        data: bytes,
+        remote: Address,
+        origin: Origin,
+        *,
+        pieces: Sequence[int] = (),
+        port: Port = "own",
+        on_lost: OnLost | None = None,
+    ) -> None:
         if self.broken:
             raise SendFailed("the cable is cut")
         self.sent.append(Sent(self._clock.now() - self._begin, parse(data), remote, origin))
+        self.on_lost = on_lost
+
+    def reaches(self, remote: Address) -> bool:
+        return remote not in self.gone
+
+    def disconnect(self, kind: Disconnection, remote: Address | None = None) -> None:
+        self.disconnected = kind
 
     def close(self) -> None:
         self.closed = True

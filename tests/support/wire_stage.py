@@ -164,6 +164,12 @@ class Peer(asyncio.DatagramProtocol):
         assert not method or message.method == method, message.start
         return message
 
+    async def find(self, method: str) -> Message:
+        """The next request of this method, whatever comes before it."""
+        while (message := await self.get()).method != method:
+            pass
+        return message
+
     def answer(
         self, request: Message, code: int, *headers: tuple[str, str], tag: str = "peer", reason: str = "Word"
     ) -> None:
@@ -174,16 +180,24 @@ class Peer(asyncio.DatagramProtocol):
         self.transport.sendto(build(f"SIP/2.0 {code} {reason}", [*copied, ("To", to), *headers]), self.source)
 
     def ask(
-        self, to: Address, method: str, *headers: tuple[str, str], branch: str = "", to_tag: str = "", seq: int = 1
+        self,
+        to: Address,
+        method: str,
+        *headers: tuple[str, str],
+        branch: str = "",
+        to_tag: str = "",
+        from_tag: str = "peer",
+        call_id: str = "peer-call",
+        seq: int = 1,
     ) -> None:
         """Send a request."""
         branch = branch or f"z9hG4bK{secrets.token_hex(6)}"
         host, port = self.address
         own = [
             ("Via", f"SIP/2.0/UDP {host}:{port};branch={branch}"),
-            ("From", "<sip:peer@x.test>;tag=peer"),
+            ("From", f"<sip:peer@x.test>;tag={from_tag}"),
             ("To", "<sip:desk@x.test>" + (f";tag={to_tag}" if to_tag else "")),
-            ("Call-ID", "peer-call"),
+            ("Call-ID", call_id),
             ("CSeq", f"{seq} {method}"),
             ("Contact", f"<sip:peer@{host}:{port}>"),
         ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sip_harness.model.policy import Policy
@@ -135,3 +137,21 @@ class TestCannot:
 
     def test_needs_that_are_met_bind(self):
         assert fresh_users(scenario(BOB, needs=("ring", "register")), LEASE, info()).uris
+
+
+@pytest.mark.parametrize(
+    ("devices", "calls", "missing"),
+    [(("tls",), (), "tls"), (("udp", "tcp"), ("ws",), "ws"), (("wss",), ("tls",), "tls or wss"), (("tcp",), (), "")],
+)
+def test_a_transport_that_it_does_not_listen_by_is_named(devices, calls, missing):
+    system = replace(info(), addresses={"tcp": ("127.0.0.1", 5060)})
+    made = replace(
+        scenario(Target("bob", "ring", tuple(f"d{i}" for i in range(len(devices))))),
+        devices=tuple(Device(f"d{i}", Script(((),)), transport=kind) for i, kind in enumerate(devices)),
+        calls=tuple(Call(str(i), "alice", "bob", transport=kind) for i, kind in enumerate(calls)),
+    )
+    if missing:
+        with pytest.raises(CannotBind, match=f"^thing does not listen by {missing}$"):
+            fresh_users(made, LEASE, system)
+    else:
+        assert fresh_users(made, LEASE, system).uris

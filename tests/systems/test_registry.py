@@ -22,9 +22,11 @@ def test_every_fault_that_is_listed_can_be_switched_on():
 
 def test_the_listing_speaks_in_words_of_the_vocabulary():
     listing = {about.name: about for about in describe()}
-    assert set(listing) == {"kamailio", "kamailio-digest"}
-    assert listing["kamailio"].capabilities == ("register", "ring")
-    assert listing["kamailio-digest"].capabilities == ("register", "ring", "digest")
+    assert set(listing) == {"kamailio", "kamailio-digest", "kamailio-tls", "kamailio-ws"}
+    assert listing["kamailio"].capabilities == ("register", "ring", "tcp")
+    assert listing["kamailio-digest"].capabilities == ("register", "ring", "digest", "tcp")
+    assert listing["kamailio-tls"].capabilities == ("register", "ring", "tcp", "tls")
+    assert listing["kamailio-ws"].capabilities == ("register", "ring", "tcp", "tls", "ws")
     for about in listing.values():
         assert set(about.capabilities) <= set(CAPABILITIES)
         assert all(FAULTS[fault.name] == fault for fault in about.faults)
@@ -39,7 +41,8 @@ def test_a_new_system_is_made_every_time():
 def test_an_unknown_system_is_named_with_a_guess():
     with pytest.raises(UnknownSystem) as caught:
         create("kamalio")
-    assert str(caught.value) == "unknown system 'kamalio'; did you mean kamailio? known: kamailio, kamailio-digest"
+    known = "kamailio, kamailio-digest, kamailio-tls, kamailio-ws"
+    assert str(caught.value) == f"unknown system 'kamalio'; did you mean kamailio? known: {known}"
     assert caught.value.guesses == ("kamailio",)
     assert isinstance(caught.value, ValueError)
 
@@ -47,7 +50,7 @@ def test_an_unknown_system_is_named_with_a_guess():
 def test_an_unknown_system_that_resembles_none_has_no_guess():
     with pytest.raises(UnknownSystem) as caught:
         create("zzz")
-    assert str(caught.value) == "unknown system 'zzz'; known: kamailio, kamailio-digest"
+    assert str(caught.value) == "unknown system 'zzz'; known: kamailio, kamailio-digest, kamailio-tls, kamailio-ws"
 
 
 def test_an_unknown_fault_is_named_with_a_guess():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from ladders import SESSION, TOKEN, record
+import pytest
+from ladders import SESSION, TOKEN, record, scenario, verdict
 
+from sip_harness.model.verdict import Outcome
 from sip_harness.verdict.traffic import Owner, sort_out
 
 
@@ -59,3 +61,69 @@ def test_at_leaves_strays_and_housekeeping_out() -> None:
         f"0.3 desk < CANCEL callid=old-1 uri=sip:desk-{old}@h user=x caller=y"
     )
     assert [i.seen.name for i in sort_out(record(ladder)).at("desk", received=True)] == ["INVITE"]
+
+
+ELSEWHERE = "uri=sip:desk@h user=desk caller=scanner"
+"""No name of the session in it."""
+
+
+@pytest.mark.parametrize("method", ["INVITE", "BYE", "OPTIONS", "ACK", "CANCEL", "FOO"])
+def test_what_names_nothing_and_comes_from_elsewhere_is_a_stray(method: str) -> None:
+    [(_, owner, _)] = owners(f"0.0 desk < {method} callid=s-1 remote=4444 {ELSEWHERE}")
+    assert owner == "stray"
+
+
+@pytest.mark.parametrize(("method", "owner"), [("INVITE", "unknown"), ("BYE", "unknown"), ("OPTIONS", "system")])
+def test_what_names_nothing_and_comes_from_the_system_is_never_a_stray(method: str, owner: str) -> None:
+    [(_, found, _)] = owners(f"0.0 desk < {method} callid=s-1 {ELSEWHERE}")
+    assert found == owner
+
+
+def test_a_stream_from_the_systems_host_may_be_the_system_whatever_its_port() -> None:
+    [(_, owner, _)] = owners(f"0.0 desk < INVITE callid=s-1 remote=4444 transport=tcp {ELSEWHERE}")
+    assert owner == "unknown"
+
+
+def test_what_names_the_run_belongs_to_it_wherever_it_comes_from() -> None:
+    [(_, owner, _)] = owners("0.0 desk < INVITE remote=4444")
+    assert owner == "call"
+
+
+def test_what_names_an_older_lease_is_a_stray_wherever_it_comes_from() -> None:
+    old = f"{SESSION}x2"
+    [(_, owner, _)] = owners(f"0.0 desk < INVITE callid=o-1 remote=4444 uri=sip:desk-{old}@h user=b caller=c")
+    assert owner == "stray"
+
+
+@pytest.mark.parametrize("back", ["remote=4444", "remote=5060"])
+def test_our_answer_to_a_stray_is_one_too_even_if_its_via_aims_at_the_system(back: str) -> None:
+    ladder = f"""
+        0.0 desk < INVITE callid=s-1 remote=4444 {ELSEWHERE}
+        0.1 desk > 404 callid=s-1 {back} {ELSEWHERE} origin=protocol
+    """
+    assert [owner for _, owner, _ in owners(ladder)] == ["stray", "stray"]
+
+
+def test_a_stray_does_not_take_its_call_id_away_from_the_system() -> None:
+    ladder = f"""
+        0.0 desk < INVITE callid=s-1 remote=4444 branch=z9hG4bKone {ELSEWHERE}
+        0.1 desk < INVITE callid=s-1 branch=z9hG4bKtwo {ELSEWHERE}
+        0.2 desk < INVITE callid=s-1 remote=4444 branch=z9hG4bKthree {ELSEWHERE}
+    """
+    assert [owner for _, owner, _ in owners(ladder)][:2] == ["stray", "unknown"]
+
+
+def test_a_call_to_an_outsider_is_not_excused() -> None:
+    [(_, owner, _)] = owners(f"0.0 desk > INVITE callid=s-1 remote=4444 {ELSEWHERE}")
+    assert owner == "call"
+
+
+def test_outsiders_change_no_verdict() -> None:
+    of = scenario("desk: {answer: [486]}\nmobile: {answer: [486]}", "desk: [INVITE, ACK to 486]\nmobile: never")
+    call = "0.1 alice > INVITE\n0.2 desk < INVITE\n0.3 desk > 486\n0.4 desk < ACK to 486\n0.5 alice < 486 from desk"
+    strays = ("mobile < INVITE callid=s-1", "desk < BYE callid=s-2")
+    stray = "\n".join(f"0.0 {line} remote={{port}} {ELSEWHERE}" for line in strays)
+    answers = f"0.1 mobile > 404 callid=s-1 remote=4444 {ELSEWHERE} origin=engine"
+    assert verdict(of, f"{stray.format(port=4444)}\n{answers}\n{call}").outcome is Outcome.PASS
+    from_the_system = verdict(of, f"{stray.format(port=5060)}\n{call}")
+    assert [f.outcome for f in from_the_system.findings] == [Outcome.FAIL, Outcome.INCONCLUSIVE]

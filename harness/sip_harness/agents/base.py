@@ -40,8 +40,16 @@ class Assignment:
     """Seconds after which an answered call without a stated end is hung up at the latest."""
     transport: Transport = "udp"
     """What it speaks with the system."""
+    open_to_all: bool = True
+    """Whether it serves calls that come from elsewhere than the system and carry no name of the session. In a run
+    these are strays, and turned away."""
+    media: bool = False
+    """Whether RTP is sent in this scenario: every call of the agent then has an RTP port. Without it none has, and
+    thousands of calls cost no socket."""
     trust: str = ""
     """File with the certificate authorities that it believes on TLS; empty: those of the machine."""
+    certificate: str = ""
+    """File with the certificate and key that it shows on TLS; empty: one that nobody else knows."""
 
 
 class Agent(Protocol):
@@ -54,6 +62,10 @@ class Agent(Protocol):
     @property
     def trace(self) -> Literal["full", "partial"]:
         """Whether the record has every byte at its kernel receive time, known after `start`."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether its script still sends something at a time of its own, even if the call is over by then."""
 
     async def start(self) -> None:
         """Open, and register if assigned to. Raises SetupRefused with the reason."""

@@ -7,18 +7,28 @@ import time
 from typing import Literal
 
 from sip_harness.agents.base import Assignment, Emit, SetupRefused
-from sip_harness.agents.wire_caller import Outgoing
+from sip_harness.agents.wire_caller import Outgoing, place_call
 from sip_harness.agents.wire_device import Attempt
 from sip_harness.agents.wire_parts import LiveCall
+from sip_harness.agents.wire_reactions import Reacting, Reactions
+from sip_harness.endpoint.deafness import Ears
+from sip_harness.endpoint.door import Door
 from sip_harness.endpoint.layer import Server
+from sip_harness.endpoint.media import Media, OpenMedia
 from sip_harness.endpoint.registration import Outcome, Refused, Registered, Registration
 from sip_harness.endpoint.request import Credentials
 from sip_harness.endpoint.ua import Identity, UserAgent
-from sip_harness.model.entry import Address, Lag, Note
-from sip_harness.model.scenario import Call
-from sip_harness.net.base import Hop, Receiver
+from sip_harness.model.entry import Address, Lag, Malformed, Note
+from sip_harness.model.entry import Message as MessageEntry
+from sip_harness.model.scenario import Call, Script
+from sip_harness.net.base import Disconnection, Hop, Receiver, SendFailed, host_port
 from sip_harness.net.clock import Clock
+from sip_harness.net.opening import open_transport
+from sip_harness.net.stream import StreamTransport
+from sip_harness.net.tls import TlsFiles
 from sip_harness.net.udp import UdpSocket
+from sip_harness.record.outsiders import Outsiders
+from sip_harness.sip.message import MalformedMessage, Message, parse
 from sip_harness.sip.transaction_tables import Timers
 
 REGISTER_LIMIT = 2.0
@@ -30,14 +40,13 @@ STOP_LIMIT = 1.0
 class WireAgent:
     """A device or a caller on UDP; implements `agents.base.Agent`."""
 
-    def __init__(
-        self, assignment: Assignment, emit: Emit, *, timers: Timers | None = None, host: str = "127.0.0.1"
-    ) -> None:
-        """Nothing is opened yet. `timers` are those of its transactions; it binds a free port of `host`."""
+    def __init__(self, assignment: Assignment, emit: Emit, *, timers: Timers | None = None, host: str = "") -> None:
+        """Nothing is opened yet. `timers` are those of its transactions; it binds a free port of `host`, by default
+        the loopback address of the system's family."""
         self._assignment = assignment
         self._emit = emit
         self._timers = timers
-        self._host = host
+        self._host = host or ("::1" if ":" in assignment.system[0] else "127.0.0.1")
         self._happened: set[str] = set()
         self._calls: set[LiveCall] = set()
         self._open: set[LiveCall] = set()
@@ -57,7 +66,7 @@ class WireAgent:
 
     @property
     def trace(self) -> Literal["full", "partial"]:
-        """The record has every byte at its kernel receive time."""
+        """The record has every byte at its kernel receive time, TLS and WebSocket included: see `net.connection`."""
         return "full"
 
     async def start(self) -> None:
@@ -68,23 +77,33 @@ class WireAgent:
         identity = Identity(user.aor, assignment.contact, Credentials(user.name, user.password), assignment.token)
         on_invite = self._invited if assignment.kind == "device" else None
 
-        def open_transport(receive: Receiver) -> UdpSocket:
-            return UdpSocket(
+        def transport(receive: Receiver) -> UdpSocket | StreamTransport:
+            inside = receive if assignment.open_to_all else self._door(receive).receive
+            ears = self._ears = Ears(assignment.script.losses if assignment.script else (), self._record, inside)
+            return open_transport(
+                assignment.transport,
                 clock,
                 (self._host, 0),
                 agent=assignment.name,
-                record=self._emit,
-                receive=receive,
+                record=ears.record,
+                receive=ears.receive,
                 guard=self._may_contact,
+                tls=TlsFiles(assignment.trust, assignment.certificate),
             )
 
         try:
             self._ua = UserAgent(
-                clock, open_transport, identity, on_invite=on_invite, on_unsent=self._unsent, timers=self._timers
-            )
+                clock, transport, identity, on_invite=on_invite, on_unsent=self._unsent, on_lost=self._lost,
+                timers=self._timers, media=self._media(clock),
+            )  # fmt: skip
         except OSError as error:
-            raise SetupRefused(f"{assignment.name}: cannot open a UDP port on {self._host}: {error}") from error
+            name = assignment.transport.upper()
+            raise SetupRefused(f"{assignment.name}: cannot open a {name} port on {self._host}: {error}") from error
         self._local = self._ua.transport.local
+        if assignment.script is not None:
+            self._react(self._ua, assignment.script)
+        if assignment.register or assignment.kind == "caller":
+            await self._reach(self._ua)
         if assignment.register:
             await self._register(self._ua)
 
@@ -93,9 +112,16 @@ class WireAgent:
         ua = self._ua
         if ua is None:
             raise RuntimeError(f"{self._assignment.name} is not started")
-        outgoing = Outgoing(ua, call, uri, self._hop(ua), self._happened, self._assignment.patience, self)
+        script = call.script or self._assignment.script or Script(())
+        self._react(ua, script)
+        self._ears.listen(script.losses)
+        outgoing = place_call(ua, call, uri, self._hop(ua), self._happened, self._assignment.patience, self)
         self._begin(outgoing)
-        self.note("call", f"calls {uri}", {"call": call.name, "call_id": outgoing.call_id})
+        data = {"call": call.name, "call_id": outgoing.call_id}
+        if call.method == "INVITE":
+            self.note("call", f"calls {uri}", data)
+        else:
+            self.note("call", f"sends {call.method} to {uri}", data | {"method": call.method})
 
     def happened(self, event: str) -> None:
         """Tell the script that this event (by name) has happened in the present call. Each event is told once.
@@ -145,7 +171,42 @@ class WireAgent:
         if not self._open:
             self._idle.set()
 
-    def _begin(self, call: Attempt | Outgoing) -> None:
+    def reopened(self, call: LiveCall) -> None:
+        """From a call: its script has answered once more after it was over."""
+        self._begin(call)
+
+    def disconnect(self, kind: Disconnection) -> None:
+        """From a script: break the transport."""
+        if self._ua is None:
+            return
+        try:
+            self._ua.transport.disconnect(kind)
+        except SendFailed as error:
+            self.note("refused", f"{kind}: {error}")
+
+    @property
+    def busy(self) -> bool:
+        """Whether its script still sends something at a time of its own, whatever happens until then."""
+        if self._ua is None:
+            return False
+        return self._ua.layer.scheduled or any(call.busy for call in self._calls)
+
+    def _call_of(self, request: Message) -> Attempt | Outgoing | Reacting | None:
+        """The call that a request belongs to, if its script may still do something about it."""
+        found = (c for c in self._calls if isinstance(c, Attempt | Outgoing | Reacting) and c.is_within(request))
+        return next(found, None)
+
+    def _record(self, entry: MessageEntry | Malformed) -> None:
+        """Record what crossed the wire. Bytes of a script that are no SIP message are kept apart from messages."""
+        if isinstance(entry, MessageEntry) and entry.direction == "sent" and entry.origin == "script":
+            try:
+                parse(entry.data)
+            except MalformedMessage as error:
+                why = f"sent by the script: {error}"
+                entry = Malformed(entry.time, entry.agent, entry.local, entry.remote, entry.data, why, "sent")
+        self._emit(entry)
+
+    def _begin(self, call: LiveCall) -> None:
         self._calls.add(call)
         self._open.add(call)
 
@@ -166,6 +227,35 @@ class WireAgent:
         attempt = Attempt(ua, server, script.steps(number), number, self._happened, self)
         self._begin(attempt)
         attempt.begin()
+
+    def _react(self, ua: UserAgent, script: Script) -> None:
+        """From now on answer requests as this script says, counted anew."""
+        ua.on_scripted = Reactions(ua, script, self._happened, self, self._calls.add, self._call_of).take
+
+    def _door(self, inside: Receiver) -> Door:
+        outsiders = Outsiders([self._assignment.system], self._assignment.token.rpartition("x")[0])
+        return Door(inside, outsiders.wrote)
+
+    def _media(self, clock: Clock) -> OpenMedia | None:
+        """How calls get their RTP ports; None, and no socket for any call, where no script sends RTP."""
+        assignment = self._assignment
+        if not (assignment.media or (assignment.script is not None and assignment.script.plays)):
+            return None
+        return lambda call_id: Media(
+            clock, self._host, assignment.name, self._emit,
+            call_id=call_id, guard=self._may_contact, on_unsent=self._unsent,
+        )  # fmt: skip
+
+    async def _reach(self, ua: UserAgent) -> None:
+        """Connect to the system, so that what is wrong with that is found before the call, and costs it no time."""
+        if not isinstance(ua.transport, StreamTransport):
+            return
+        try:
+            await ua.transport.reach(self._assignment.system)
+        except SendFailed as error:
+            self._ua = None
+            ua.close()
+            raise SetupRefused(f"{self._assignment.name}: {error}") from error
 
     async def _register(self, ua: UserAgent) -> None:
         assignment = self._assignment
@@ -193,12 +283,12 @@ class WireAgent:
             raise SetupRefused(f"{assignment.name}: {self._refusal(outcome)}")
 
     def _refusal(self, outcome: Refused) -> str:
-        host, port = self._assignment.system
+        system = host_port(self._assignment.system)
         if outcome.code:
             return f"REGISTER refused: {outcome.code} {outcome.reason}"
         if outcome.reason == "timeout":
-            return f"no answer to REGISTER from {host}:{port} within {REGISTER_LIMIT:g} s"
-        return f"REGISTER could not be sent to {host}:{port}"
+            return f"no answer to REGISTER from {system} within {REGISTER_LIMIT:g} s"
+        return f"REGISTER could not be sent to {system}"
 
     async def _end(self, ua: UserAgent) -> None:
         """End what is open and unregister, both at once."""
@@ -218,4 +308,10 @@ class WireAgent:
         self._emit(Lag(time.time_ns(), self._assignment.name, lag))
 
     def _unsent(self, why: str) -> None:
-        self.note("refused", why)
+        """Not sent: a fault of the run, unless the script has cut the wire itself."""
+        cut = self._ua is not None and self._ua.transport.disconnected
+        self.note("unsent" if cut else "refused", why)
+
+    def _lost(self, why: str) -> None:
+        """Not sent, because of the system: a matter for the verdict."""
+        self.note("unsent", why)

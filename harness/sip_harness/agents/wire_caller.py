@@ -1,15 +1,18 @@
-"""One call of a wire caller: carries out what its script machine says is due."""
+"""One call of a wire caller, or a single request: carries out what its script machine says is due."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
 from sip_harness.agents.wire_parts import Alarm, Owner
+from sip_harness.agents.wire_steps import carry_out
+from sip_harness.endpoint.single import SingleRequest
 from sip_harness.endpoint.ua import UserAgent
-from sip_harness.endpoint.uac import OutgoingCall
-from sip_harness.model.scenario import Call
+from sip_harness.endpoint.uac import AckTime, OutgoingCall
+from sip_harness.model.scenario import Call, Raw, Request, Send
 from sip_harness.net.base import Hop
 from sip_harness.script.machine import CallerAction, CallMachine
+from sip_harness.sip.message import Message
 
 
 class Outgoing:
@@ -23,8 +26,11 @@ class Outgoing:
         self._owner = owner
         self._alarm = Alarm(ua, self.poll)
         self._machine = CallMachine(call, happened, ua.clock.now(), patience)
-        self._outgoing = OutgoingCall(ua, uri, hop, self, headers=call.headers)
+        self._outgoing = OutgoingCall(
+            ua, uri, hop, self, headers=call.headers, ack=_time_of_ack(call), prack=call.prack != "never"
+        )
         self._data = {"call": call.name, "call_id": self.call_id}
+        self._hung_up = False
         self.poll()
 
     @property
@@ -33,40 +39,158 @@ class Outgoing:
         return self._outgoing.call_id
 
     @property
+    def tag(self) -> str:
+        """Our tag in all dialogs of the call."""
+        return self._outgoing.tag
+
+    @property
     def done(self) -> bool:
         """Whether the call needs no more attention."""
-        return self._outgoing.over
+        return self._outgoing.over and self._machine.done
+
+    @property
+    def busy(self) -> bool:
+        """Whether the script will go on at a time that is known."""
+        return self._machine.deadline is not None
 
     def poll(self) -> None:
         """Carry out what is due by now."""
-        if self._outgoing.over:
+        if self.done:
             return
-        for action in self._machine.poll(self._ua.clock.now()):
-            self._carry_out(action)
+        self._act()
+        for step in self._machine.steps(self._ua.clock.now()):
+            carry_out(step, self, self._owner, self._data)
+        self._act()
         self._alarm.set(self._machine.deadline)
+        if self.done:
+            self._owner.over(self)
+
+    def is_within(self, request: Message) -> bool:
+        """Whether a request belongs to this call."""
+        return request.call_id == self.call_id
 
     def end(self) -> None:
-        """Cancel or hang up what is open."""
-        self._alarm.set(None)
+        """Acknowledge, cancel or hang up what is open."""
+        self.stop()
         self._outgoing.end()
 
     def stop(self) -> None:
         """Do nothing more."""
+        self._machine.stop()
         self._alarm.set(None)
 
     def on_answered(self) -> None:
-        """From the endpoint: the 2xx is acknowledged."""
+        """From the endpoint: the 2xx came."""
         self._machine.answered = self._ua.clock.now()
         self.poll()
 
+    def on_refused(self) -> None:
+        """From the endpoint: a failure came whose ACK waits."""
+        self._machine.refused = self._ua.clock.now()
+        self.poll()
+
     def on_over(self) -> None:
-        """From the endpoint: nothing of the call is left."""
-        self._alarm.set(None)
+        """From the endpoint: nothing of the call is left. What the script does at a time of its own after its BYE is
+        still to come."""
+        if not (self._hung_up and self.busy):
+            self.stop()
         self._owner.over(self)
 
+    def respond(self, step: Send) -> None:
+        """From the script: `then` has no responses."""
+        self.answer_invite(step)
+
+    def answer_invite(self, step: Send) -> None:
+        """From a reaction: the INVITE of this call is our own."""
+        self._owner.note("engine", f"a caller has no INVITE to answer: {step.code} was not sent", self._data)
+
+    def raw(self, step: Raw) -> None:
+        """From the script: send exact bytes."""
+        self._outgoing.raw(step, "script")
+
+    def fall_silent(self) -> None:
+        """From the script: nothing is sent by itself here, so there is nothing to do."""
+
+    def hang_up(self) -> None:
+        """From the script: end the call."""
+        self._hung_up = True
+        self._outgoing.hang_up("script")
+
+    def ask(self, step: Request) -> None:
+        """From the script: send a request within the call."""
+        self._hung_up = self._hung_up or step.method == "BYE"
+        self._machine.pending += 1
+        self._outgoing.ask(step, "script", self._answered)
+
+    def _answered(self) -> None:
+        self._machine.pending -= 1
+        self.poll()
+
+    def _act(self) -> None:
+        for action in self._machine.poll(self._ua.clock.now()):
+            self._carry_out(action)
+
     def _carry_out(self, action: CallerAction) -> None:
-        self._owner.note("step", "CANCEL" if action == "cancel" else "BYE", self._data)
+        self._owner.note("step", action.upper(), self._data)
         if action == "cancel":
             self._outgoing.cancel("script")
+        elif action == "ack":
+            self._outgoing.acknowledge("script")
         else:
             self._outgoing.hang_up("script")
+
+
+class Single:
+    """A single request outside of a dialog."""
+
+    def __init__(self, ua: UserAgent, call: Call, uri: str, hop: Hop, owner: Owner) -> None:
+        """Send it."""
+        self._owner = owner
+        self._request = SingleRequest(ua, call.method, uri, hop, self._over, headers=call.headers)
+
+    @property
+    def call_id(self) -> str:
+        """Its Call-ID."""
+        return self._request.call_id
+
+    @property
+    def done(self) -> bool:
+        """Whether it needs no more attention."""
+        return self._request.over
+
+    @property
+    def busy(self) -> bool:
+        """It sends nothing at a time of its own."""
+        return False
+
+    def poll(self) -> None:
+        """Nothing is ever due."""
+
+    def is_within(self, request: Message) -> bool:
+        """It is no call."""
+        return False
+
+    def end(self) -> None:
+        """Wait for no response any more."""
+        self._request.end()
+
+    def stop(self) -> None:
+        """Do nothing more."""
+
+    def _over(self) -> None:
+        self._owner.over(self)
+
+
+def place_call(
+    ua: UserAgent, call: Call, uri: str, hop: Hop, happened: Collection[str], patience: float, owner: Owner
+) -> Outgoing | Single:
+    """Make a call, or send the single request that it is. `patience` as for `CallMachine`, seconds."""
+    if call.method != "INVITE":
+        return Single(ua, call, uri, hop, owner)
+    return Outgoing(ua, call, uri, hop, happened, patience, owner)
+
+
+def _time_of_ack(call: Call) -> AckTime:
+    if call.ack is None:
+        return "at once"
+    return "never" if call.ack == "never" else "later"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sip_harness.endpoint.ua import UserAgent
+from sip_harness.net.base import Disconnection
 from sip_harness.net.clock import Timer
 
 
@@ -15,6 +16,10 @@ class LiveCall(Protocol):
     @property
     def done(self) -> bool:
         """Whether the call needs no more attention."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether its script will go on at a time that is known."""
 
     def poll(self) -> None:
         """Carry out what is due by now."""
@@ -34,6 +39,12 @@ class Owner(Protocol):
 
     def over(self, call: LiveCall) -> None:
         """Nothing of this call is left on the wire. Told again once it is `done` too."""
+
+    def reopened(self, call: LiveCall) -> None:
+        """A script has answered a call once more that was over: it is on the wire again."""
+
+    def disconnect(self, kind: Disconnection) -> None:
+        """Break the transport, as a script wants it."""
 
 
 class Alarm:

@@ -113,12 +113,15 @@ def _run_all(
         task = asyncio.current_task()
         assert task is not None
 
-        def terminate() -> None:
+        def end(status: int) -> None:
             nonlocal ended
-            ended = TERMINATED
-            task.cancel()
+            if not ended:  # a second signal must not cut short what the first has begun: it is bounded in time
+                ended = status
+                task.cancel()
 
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, end, INTERRUPTED)
+        loop.add_signal_handler(signal.SIGTERM, end, TERMINATED)
         async with open_session(system, options, scenarios) as session:
             await _in_order(session, scenarios, round_length, results, view)
 
@@ -153,7 +156,9 @@ async def _in_order(
 def show(result: Result, view: View) -> None:
     """One line; and the explanation where the scenario did not pass."""
     view.console.print(Text.assemble(*summary.pieces(result)))
-    quiet = (Outcome.PASS, Outcome.SKIP)
+    quiet = (Outcome.PASS, Outcome.SKIP, Outcome.DEVIATION)
+    if result.verdict.outcome is Outcome.DEVIATION and not view.verbose:
+        view.console.print(Text(f"              known: {result.verdict.reason}", "dim"))
     if result.verdict.outcome not in quiet or (view.verbose and result.record is not None):
         view.console.print(explain.rich(result))
         view.console.print()

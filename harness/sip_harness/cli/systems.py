@@ -48,16 +48,17 @@ def _as_text(system: BuiltIn) -> str:
 
 def _show(console: Console) -> None:
     table = Table(title="Built-in systems", show_lines=True)
-    table.add_column("system")
-    table.add_column("capabilities")
-    table.add_column("fault switches", no_wrap=True)
+    table.add_column("system", no_wrap=True)
+    for head in ("what it is", "capabilities"):
+        table.add_column(head)
     for system in describe():
-        about = Text.assemble((system.name, "bold"), f" ({system.kind})\n{system.summary}")
-        table.add_row(about, "\n".join(system.capabilities), "\n".join(fault.name for fault in system.faults))
+        table.add_row(Text(system.name, "bold"), f"{system.kind}: {system.summary}", "\n".join(system.capabilities))
     faults = Table(title="Fault switches", show_lines=True)
     faults.add_column("name", no_wrap=True)
     for head in ("what the system does then", "rule that it breaks", "seen"):
         faults.add_column(head)
     for fault in dict.fromkeys(fault for system in describe() for fault in system.faults):
-        faults.add_row(fault.name, fault.does, fault.breaks, fault.seen)
+        having = [system.name for system in describe() if fault in system.faults]
+        others = "" if len(having) == len(describe()) else f" (only {', '.join(having)})"
+        faults.add_row(fault.name, fault.does + others, fault.breaks, fault.seen)
     console.print(table, faults)

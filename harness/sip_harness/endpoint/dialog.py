@@ -51,12 +51,24 @@ class Dialog:
         if not self.confirmed:
             self.routes = tuple(reversed(record_routes(response)))
 
-    def request(self, method: str, headers: Headers, *, seq: int | None = None, body: bytes = b"") -> bytes:
-        """A request within the dialog (RFC 3261 12.2.1.1); the next CSeq number unless one is given (ACK)."""
+    def refresh(self, message: Message) -> None:
+        """Take the remote target of a target refresh request, or of the 2xx to one of ours; the route set stays as it
+        is (RFC 3261 12.2)."""
+        self.target = contact_uri(message) or self.target
+
+    def request(
+        self, method: str, headers: Headers, *, seq: int | None = None, body: bytes = b"", content_type: str = build.SDP
+    ) -> bytes:
+        """A request within the dialog (RFC 3261 12.2.1.1); the next CSeq number unless one is given (ACK).
+
+        What `headers` names replaces what we would add, Route included.
+        """
         if seq is None:
             self.local_seq += 1
             seq = self.local_seq
         uri, routes = self._way()
+        if any(name.lower() == "route" for name, _ in headers):
+            routes = ()
         return build.request(
             method,
             uri,
@@ -67,6 +79,7 @@ class Dialog:
             cseq=seq,
             headers=[*(("Route", route) for route in routes), *headers],
             body=body,
+            content_type=content_type,
         )
 
     def next_hop(self) -> Hop:
@@ -98,12 +111,12 @@ def as_caller(invite: Message, response: Message, hop: Hop) -> Dialog:
 
 
 def as_callee(invite: Message, tag: str, hop: Hop) -> Dialog:
-    """The dialog that our response with this To tag sets up (RFC 3261 12.1.1)."""
+    """The dialog that our response with this To tag sets up (RFC 3261 12.1.1); a peer of RFC 2543 has no tag."""
     return Dialog(
         call_id=invite.call_id,
         local_tag=tag,
         remote_tag=invite.from_tag,
-        local=f"{invite.get('to') or ''};tag={tag}",
+        local=f"{invite.get('to') or ''}{f';tag={tag}' if tag else ''}",
         remote=invite.get("from") or "",
         target=contact_uri(invite) or uri_text(invite.get("from") or ""),
         routes=tuple(record_routes(invite)),
@@ -128,12 +141,13 @@ def record_routes(message: Message) -> list[str]:
 
 
 def address_of(uri: str) -> Address | None:
-    """The IPv4 address and port that a URI names; None for a host name (nothing is looked up) or an unreadable URI."""
+    """The IP address and port that a URI names; None for a host name (nothing is looked up) or an unreadable URI."""
     parsed = _readable(uri)
     if parsed is None:
         return None
+    secure = parsed.scheme == "sips" or (parsed.param("transport") or "").lower() == "tls"
     try:
-        return str(ipaddress.IPv4Address(parsed.host)), parsed.port or 5060
+        return str(ipaddress.ip_address(parsed.host.strip("[]"))), parsed.port or (5061 if secure else 5060)
     except ValueError:
         return None
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Literal, Protocol
 
 from sip_harness.model.entry import Origin
-from sip_harness.net.base import Hop, SendFailed
+from sip_harness.model.scenario import PLAIN, Delivery
+from sip_harness.net.base import Hop, OnLost, SendFailed
 from sip_harness.net.clock import Clock, Timer
 from sip_harness.sip.message import Message, first_element
 from sip_harness.sip.transaction import (
@@ -47,21 +48,29 @@ class TransactionUser(Protocol):
     def on_unsent(self, why: str) -> None:
         """Something could not be sent."""
 
+    def on_lost(self, why: str) -> None:
+        """Something did not leave after all, or did not arrive: the peer refused or broke the connection."""
+
 
 class _Kept:
     """What the layer keeps for one transaction: where it sends to, whose bytes it last sent, when it is due."""
 
-    __slots__ = ("_layer", "_origin", "_stopped", "_timer", "hop", "on_failure")
+    __slots__ = ("_how", "_layer", "_origin", "_stopped", "_timer", "_to", "on_failure")
 
     def __init__(self, layer: Layer, hop: Hop, origin: Origin) -> None:
-        self.hop = hop
-        """Where its messages go."""
+        self._to = hop
         self.on_failure: Callable[[Why], None] = _ignore
         """Called when no answer (or no ACK) came, or nothing could be sent; settable."""
         self._layer = layer
         self._origin = origin
+        self._how = PLAIN
         self._timer: Timer | None = None
         self._stopped = False
+
+    @property
+    def hop(self) -> Hop:
+        """Where its messages go."""
+        return self._to
 
     def _transaction(self) -> ClientTransaction | ServerTransaction:
         raise NotImplementedError
@@ -87,7 +96,17 @@ class _Kept:
 
     def _transmit(self, action: Transmit) -> None:
         origin = "protocol" if action.kind == "ack" else self._origin
-        if not self._layer.send(action.data, self.hop, origin):
+        copies = self._how.copies if action.kind == "first" else 1
+        hop = self.hop
+        on_lost: OnLost = lambda why: self._lost(why, action)  # noqa: E731
+        sent = [self._layer.send(action.data, hop, origin, self._how, on_lost) for _ in range(copies)]
+        if not all(sent):
+            self._carry_out(self._transaction().transport_failed(self._layer.clock.now()))
+
+    def _lost(self, why: str, _action: Transmit) -> None:
+        """The connection went before the message had (RFC 3261 8.1.3.1, 18.4)."""
+        if not self._stopped:
+            self._layer.user.on_lost(why)
             self._carry_out(self._transaction().transport_failed(self._layer.clock.now()))
 
     def _fail(self, why: Why) -> None:
@@ -117,7 +136,7 @@ class _Kept:
 class Client(_Kept):
     """A request of ours under way."""
 
-    __slots__ = ("_on_response", "transaction")
+    __slots__ = ("_held", "_holds", "_on_response", "transaction")
 
     def __init__(
         self, layer: Layer, request: Message, hop: Hop, origin: Origin, on_response: Callable[[Message], None]
@@ -125,6 +144,8 @@ class Client(_Kept):
         super().__init__(layer, hop, origin)
         self.transaction = ClientTransaction(request, layer.timers, reliable=hop.transport.reliable)
         self._on_response = on_response
+        self._holds = False
+        self._held: Transmit | None = None
 
     @property
     def request(self) -> Message:
@@ -144,6 +165,23 @@ class Client(_Kept):
         """A response that matches."""
         self._carry_out(self.transaction.receive(response, self._layer.clock.now()))
 
+    def hold_ack(self) -> None:
+        """From now on keep the ACK to a non-2xx final back (RFC 3261 17.1.1.3 sends it at once): for scripts that
+        break the rules."""
+        self._holds = True
+
+    def release_ack(self, origin: Origin) -> None:
+        """Send the ACK that was kept back, if any, and keep none back any more."""
+        held, self._held, self._holds = self._held, None, False
+        if held is not None:
+            self._layer.send(held.data, self.hop, origin)
+
+    def _transmit(self, action: Transmit) -> None:
+        if action.kind == "ack" and self._holds:
+            self._held = action
+        else:
+            super()._transmit(action)
+
     def _transaction(self) -> ClientTransaction:
         return self.transaction
 
@@ -157,10 +195,12 @@ class Client(_Kept):
 class Server(_Kept):
     """A request from outside, to be answered."""
 
-    __slots__ = ("key", "on_cancel", "on_confirmed", "source", "transaction")
+    __slots__ = ("_again", "_by_via", "key", "on_cancel", "on_confirmed", "source", "transaction")
 
     def __init__(self, layer: Layer, request: Message, source: Hop, key: Key) -> None:
         super().__init__(layer, _response_hop(request, source), "protocol")
+        self._by_via = _hop_by_via(request, source)
+        self._again = True
         self.source = source
         """Where the request came from."""
         self.key = key
@@ -171,23 +211,36 @@ class Server(_Kept):
         """Called with the transaction of a CANCEL for this INVITE; settable by the transaction user for itself."""
 
     @property
+    def hop(self) -> Hop:
+        """Where the request came from; once that connection is gone, the address in its Via (RFC 3261 18.2.2)."""
+        return self._to if self._to.transport.reaches(self._to.remote) else self._by_via
+
+    @property
     def request(self) -> Message:
         """The request as it came."""
         return self.transaction.request
 
-    def respond(self, code: int, data: bytes, origin: Origin) -> bool:
-        """Send a response; False, and nothing sent, if the state machine allows none of this kind any more."""
-        before, self._origin = self._origin, origin
+    def respond(self, code: int, data: bytes, origin: Origin, how: Delivery = PLAIN) -> bool:
+        """Send a response; False, and nothing sent, if the state machine allows none of this kind any more.
+
+        Of `how` only what is about sending counts: the bytes are final. With a schedule of its own (`resend`) the
+        transaction never sends this response again.
+        """
+        before = self._origin, self._how
+        self._origin, self._how = origin, how
         actions = self.transaction.respond(code, data, self._layer.clock.now())
         if not actions:
-            self._origin = before
+            self._origin, self._how = before
             return False
         self._carry_out(actions)
+        if how.resend is not None:
+            self.transaction.hush()
         return True
 
-    def send_past(self, data: bytes, origin: Origin) -> None:
+    def send_past(self, data: bytes, origin: Origin, how: Delivery = PLAIN) -> None:
         """Send bytes once on the way of the responses, past the state machine: for scripts that break the rules."""
-        self._layer.send(data, self.hop, origin)
+        for _ in range(how.copies):
+            self._layer.send(data, self.hop, origin, how)
 
     def release(self) -> None:
         """Let go of whoever used this transaction: it lingers for seconds and would keep the whole call in memory."""
@@ -200,6 +253,14 @@ class Server(_Kept):
         self._carry_out(self.transaction.receive(request, self._layer.clock.now()))
         if before is State.COMPLETED and request.method == "ACK":
             self.on_confirmed()
+
+    def _lost(self, why: str, action: Transmit) -> None:
+        """Once more by a connection of its own, as RFC 3261 18.2.2 wants it."""
+        if self._again and not self._stopped:
+            self._again = False
+            self._transmit(action)
+        else:
+            super()._lost(why, action)
 
     def _transaction(self) -> ServerTransaction:
         return self.transaction
@@ -220,6 +281,12 @@ class Layer:
         self.user = user
         self.clients: dict[Key, Client] = {}
         self.servers: dict[Key, Server] = {}
+        self._later: set[Timer] = set()
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether something is still to be sent by `later`."""
+        return bool(self._later)
 
     def request(self, request: Message, hop: Hop, origin: Origin, on_response: Callable[[Message], None]) -> Client:
         """Send a request in a client transaction of its own. Not for ACK: see `send`.
@@ -231,14 +298,28 @@ class Layer:
         client.start()
         return client
 
-    def send(self, data: bytes, hop: Hop, origin: Origin) -> bool:
-        """Send bytes without a transaction (ACK to a 2xx); False if they did not leave."""
+    def send(
+        self, data: bytes, hop: Hop, origin: Origin, how: Delivery = PLAIN, on_lost: OnLost | None = None
+    ) -> bool:
+        """Send bytes once without a transaction (ACK to a 2xx); False if they did not leave. Of `how` only the cuts
+        and the port count. `on_lost` is told what goes wrong later."""
+        lost = on_lost or self.user.on_lost
         try:
-            hop.transport.send(data, hop.remote, origin)
+            hop.transport.send(data, hop.remote, origin, pieces=how.pieces, port=how.port, on_lost=lost)
         except SendFailed as error:
             self.user.on_unsent(str(error))
             return False
         return True
+
+    def later(self, delay: float, data: bytes, hop: Hop, origin: Origin, how: Delivery = PLAIN) -> None:
+        """Send bytes once after so many seconds, whatever comes until then, without a transaction."""
+
+        def send() -> None:
+            self._later.discard(timer)
+            self.send(data, hop, origin, how)
+
+        timer = self.clock.after(delay, send)
+        self._later.add(timer)
 
     def receive(self, message: Message, hop: Hop) -> None:
         """What a transport received."""
@@ -253,6 +334,9 @@ class Layer:
 
     def close(self) -> None:
         """Forget everything at once."""
+        for timer in self._later:
+            timer.cancel()
+        self._later.clear()
         for kept in [*self.clients.values(), *self.servers.values()]:
             kept.stop()
 
@@ -280,6 +364,12 @@ def _is_ours(response: Message, request: Message) -> bool:
     """RFC 3261 18.1.2: a response whose top Via does not name us is discarded."""
     mine, theirs = request.get("via") or "", response.get("via") or ""
     return sent_by(first_element(theirs)) == sent_by(first_element(mine))
+
+
+def _hop_by_via(request: Message, source: Hop) -> Hop:
+    """The host that it came from, at the port that its Via names: there it listens."""
+    parsed = parse_via(first_element(request.get("via") or ""))
+    return Hop(source.transport, (source.remote[0], parsed.port if parsed else source.remote[1]))
 
 
 def _response_hop(request: Message, source: Hop) -> Hop:

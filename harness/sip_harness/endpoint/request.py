@@ -14,7 +14,7 @@ from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message, parse
 
 MAX_RETRIES = 4
-"""How often one request is made anew because of challenges, whatever the other side asks for."""
+"""How often one request is made anew because of challenges, whatever realms the other side asks for."""
 
 _ANSWERS = {401: ("www-authenticate", "Authorization"), 407: ("proxy-authenticate", "Proxy-Authorization")}
 
@@ -33,19 +33,21 @@ class Challenged:
 
     credentials: Credentials
     _given: dict[tuple[str, str], str] = field(default_factory=dict)
+    _stale: set[tuple[str, str]] = field(default_factory=set)
     _retries: int = 0
 
     def answer(self, response: Message, request: Message) -> Headers | None:
         """All credential headers for the next try after this 401 or 407; None if there is nothing (more) to try.
 
-        A realm that refuses credentials is not asked twice, unless only the nonce was stale.
+        A realm that refuses credentials is not asked twice (RFC 3261 22.2); once more if only the nonce was stale.
         """
         if response.code not in _ANSWERS or self._retries >= MAX_RETRIES or not self.credentials.password:
             return None
         asked, name = _ANSWERS[response.code]
         try:
             challenge = digest.choose(response.all(asked))
-            if (name, challenge.realm) in self._given and not challenge.stale:
+            realm = name, challenge.realm
+            if realm in self._given and (not challenge.stale or realm in self._stale):
                 return None
             value = digest.authorization(
                 challenge,
@@ -57,8 +59,10 @@ class Challenged:
             )
         except SipError:
             return None
+        if realm in self._given:
+            self._stale.add(realm)
         self._retries += 1
-        self._given[name, challenge.realm] = value
+        self._given[realm] = value
         return [(given, text) for (given, _), text in self._given.items()]
 
 
@@ -80,9 +84,11 @@ class Request:
         on_final: Callable[[Message], None],
         on_failure: Callable[[Why], None],
         on_provisional: Callable[[Message], None] | None = None,
+        hold_ack: bool = False,
     ) -> None:
         """Send it. `on_final` is called for a final response that is not answered with credentials; more than once for
-        an INVITE whose 2xx comes again or from other branches of a fork."""
+        an INVITE whose 2xx comes again or from other branches of a fork. With `hold_ack` the ACK to a failure waits
+        for `release_ack`; that to a challenge which is answered does not."""
         self.retry = True
         """Whether a challenge is answered; clear it once the request is not wanted any more."""
         self.hop = hop
@@ -93,6 +99,7 @@ class Request:
         self._on_final = on_final
         self._on_failure = on_failure
         self._on_provisional = on_provisional
+        self._hold_ack = hold_ack
         self.client = self._send([])
 
     @property
@@ -100,12 +107,19 @@ class Request:
         """The request as it was sent last."""
         return self.client.request
 
+    def release_ack(self, origin: Origin) -> None:
+        """Acknowledge the failure that was held back, and hold none back any more."""
+        self._hold_ack = False
+        self.client.release_ack(origin)
+
     def _send(self, headers: Headers) -> Client:
         request = parse(self._make(headers))
         client = self._layer.request(
             request, self.hop, self._origin, lambda response: self._on_response(request, response)
         )
         client.on_failure = self._on_failure
+        if self._hold_ack:
+            client.hold_ack()
         return client
 
     def _on_response(self, request: Message, response: Message) -> None:
@@ -116,6 +130,7 @@ class Request:
         current = request is self.request
         answer = self._challenged.answer(response, request) if self.retry and current else None
         if answer is not None:
+            self.client.release_ack("protocol")
             self.client = self._send(answer)
         elif current or response.code < 300:
             self._on_final(response)

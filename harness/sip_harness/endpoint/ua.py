@@ -12,8 +12,9 @@ from sip_harness.endpoint import build
 from sip_harness.endpoint.dialog import DialogId
 from sip_harness.endpoint.layer import Layer, Server
 from sip_harness.endpoint.leg import Leg
+from sip_harness.endpoint.media import OpenMedia
 from sip_harness.endpoint.request import Credentials
-from sip_harness.net.base import Hop, Receiver, Transport
+from sip_harness.net.base import Hop, Receiver, Transport, in_uri
 from sip_harness.net.clock import Clock
 from sip_harness.sip.message import Message
 from sip_harness.sip.transaction_tables import Timers
@@ -43,11 +44,14 @@ class UserAgent:
         *,
         on_invite: Callable[[Server], None] | None = None,
         on_unsent: Callable[[str], None] = lambda _why: None,
+        on_lost: Callable[[str], None] | None = None,
         timers: Timers | None = None,
+        media: OpenMedia | None = None,
     ) -> None:
         """`open_transport` gets the receiver of all messages; what it raises comes through.
 
-        `on_invite` gets every INVITE outside of a dialog; without it they are answered 480.
+        `on_invite` gets every INVITE outside of a dialog; without it they are answered 480. `media` opens the RTP port
+        of a call; without it no call has media, and SDP names the discard port.
         """
         self.clock = clock
         self.timers = timers or Timers()
@@ -55,14 +59,19 @@ class UserAgent:
         self.layer = Layer(clock, self.timers, self)
         self.legs: dict[DialogId, Leg] = {}
         self.on_invite = on_invite
+        self.on_scripted: Callable[[Server], bool] = lambda _server: False
+        """Asked first for every request that can be answered: True if a script answers it; settable."""
+        self.notified: dict[tuple[str, str], Callable[[Server], None]] = {}
+        """By Call-ID and our tag: who gets the NOTIFYs that a single request of ours brings (RFC 6665 4.1.3)."""
+        self.media = media
         self._on_unsent = on_unsent
+        self._on_lost = on_lost or on_unsent
         self.transport = open_transport(self.layer.receive)
 
     @property
     def contact(self) -> str:
         """Contact value."""
-        host, port = self.transport.local
-        return f"<sip:{self.identity.contact_user}@{host}:{port}>"
+        return f"<{build.contact_uri(self.identity.contact_user, self.transport)}>"
 
     def sender(self) -> str:
         """A From value with a new tag."""
@@ -70,7 +79,7 @@ class UserAgent:
 
     def new_call_id(self) -> str:
         """A Call-ID that contains the token."""
-        return f"{self.identity.token}-{build.new_tag()}@{self.transport.local[0]}"
+        return f"{self.identity.token}-{build.new_tag()}@{in_uri(self.transport.local[0])}"
 
     def close(self) -> None:
         """Stop at once and free the port."""
@@ -101,10 +110,14 @@ class UserAgent:
         request = server.request
         if why := wrong_with(request):
             self.answer(server, 400, f"Bad Request: {why}")
+        elif self.on_scripted(server):
+            pass
         elif request.method == "CANCEL":
             self._cancel(server)
+        elif leg := self.leg_of(request):
+            leg.handle(server)
         elif request.to_tag:
-            self._within(server)
+            self._without_dialog(server)
         elif request.method == "INVITE" and self.on_invite is not None:
             self.on_invite(server)
         elif request.method == "INVITE":
@@ -127,6 +140,18 @@ class UserAgent:
         """From the layer: something could not be sent."""
         self._on_unsent(why)
 
+    def on_lost(self, why: str) -> None:
+        """From the layer: a connection was refused or broke before something was through."""
+        self._on_lost(why)
+
+    def _without_dialog(self, server: Server) -> None:
+        request = server.request
+        notified = self.notified.get((request.call_id, request.to_tag))
+        if notified is not None and request.method == "NOTIFY":
+            notified(server)
+        else:
+            self.answer(server, 481, "Call/Transaction Does Not Exist")
+
     def _cancel(self, server: Server) -> None:
         invite = self.layer.invite_of(server.request)
         if invite is None:
@@ -136,13 +161,12 @@ class UserAgent:
         else:
             invite.on_cancel(server)
 
-    def _within(self, server: Server) -> None:
-        request = server.request
-        leg = self.legs.get((request.call_id, request.to_tag, request.from_tag))
-        if leg is None:
-            self.answer(server, 481, "Call/Transaction Does Not Exist")
-        else:
-            leg.handle(server)
+    def leg_of(self, request: Message) -> Leg | None:
+        """The dialog that a request is within (RFC 3261 12.2.2); one set up without a To tag has none either (12.1.1),
+        but an INVITE without one is always a new call."""
+        if request.method == "INVITE" and not request.to_tag:
+            return None
+        return self.legs.get((request.call_id, request.to_tag, request.from_tag))
 
 
 def wrong_with(request: Message) -> str:

@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-import secrets
+import re
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 from sip_harness.endpoint import build
-from sip_harness.endpoint.dialog import Dialog, as_caller
+from sip_harness.endpoint.delivery import fill
+from sip_harness.endpoint.dialog import Dialog
+from sip_harness.endpoint.fork import Fork
 from sip_harness.endpoint.layer import Why
-from sip_harness.endpoint.leg import MEDIA_PORT, Leg
+from sip_harness.endpoint.leg import Leg
+from sip_harness.endpoint.media import open_media
 from sip_harness.endpoint.request import Request
+from sip_harness.endpoint.session import Session
 from sip_harness.endpoint.ua import UserAgent
+from sip_harness.endpoint.within import Within, own_headers, without
+from sip_harness.model import scenario
 from sip_harness.model.entry import Origin
 from sip_harness.net.base import Hop
 from sip_harness.net.clock import Timer
-from sip_harness.sip import sdp
-from sip_harness.sip.message import Message, parse
+from sip_harness.sip.message import Message, parse, tag_of
 from sip_harness.sip.transaction import cancel_for
 
-MAX_DIALOGS = 100
-"""Dialogs that one INVITE may set up; further To tags are recorded and not followed."""
+_METHOD = re.compile(rb"([A-Za-z]{1,32}) ")
 
 Stage = Literal["calling", "answered", "failed"]
+AckTime = Literal["at once", "later", "never"]
 
 
 class Caller(Protocol):
     """Who is told what becomes of a call."""
 
     def on_answered(self) -> None:
-        """The first 2xx came and is acknowledged. At most once."""
+        """The first 2xx came and is acknowledged, unless the ACK is held back. At most once."""
+
+    def on_refused(self) -> None:
+        """A failure came whose ACK is held back. At most once; any other failure is `on_over`."""
 
     def on_over(self) -> None:
         """Nothing of the call is left: it failed, or every dialog of it ended. Once."""
@@ -46,8 +55,14 @@ class OutgoingCall:
         *,
         headers: tuple[tuple[str, str], ...] = (),
         origin: Origin = "script",
+        ack: AckTime = "at once",
+        prack: bool = True,
     ) -> None:
-        """Send the INVITE with an SDP offer; `headers` are added to it and replace ours of the same name."""
+        """Send the INVITE with an SDP offer; `headers` are added to it and replace ours of the same name.
+
+        The ACK to its final response is sent at once, or waits for `acknowledge`; then a call that failed is over only
+        with it. Without `prack` reliable provisionals are not acknowledged.
+        """
         self.call_id = ua.new_call_id()
         self.stage: Stage = "calling"
         self.over = False
@@ -56,12 +71,14 @@ class OutgoingCall:
         self._hop = hop
         self._caller = caller
         self._headers = headers
+        self._ack = ack
+        self._prack = prack
         self._sender = ua.sender()
-        self._offer = sdp.offer(ua.transport.local[0], MEDIA_PORT, session_id=secrets.randbits(31))
+        self._session = Session(ua.transport.local[0], open_media(ua, self.call_id))
+        self._offer = self._session.offer()
         self._seq = 0
-        self._legs: dict[str, Leg] = {}
+        self._fork = Fork(ua, hop, self._session, self._settle)
         self._main: Leg | None = None
-        self._open: set[str] = set()
         self._provisional = False
         self._cancel_origin: Origin | None = None
         self._cancelled = False
@@ -75,12 +92,18 @@ class OutgoingCall:
             on_final=self._final_came,
             on_failure=self._failed,
             on_provisional=self._provisional_came,
+            hold_ack=ack != "at once",
         )
+
+    @property
+    def tag(self) -> str:
+        """Our tag in all its dialogs."""
+        return tag_of(self._sender)
 
     @property
     def dialogs(self) -> list[Dialog]:
         """The dialogs that responses have set up so far, early and confirmed."""
-        return [leg.dialog for leg in self._legs.values()]
+        return self._fork.dialogs
 
     def cancel(self, origin: Origin) -> None:
         """Send CANCEL; it is held back until a provisional came and dropped if a final comes first (RFC 3261 9.1)."""
@@ -91,13 +114,48 @@ class OutgoingCall:
         if self._provisional:
             self._send_cancel(origin)
 
+    def acknowledge(self, origin: Origin) -> None:
+        """Send the ACKs that were held back, and hold none back any more."""
+        if self._ack == "at once":
+            return
+        self._ack = "at once"
+        self._request.release_ack(origin)
+        self._fork.acknowledge(origin)
+        self._settle()
+
+    def ask(self, step: scenario.Request, origin: Origin, on_over: Callable[[], None]) -> None:
+        """Send a request within the answered call; `on_over` once it has its final response, or has failed.
+
+        A BYE ends the call. Before the answer and after the end nothing is sent.
+        """
+        if self._main is None or self.over:
+            on_over()
+        elif step.method == "BYE":
+            self._fork.bye(self._main, origin, step)
+            on_over()
+        else:
+            Within(self._ua, self._main, step, origin, on_over, prack=self._prack)
+
+    def raw(self, step: scenario.Raw, origin: Origin) -> None:
+        """Send exact bytes on the way of the answered call; their placeholders stand for the headers of the request
+        that would be next within it."""
+        if self._main is None:
+            return
+        dialog = self._main.dialog
+        method = _METHOD.match(step.data)
+        seq = None if b"{cseq}" in step.data else dialog.local_seq
+        request = parse(dialog.request(method[1].decode() if method else "INVITE", [], seq=seq))
+        self._ua.layer.send(fill(step.data, request, self._ua.contact), dialog.next_hop(), origin)
+
     def hang_up(self, origin: Origin) -> None:
         """Send BYE for the answered call."""
         if self._main is not None and not self.over:
-            self._bye(self._main, origin)
+            self._fork.bye(self._main, origin)
 
     def end(self) -> None:
-        """Clean up: cancel or hang up, whichever fits."""
+        """Clean up: acknowledge what was not, cancel or hang up, whichever fits."""
+        if self._ack == "later":
+            self.acknowledge("protocol")
         if self.stage == "calling":
             self.cancel("protocol")
         else:
@@ -106,9 +164,8 @@ class OutgoingCall:
     def _make(self, credentials: build.Headers) -> bytes:
         self._seq += 1
         self._provisional = False
-        own = [("Contact", self._ua.contact), ("Allow", build.ALLOW)]
-        given = {name.lower() for name, _ in self._headers}
-        headers = [(name, value) for name, value in own + credentials if name.lower() not in given]
+        self._fork.clear()
+        own = own_headers("INVITE", self._ua.contact) + credentials
         return build.request(
             "INVITE",
             self._uri,
@@ -117,7 +174,7 @@ class OutgoingCall:
             to=f"<{self._uri}>",
             call_id=self.call_id,
             cseq=self._seq,
-            headers=[*headers, *self._headers],
+            headers=[*without(own, self._headers), *self._headers],
             body=self._offer,
         )
 
@@ -126,7 +183,7 @@ class OutgoingCall:
             return
         self._provisional = True
         if response.to_tag and response.code > 100:
-            self._leg(response)
+            self._fork.early(self._request.request, response, prack=self._prack)
         if self._cancel_origin is not None and not self._cancelled:
             self._send_cancel(self._cancel_origin)
 
@@ -147,9 +204,12 @@ class OutgoingCall:
             self._accepted(response)
         elif self.stage == "calling":
             self._fail()
+            if self._ack == "later":
+                self._caller.on_refused()
 
     def _failed(self, _why: Why) -> None:
         if self.stage == "calling":
+            self._ack = "at once"
             self._fail()
 
     def _fail(self) -> None:
@@ -158,55 +218,28 @@ class OutgoingCall:
 
     def _accepted(self, response: Message) -> None:
         """A 2xx: from a new branch, or once more from one that we have acknowledged (RFC 3261 13.2.2.4)."""
-        leg = self._leg(response)
-        if leg is None:
+        confirmed = self._fork.confirm(self._request.request, response)
+        if confirmed is None:
             return
-        if not leg.dialog.confirmed:
-            self._confirm(leg, response)
-        elif leg.dialog.ack:
-            self._ua.layer.send(leg.dialog.ack, leg.dialog.next_hop(), "protocol")
-
-    def _confirm(self, leg: Leg, response: Message) -> None:
-        dialog = leg.dialog
-        dialog.learn(response)
-        dialog.confirmed = True
-        dialog.ack = dialog.request("ACK", self._credentials(), seq=response.cseq[0])
-        self._open.add(dialog.remote_tag)
-        self._ua.layer.send(dialog.ack, dialog.next_hop(), "protocol")
+        leg, first = confirmed
+        if self._ack == "at once":
+            self._fork.acknowledge("protocol", leg)
+        if not first:
+            return
         if self.stage == "calling":
             self.stage, self._main = "answered", leg
             self._caller.on_answered()
         else:
-            self._bye(leg, "protocol")
-
-    def _credentials(self) -> build.Headers:
-        """An ACK has the credentials of its INVITE (RFC 3261 13.2.2.4, 22.1)."""
-        request = self._request.request
-        names = ("Authorization", "Proxy-Authorization")
-        return [(name, value) for name in names for value in request.all(name)]
-
-    def _leg(self, response: Message) -> Leg | None:
-        tag = response.to_tag
-        leg = self._legs.get(tag)
-        if leg is None and len(self._legs) < MAX_DIALOGS:
-            dialog = as_caller(self._request.request, response, self._hop)
-            leg = self._legs[tag] = Leg(self._ua, dialog, lambda: self._dialog_over(tag))
-        return leg
-
-    def _bye(self, leg: Leg, origin: Origin) -> None:
-        leg.bye(origin, lambda: self._dialog_over(leg.dialog.remote_tag))
-
-    def _dialog_over(self, tag: str) -> None:
-        self._open.discard(tag)
-        self._settle()
+            self._fork.bye(leg, "protocol")
 
     def _settle(self) -> None:
         """Say that the call is over once it is; early dialogs end with the INVITE (RFC 3261 12.3)."""
-        if self.stage == "calling" or self._open or self.over:
+        waits = self._fork.is_open or (self.stage == "failed" and self._ack == "later")
+        if self.stage == "calling" or self.over or waits:
             return
         self.over = True
         if self._giving_up is not None:
             self._giving_up.cancel()
-        for leg in self._legs.values():
-            leg.close()
+        self._fork.close()
+        self._session.close()
         self._caller.on_over()

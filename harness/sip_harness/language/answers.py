@@ -12,8 +12,18 @@ from sip_harness.language.names import Names
 from sip_harness.language.source import Text, Word
 from sip_harness.language.words import Cursor, code, duration, is_duration, method, within_dialog
 from sip_harness.model.scenario import (
-    PLAIN, After, Delivery, Disconnect, HangUp, NoTrying, Request, Send, Silence, Step, Wait,
-)  # fmt: skip
+    PLAIN,
+    After,
+    Delivery,
+    Disconnect,
+    HangUp,
+    NoTrying,
+    Request,
+    Send,
+    Silence,
+    Step,
+    Wait,
+)
 from sip_harness.sip.codes import Code, default_body
 
 HOST = "127.0.0.1"

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 from pydantic import ValidationError
 
 from sip_harness.language import errors
 from sip_harness.language.diagnostics import Diagnostic, LanguageError
-from sip_harness.language.expect_doc import GroupDoc, Item
-from sip_harness.language.headers import collect
+from sip_harness.language.expect_doc import GroupDoc, Item, expected_of
 from sip_harness.language.names import Names
-from sip_harness.language.schema import CallDoc, ScenarioDoc
+from sip_harness.language.schema import ScenarioDoc
 from sip_harness.language.sense import senseless
 from sip_harness.language.source import Map
 from sip_harness.model.pattern import Event
 from sip_harness.model.scenario import (
     AnyOrder,
-    Call,
     Device,
     Expectation,
     Expected,
@@ -25,18 +25,17 @@ from sip_harness.model.scenario import (
     Order,
     Reached,
     Scenario,
-    Script,
     Sequence,
     Target,
 )
 
 
-def build(root: Map, mistakes: list[Diagnostic]) -> Scenario:
-    """The scenario of a document; `mistakes` are those found before.
+def build(root: Map, mistakes: list[Diagnostic], directory: Path) -> Scenario:
+    """The scenario of a document; `mistakes` are those found before, `directory` is where its other files lie.
 
     Raises LanguageError with all mistakes, those included.
     """
-    names = Names(mistakes=list(mistakes))
+    names = Names(mistakes=list(mistakes), directory=directory)
     try:
         document = ScenarioDoc.model_validate(root, context=names)
     except ValidationError as error:
@@ -55,7 +54,7 @@ def _scenario(document: ScenarioDoc) -> Scenario:
         cite=(cite,) if isinstance(cite, str) else tuple(cite),
         targets=tuple(_targets(document)),
         devices=tuple(_devices(document)),
-        calls=tuple(_call(index, call) for index, call in enumerate(document.calls)),
+        calls=tuple(call.call(number) for number, call in enumerate(document.calls, 1)),
         expectations=(*_expectations(document), *_orders(document)),
         needs=frozenset(document.needs),
         tags=tuple(dict.fromkeys(document.tags)),
@@ -72,20 +71,9 @@ def _targets(document: ScenarioDoc) -> Iterator[Target]:
 
 def _devices(document: ScenarioDoc) -> Iterator[Device]:
     for name, device in document.devices.items():
-        yield Device(str(name), Script(device.attempts), device.stack, name.place)
-
-
-def _call(index: int, call: CallDoc) -> Call:
-    return Call(
-        name=str(call.name or f"call-{index + 1}"),
-        caller=str(call.caller),
-        target=call.to,
-        cancel=call.cancel,
-        hang_up=call.hang_up,
-        headers=collect(call.headers).given,
-        stack=call.stack,
-        place=call.caller.place,
-    )
+        yield device.device(name)
+    for name, carrier in document.carriers.items():
+        yield replace(carrier.device(name), kind="carrier")
 
 
 def _expectations(document: ScenarioDoc) -> Iterator[Expectation]:
@@ -101,8 +89,9 @@ def _expectations(document: ScenarioDoc) -> Iterator[Expectation]:
 
 def _item(item: Item) -> Expected | AnyOrder:
     if isinstance(item, GroupDoc):
-        return AnyOrder(tuple(item.any_order), item.any_order[0].place)
-    return item
+        items = tuple(expected_of(one) for one in item.any_order)
+        return AnyOrder(items, items[0].place)
+    return expected_of(item)
 
 
 def _orders(document: ScenarioDoc) -> Iterator[Order]:

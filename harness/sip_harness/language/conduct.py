@@ -10,9 +10,20 @@ from dataclasses import dataclass
 
 from sip_harness.language.words import RE_INVITE
 from sip_harness.model.scenario import (
-    After, Disconnect, HangUp, NoTrying, Raw, Request, Send, Silence, Step, Wait,
-)  # fmt: skip
+    After,
+    Disconnect,
+    HangUp,
+    NoTrying,
+    Raw,
+    Request,
+    Send,
+    Silence,
+    Step,
+    Wait,
+)
 
+_SILENCE = "'silence'"
+_NO_100 = "write 'no 100' for a device that answers late and without a 100"
 Wrong = tuple[str, str]
 """What is wrong with a step and what to do about it."""
 Misplaced = tuple[int, str, str]
@@ -33,20 +44,22 @@ class _Course:
     """Whether there has been a 2xx."""
     unknown: bool = False
     """Whether bytes were sent as they stand: they may have been anything."""
-    hung_up: bool = False
+    hung_up: str = ""
+    """The step that ended the call with BYE."""
     over: str = ""
     """The step after which there is nothing more to do."""
 
     def take(self, one: Step) -> None:
         self.begun = self.begun or not isinstance(one, NoTrying)
         self.unknown = self.unknown or isinstance(one, Raw)
-        self.hung_up = self.hung_up or isinstance(one, HangUp) or (isinstance(one, Request) and one.method == "BYE")
+        if isinstance(one, HangUp) or (isinstance(one, Request) and one.method == "BYE"):
+            self.hung_up = "'hang up'" if isinstance(one, HangUp) else "a BYE"
         if isinstance(one, Send) and not one.to:
             self.early = self.early or 101 <= one.code <= 299
             self.answered = self.answered or 200 <= one.code <= 299
             self.final = one if one.code >= 200 else self.final
         elif isinstance(one, Silence):
-            self.over = "'silence'"
+            self.over = _SILENCE
         elif isinstance(one, Disconnect) and one.kind == "close":
             self.over = "'close'"
 
@@ -66,7 +79,8 @@ def misplaced_in_reaction(method: str, steps: Sequence[Step], *, caller: bool) -
     def wrong(one: Step, course: _Course) -> Wrong | None:
         return _in_all(one, course) or _in_reaction(one, method, caller=caller)
 
-    return _first(steps, wrong) or _idle_end(steps)
+    late = _NO_100 if method == RE_INVITE else "leave it out: nothing goes out before the first response anyway"
+    return _first(steps, wrong, late) or _idle_end(steps)
 
 
 def misplaced_in_call(steps: Sequence[Step]) -> Misplaced | None:
@@ -76,25 +90,20 @@ def misplaced_in_call(steps: Sequence[Step]) -> Misplaced | None:
     return _first(steps, _in_call)
 
 
-def _first(steps: Sequence[Step], wrong: Callable[[Step, _Course], Wrong | None]) -> Misplaced | None:
+def _first(
+    steps: Sequence[Step], wrong: Callable[[Step, _Course], Wrong | None], late: str = _NO_100
+) -> Misplaced | None:
+    """`late` advises an author who wants an answer after silence."""
     course = _Course()
     for index, one in enumerate(steps):
         if course.over:
-            return index, f"nothing can follow {course.over}", _instead(course.over, one)
-        if found := _after_hanging_up(one, course) or wrong(one, course):
+            answers = course.over == _SILENCE and isinstance(one, (Send, Wait, After))
+            return index, f"nothing can follow {course.over}", late if answers else ""
+        if course.hung_up and not isinstance(one, (Wait, After, Raw, Disconnect)):
+            return index, f"nothing can follow {course.hung_up}", ""
+        if found := wrong(one, course):
             return index, *found
         course.take(one)
-    return None
-
-
-def _instead(over: str, one: Step) -> str:
-    late = over == "'silence'" and isinstance(one, (Send, Wait, After))
-    return "write 'no 100' for a device that answers late and without a 100" if late else ""
-
-
-def _after_hanging_up(one: Step, course: _Course) -> Wrong | None:
-    if course.hung_up and not isinstance(one, (Wait, After, Raw, Disconnect)):
-        return "nothing can follow 'hang up'", ""
     return None
 
 
@@ -117,34 +126,38 @@ def _in_answer(one: Step, course: _Course) -> Wrong | None:
         return f"'to {one.to}' is for reactions: an answer answers the INVITE", f"write {one.code}"
     ended = course.final is not None and not course.answered
     if isinstance(one, HangUp) and not (course.answered or course.unknown):
-        message = f"{course.final} ends the call: nothing is left to hang up" if ended else _UNANSWERED
-        return message, "" if ended else "put a 2xx before it, as 'ok'"
+        if ended:
+            return f"{course.final} ends the call: nothing is left to hang up", ""
+        return "only an answered call can be hung up", "put a 2xx before it, as 'ok'"
     if isinstance(one, Request) and not course.unknown:
         if ended:
             return f"{course.final} ends the call: no request can follow within it", ""
         if not course.early:
-            return f"a {one} needs a dialog, and there is none yet", "put a response from 101 to 299 before it"
+            return f"{one} needs a dialog, and there is none yet", "put a response from 101 to 299 before it"
     return None
-
-
-_UNANSWERED = "only an answered call can be hung up"
 
 
 def _in_reaction(one: Step, method: str, *, caller: bool) -> Wrong | None:
     if isinstance(one, NoTrying) and method != RE_INVITE:
-        return f"'no 100' is for INVITEs: a {method} gets no 100 by itself", ""
-    if isinstance(one, HangUp) and method in ("BYE", "CANCEL"):
-        return f"a call that gets {method} is not hung up", ""
-    if isinstance(one, Send) and one.to and (caller or method == RE_INVITE):
-        why = "a caller has made the INVITE itself" if caller else "the INVITE that is pending here is this one"
+        return f"'no 100' is for INVITEs: {method} gets no 100 by itself", ""
+    if isinstance(one, HangUp) and method == "BYE":
+        return "a call that gets BYE is over: nothing is left to hang up", ""
+    if not isinstance(one, Send):
+        return None
+    if one.to and (method == RE_INVITE or (caller and method != "CANCEL")):
+        itself = "the INVITE that is pending here is this one"
+        why = itself if method == RE_INVITE else "a caller has made the INVITE itself"
         return f"'to {one.to}' is out of place: {why}", f"write {one.code}"
+    if not one.to and method != RE_INVITE and (one.how.reliable or one.how.media):
+        word = "sent reliably (RFC 3262 3)" if one.how.reliable else "the beginning of media"
+        return f"a response to {method} is never {word}", "only one to an INVITE is"
     return None
 
 
 def _in_call(one: Step, course: _Course) -> Wrong | None:
     if isinstance(one, (Send, Silence, NoTrying)):
         hint = "what it answers to requests stands under 'on', as 'on: {BYE: [481]}'"
-        return "'then' is what a caller sends from the answer on; there is nothing to answer", hint
+        return "a caller has nothing to answer here: 'then' is what it sends from the answer on", hint
     return None
 
 

@@ -19,7 +19,6 @@ _MISSING = {
     "title": "say in one sentence what this scenario is about: 'title: ...'",
     "id": "give it an id of its own, as 'id: FK-01'",
     "targets": "say what a call reaches, as 'targets: {bob: {ring: [desk]}}'",
-    "devices": "say who answers, as 'devices: {desk: {answer: [ringing, busy-here]}}'",
     "calls": "a scenario without calls is not possible yet; write 'calls: [{from: alice, to: bob}]'",
     "expect": "say what each agent gets, as 'expect: {alice: [486 from desk]}'",
     "from": "say who calls, as 'from: alice'",
@@ -30,6 +29,8 @@ _UNIONS = {
     "order": "expected an event, as 'mobile sends 180'",
     "cite": "expected text or a list of texts",
     "devices": "expected a step",
+    "carriers": "expected a step",
+    "calls": "expected a step",
 }
 
 
@@ -81,12 +82,18 @@ def _listed(path: _Path, value: Node) -> str:
 
 
 def _shape(name: str, path: _Path, value: Node) -> str:
-    parts: dict[str, type[Part]] = {part.__name__: part for part in Part.__subclasses__()}
+    parts = {part.__name__: part for part in _below(Part)}
     if name == "ResponseDoc" and isinstance(value, Text):
         return f"write '{path[-1]} {value}' without a colon, or {path[-1]}: {{reason: {value}}}"
     if name in parts:
         return f"write {parts[name].shape}"
     return _MISSING.get(str(path[0]), "") if len(path) == 1 else ""
+
+
+def _below(part: type[Part]) -> Iterator[type[Part]]:
+    for one in part.__subclasses__():
+        yield one
+        yield from _below(one)
 
 
 def _mistake(root: Map, path: Sequence[str | int], message: str, hint: str, *, key: bool = False) -> Diagnostic:

@@ -7,22 +7,23 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Annotated, Literal, cast
 
-from pydantic import AfterValidator, PlainValidator, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, ValidationInfo
 
 from sip_harness.language import grammar
-from sip_harness.language.answers import STEPS
+from sip_harness.language.answers import STEPS, answers_other
 from sip_harness.language.diagnostics import did_you_mean, guess, nearest, quoted
 from sip_harness.language.headers import body_text, collect, header_name, media_type, one_line
 from sip_harness.language.names import Names, new_name
-from sip_harness.language.source import Map, Seq, Text
-from sip_harness.language.words import code, duration
+from sip_harness.language.source import Map, Node, Seq, Text
+from sip_harness.language.words import code, duration, method, reacted_to, within_dialog
 from sip_harness.model.pattern import Event, Trigger
-from sip_harness.model.scenario import After, Expected, Stack, Wait
+from sip_harness.model.scenario import After, Expected, Loss, Request, Stack, Transport, Wait
 from sip_harness.model.vocabulary import CAPABILITIES, FAULTS
 
 MAX_ID = 64
 MAX_TITLE = 200
 _STACKS = ("auto", "pjsua2", "wire")
+_TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 # Marks that pytest gives a meaning, and the words of its -m expressions.
 _TAKEN = {"skip", "skipif", "xfail", "parametrize", "usefixtures", "filterwarnings", "tryfirst", "trylast", "timeout"}
 
@@ -42,6 +43,18 @@ def reads(parse: Callable[[Text, Names], object], wanted: str) -> PlainValidator
         return parse(text_of(value, wanted), cast(Names, info.context))
 
     return PlainValidator(validate, json_schema_input_type=str)
+
+
+def of_kind(wanted: str, *kinds: type[Node]) -> BeforeValidator:
+    """Refuse every other kind of value with a word on what it should be."""
+
+    def check(value: object) -> object:
+        if not isinstance(value, kinds):
+            hint = f"write [{value}]" if isinstance(value, Text) else ""
+            raise Misfit(f"expected {wanted}, found {kind_of(value)}", hint)
+        return value
+
+    return BeforeValidator(check)
 
 
 def text_of(value: object, wanted: str) -> Text:
@@ -88,7 +101,8 @@ def _tag(text: Text, names: Names) -> str:
     return str(text)
 
 
-def _one_of(known: Iterable[str], kind: str) -> Callable[[Text, Names], str]:
+def one_of(known: Iterable[str], kind: str) -> Callable[[Text, Names], str]:
+    """Reads one of a few words; `kind` is what they are."""
     words = tuple(known)
 
     def parse(text: Text, names: Names) -> str:
@@ -100,8 +114,11 @@ def _one_of(known: Iterable[str], kind: str) -> Callable[[Text, Names], str]:
 
 
 def _code_key(text: Text, names: Names) -> Text:
-    """The key of a step in full form: a code or a name and nothing else."""
+    """The key of a step in full form: a code or a name, perhaps with `to INVITE`, and nothing else."""
     words = text.words(r"\S+")
+    if len(words) > 1 and answers_other(text):
+        code(words[0])
+        return text
     if len(words) > 1 and str(words[0])[:1].isdigit():
         code(words[0])
         phrase = text[words[1].begin :]
@@ -114,6 +131,18 @@ def _caller(text: Text, names: Names) -> Text:
     if text in (names.devices or ()):
         raise text.all.mistake(f"{quoted(text)} is a device; a caller needs a name of its own")
     return new_name(text)
+
+
+def _carrier(text: Text, names: Names) -> Text:
+    if text in (names.devices or ()) and (names.devices or ()).count(str(text)) > 1:
+        raise text.all.mistake(f"{quoted(text)} is a device already; a carrier needs a name of its own")
+    return new_name(text)
+
+
+def _prack(text: Text, names: Names) -> str:
+    if text != "never":
+        raise text.all.mistake("a PRACK goes out at once or never", "write 'prack: never', or leave it out")
+    return str(text)
 
 
 def _fate(text: Text, names: Names) -> str:
@@ -149,17 +178,34 @@ Line = Annotated[str, reads(_filled, "text")]
 Title = Annotated[str, reads(_title, "text")]
 Id = Annotated[Text, reads(_id, "an id")]
 TagName = Annotated[str, reads(_tag, "a tag")]
-Capability = Annotated[str, reads(_one_of(CAPABILITIES, "capability"), "a capability")]
-Fault = Annotated[str, reads(_one_of(FAULTS, "fault"), "a fault")]
-StackName = Annotated[Stack, reads(_one_of(_STACKS, "stack"), "a stack")]
+Capability = Annotated[str, reads(one_of(CAPABILITIES, "capability"), "a capability")]
+Fault = Annotated[str, reads(one_of(FAULTS, "fault"), "a fault")]
+StackName = Annotated[Stack, reads(one_of(_STACKS, "stack"), "a stack")]
+TransportName = Annotated[Transport, reads(one_of(_TRANSPORTS, "transport"), "a transport")]
 NewName = Annotated[Text, reads(lambda text, names: new_name(text), "a name")]
+CarrierName = Annotated[Text, reads(_carrier, "the name of a carrier")]
 CallerName = Annotated[Text, reads(_caller, "the name of a caller")]
+RungName = Annotated[str, reads(lambda text, names: names.ringing(text.all), "the name of a device")]
 DeviceName = Annotated[str, reads(lambda text, names: names.device(text.all), "the name of a device")]
 AgentName = Annotated[Text, reads(lambda text, names: names.agent(text.all) and text, "the name of an agent")]
 TargetName = Annotated[str, reads(lambda text, names: names.target(text.all), "the name of a target")]
 EventText = Annotated[Event, reads(grammar.event, "an event, as 'mobile sends 180'")]
 TriggerText = Annotated[Trigger, reads(grammar.trigger, "a trigger, as 300ms or after mobile sends 180")]
 ExpectedText = Annotated[Expected, reads(grammar.expected, "a message, as '486' or 'ACK to 486'")]
+ExpectedKey = Annotated[
+    Text, reads(lambda text, names: grammar.expected(text, names) and text, "a message, as '486' or 'ACK to 486'")
+]
+AckText = Annotated[
+    Trigger | Literal["never"], reads(grammar.acknowledgement, "never or a trigger, as 2s or after mobile sends 180")
+]
+PrackText = Annotated[Literal["never"], reads(_prack, "never")]
+LossText = Annotated[Loss, reads(grammar.loss, "a message, as 'CANCEL' or 'first 2 ACK'")]
+MethodName = Annotated[str, reads(lambda text, names: method(text.all), "a request")]
+DialogText = Annotated[
+    Request, reads(lambda text, names: Request(within_dialog(text.all), place=text.place), "a request, as re-INVITE")
+]
+DialogKey = Annotated[Text, reads(lambda text, names: within_dialog(text.all) and text, "a request, as re-INVITE")]
+ReactedKey = Annotated[Text, reads(lambda text, names: reacted_to(text.all) and text, "a request, as CANCEL")]
 Fate = Annotated[Literal["never", "reached"], reads(_fate, "never or reached")]
 WaitText = Annotated[Wait, reads(lambda text, names: Wait(duration(text.all), text.place), "a duration, as 100ms")]
 AfterText = Annotated[

@@ -63,7 +63,11 @@ def trigger(text: Text, names: Names) -> Trigger:
 
 def acknowledgement(text: Text, names: Names) -> Trigger | Literal["never"]:
     """Read when a 2xx is acknowledged: `never` or a trigger. Raises Mistake."""
-    return "never" if str(text) == "never" else trigger(text, names)
+    if str(text) == "never":
+        return "never"
+    if " " not in text and nearest(text, ("never",)):
+        raise text.all.mistake(f"{quoted(text)} is no trigger", did_you_mean("never"))
+    return trigger(text, names)
 
 
 def loss(text: Text, names: Names) -> Loss:
@@ -74,7 +78,7 @@ def loss(text: Text, names: Names) -> Loss:
         word = cursor.take("a number")
         if not cursor.peek() or looks_like_method(str(word)):
             raise word.mistake("'first' needs a number and a message", f"write 'first 1 {word}'")
-        first = whole(word, "so many messages are lost:", 1, MAX_LOST)
+        first = whole(word, 1, MAX_LOST)
     elif cursor.peek().isdigit() and looks_like_method(cursor.peek(1)):
         word = cursor.take("a message")
         raise word.mistake(f"{quoted(str(word))} counts nothing here", did_you_mean(f"first {text}"))

@@ -81,6 +81,16 @@ def media_type(text: Text) -> Text:
     return text
 
 
+def tag_text(text: Text) -> Text:
+    """A tag: a token of RFC 3261 25.1. Raises Mistake."""
+    if not text:
+        raise text.all.mistake("an empty tag", "write none for a response without a tag")
+    if not _TOKEN.fullmatch(text):
+        hint = "for what is no tag, put the whole message into a file and write 'bytes FILE'"
+        raise text.all.mistake(f"{quoted(text)} is no tag: letters, digits and -.!%*_+`'~ only", hint)
+    return text
+
+
 def body_text(text: Text) -> Text:
     """A body, kept exactly as it is. Raises Mistake if no message could carry it."""
     if len(text.encode()) > MAX_BODY:

@@ -36,7 +36,8 @@ class Names:
         parts = [_keys(root[part]) for part in ("devices", "carriers") if part in root]
         known = [part for part in parts if part is not None]
         self.devices = tuple(name for part in known for name in part) if known and known == parts else None
-        self.carriers = _keys(root.get("carriers")) or ()
+        taken = _keys(root.get("devices")) or ()
+        self.carriers = tuple(name for name in _keys(root.get("carriers")) or () if name not in taken)
         self.targets = _keys(root.get("targets"))
         self.callers = _callers(root.get("calls"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict, Discriminator, ValidationInfo, model_validator
@@ -19,6 +20,8 @@ class Part(BaseModel):
     """How it is written, for an author who wrote something that is no mapping."""
     surplus: ClassVar[str] = ""
     """What an author may have meant by a key too many; empty: the known keys are named."""
+    filled: ClassVar[Mapping[str, str]] = {}
+    """Keys that have a value if they are there at all, each with advice for an author who left it empty."""
 
     @model_validator(mode="before")
     @classmethod
@@ -27,6 +30,8 @@ class Part(BaseModel):
             known = [field.alias or name for name, field in cls.model_fields.items()]
             for key in [key for key in data if key not in known]:
                 _unknown_key(data, key, known, cls.surplus, cast(Names, info.context))
+            for key in [key for key in data if key in cls.filled and data[key] is None]:
+                _empty_key(data, key, cls.filled[key], cast(Names, info.context))
             cls._learn(data, cast(Names, info.context))
         return data
 
@@ -52,6 +57,11 @@ def _unknown_key(data: Map, key: str, known: list[str], surplus: str, names: Nam
         data.rename(key, near)
     else:
         del data[key]
+
+
+def _empty_key(data: Map, key: str, hint: str, names: Names) -> None:
+    names.mistakes.append(data.keys_at[key].mistake(f"{quoted(key)} is empty", hint or "give it a value").diagnostic)
+    del data[key]
 
 
 def by_kind(**tags: str) -> Discriminator:

@@ -1,34 +1,159 @@
-"""The full form of a message in a scenario document: a response with the way in which it leaves, a request."""
+"""The full form of a message in a scenario document: a response with the way in which it leaves, and a request."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Any, Literal
 
-from pydantic import Field, PlainValidator, model_validator
+from pydantic import Field, model_validator
 
-from sip_harness.language.fields import Body, HeaderMap, HeaderName, MediaType, Misfit, Reason, reads, text_of
-from sip_harness.language.headers import canonical, collect, tag
+from sip_harness.language.answers import answers_other, send
+from sip_harness.language.diagnostics import quoted
+from sip_harness.language.fields import Body, HeaderMap, MediaType, MethodName, Misfit, Reason
+from sip_harness.language.headers import canonical, collect
 from sip_harness.language.part import Part
-from sip_harness.language.source import Map, Seq, Text
-from sip_harness.language.values import Choice, Number, Times, YesNo, numbers
-from sip_harness.language.words import method
-from sip_harness.model.scenario import Delivery, Mutation, MutationKind
+from sip_harness.language.source import Text
+from sip_harness.language.values import (
+    Copies,
+    HeaderNames,
+    Length,
+    Media,
+    OtherBranch,
+    OtherPort,
+    Pieces,
+    Resend,
+    ToTag,
+    YesNo,
+)
+from sip_harness.language.words import code
+from sip_harness.model.place import Place
+from sip_harness.model.scenario import Delivery, Mutation, Request, Send
 
-MAX_COPIES = 100
-MAX_LENGTH = 65_535
-_NAMED: tuple[MutationKind, ...] = ("strip", "duplicate", "corrupt")
+_DAMAGES: tuple[Literal["strip", "duplicate", "corrupt"], ...] = ("strip", "duplicate", "corrupt")
 
 
-def _header_names(value: object) -> tuple[Text, ...]:
-    if not isinstance(value, Seq):
-        return (text_of(value, "the name of a header or a list of them"),)
-    if not value:
-        raise Misfit("an empty list of headers")
-    return tuple(_name(item, index) for index, item in enumerate(value))
+class MessageDoc(Part):
+    """Headers and body of a message."""
+
+    shape = "{headers: {...}, body: ..., type: ...}"
+    headers: HeaderMap = Field(default_factory=dict)
+    body: Body | None = None
+    type: MediaType | None = None
+
+    @model_validator(mode="after")
+    def _body_has_type(self) -> MessageDoc:
+        """RFC 3261 20.15: a body that is not empty needs a Content-Type."""
+        typed = "content-type" in collect(self.headers).decided
+        if self.body and self.type is None and not typed:
+            raise Misfit("a body needs a type", "add 'type: text/plain'", "body", key=True)
+        if self.type is not None and (typed or not self.body):
+            why = "the headers have a Content-Type too" if typed else "there is no body"
+            raise Misfit(f"a type is out of place: {why}", "", "type", key=True)
+        return self
 
 
-def _name(item: object, index: int) -> Text:
-    if not isinstance(item, Text):
-        raise Misfit("a header is named by text", "", index)
-    return item
+class RequestDoc(MessageDoc):
+    """A request of one's own in full form, below its method."""
+
+    @model_validator(mode="after")
+    def _only_added(self) -> RequestDoc:
+        for name, values in self.headers.items():
+            if values is None:
+                raise Misfit("headers of a request are only added, none can be left out", "", "headers", str(name))
+        return self
+
+    def request(self, method: str, place: Place) -> Request:
+        """The step that sends it."""
+        return Request(method, collect(self.headers).given, str(self.body or ""), str(self.type or ""), place)
+
+
+class ResponseDoc(MessageDoc):
+    """A response in full form, below its code."""
+
+    shape = "{reason: ..., headers: {...}, body: ..., type: ...}"
+    surplus = (
+        "a response has reason, headers, body, type; how it leaves: to tag, branch, cseq, resend, copies, from, "
+        "reliable, media; what is damaged: strip, duplicate, corrupt, truncate, pieces"
+    )
+    filled = dict.fromkeys(
+        (
+            "branch",
+            "cseq",
+            "resend",
+            "copies",
+            "from",
+            "reliable",
+            "media",
+            "strip",
+            "duplicate",
+            "corrupt",
+            "truncate",
+        ),
+        "",
+    ) | {"to tag": "write none for a response without a tag"}
+    reason: Reason | None = None
+    to_tag: ToTag | None = Field(default=None, alias="to tag")
+    branch: OtherBranch | None = None
+    cseq: MethodName | None = None
+    resend: Resend | None = None
+    copies: Copies = 1
+    origin: OtherPort | None = Field(default=None, alias="from")
+    reliable: YesNo = False
+    media: Media | None = None
+    strip: HeaderNames = Field(default_factory=list)
+    duplicate: HeaderNames = Field(default_factory=list)
+    corrupt: HeaderNames = Field(default_factory=list)
+    truncate: Length | None = None
+    pieces: Pieces = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _damage_is_possible(self) -> ResponseDoc:
+        gone = {canonical(argument) for kind, argument in self._damages() if kind == "strip"}
+        for kind in _DAMAGES[1:]:
+            for name in _listed(getattr(self, kind)):
+                if canonical(name) in gone:
+                    raise Misfit(f"{quoted(name)} is stripped: there is nothing left to {kind}", "", kind)
+        return self
+
+    def check(self, status: int) -> None:
+        """What its code has to allow. Raises Misfit."""
+        if self.reliable and not 101 <= status <= 199:
+            raise Misfit("only a provisional response from 101 is sent reliably (RFC 3262 3)", "", "reliable", key=True)
+        if self.media and not 101 <= status <= 299:
+            raise Misfit(f"a {status} has no session to send media in", "", "media", key=True)
+
+    @property
+    def how(self) -> Delivery:
+        """How it leaves."""
+        return Delivery(
+            to_tag=self.to_tag,
+            branch=self.branch or "",
+            cseq=self.cseq or "",
+            resend=None if self.resend is None else () if self.resend == "never" else tuple(self.resend),
+            copies=self.copies,
+            port="own" if self.origin is None else "other",
+            reliable=self.reliable,
+            media=self.media or "",
+            mutations=tuple(self._mutations()),
+            pieces=tuple(self.pieces),
+        )
+
+    def send(self, key: Text) -> Send:
+        """The step that sends it; `key` is its code as the author wrote it."""
+        row = code(key.words(r"\S+")[0])
+        headers = collect(self.headers)
+        texts = str(self.reason or ""), headers, str(self.body or ""), str(self.type or "")
+        return send(row, key, *texts, to=answers_other(key), how=self.how)
+
+    def _damages(self) -> Iterator[tuple[Any, str]]:
+        """In a fixed order, so that the order of writing does not matter; `truncate` comes last of all."""
+        return ((kind, str(name)) for kind in _DAMAGES for name in _listed(getattr(self, kind)))
+
+    def _mutations(self) -> Iterator[Mutation]:
+        yield from (Mutation(kind, name) for kind, name in self._damages())
+        if self.truncate is not None:
+            yield Mutation("truncate", str(self.truncate))
+
+
+def _listed(value: Text | list[Text]) -> list[Text]:
+    return [value] if isinstance(value, Text) else value

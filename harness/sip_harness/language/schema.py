@@ -6,29 +6,27 @@ among those gathered beforehand, and a mistyped key is reported and then read as
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
 
-from pydantic import AfterValidator, Field, Tag, model_validator
+from pydantic import AfterValidator, Field, Tag, ValidationInfo, model_validator
 
+from sip_harness.language.call_doc import CallDoc
 from sip_harness.language.device_doc import DeviceDoc
 from sip_harness.language.diagnostics import quoted
 from sip_harness.language.expect_doc import Expectation, OrderItem, orders
 from sip_harness.language.fields import (
     AgentName,
-    CallerName,
     Capability,
+    CarrierName,
     DeviceName,
     Fault,
-    HeaderMap,
     Id,
     Line,
     Misfit,
     NewName,
-    StackName,
+    RungName,
     TagName,
-    TargetName,
     Title,
-    TriggerText,
 )
 from sip_harness.language.names import Names
 from sip_harness.language.part import Part, by_kind
@@ -46,13 +44,14 @@ def _members(names: list[str]) -> list[str]:
 
 
 Members = Annotated[list[DeviceName], AfterValidator(_members)]
+Rung = Annotated[list[RungName], AfterValidator(_members)]
 
 
 class TargetDoc(Part):
     """What dialling a name reaches."""
 
     shape = "{ring: [desk, mobile]} or {hunt: [desk, mobile]}"
-    ring: Members | None = None
+    ring: Rung | None = None
     hunt: Members | None = None
 
     @model_validator(mode="after")
@@ -69,30 +68,16 @@ class TargetDoc(Part):
         return ("ring", self.ring) if self.ring is not None else ("hunt", self.hunt or [])
 
 
-class CallDoc(Part):
-    """A call."""
-
-    shape = "{from: alice, to: bob}"
-    caller: CallerName = Field(alias="from")
-    to: TargetName
-    cancel: TriggerText | None = None
-    hang_up: TriggerText | None = Field(default=None, alias="hang up")
-    headers: HeaderMap = Field(default_factory=dict)
-    name: NewName | None = None
-    stack: StackName = "auto"
-
-    @model_validator(mode="after")
-    def _only_added(self) -> CallDoc:
-        for name, values in self.headers.items():
-            if values is None:
-                raise Misfit("headers of a call are only added, none can be left out", "", "headers", str(name))
-        return self
-
-
-def _some_devices(devices: dict[Text, DeviceDoc]) -> dict[Text, DeviceDoc]:
-    if not devices:
+def _some_devices(devices: dict[Text, DeviceDoc], info: ValidationInfo) -> dict[Text, DeviceDoc]:
+    if not devices and not cast(Names, info.context).carriers:
         raise Misfit("a scenario needs at least one device", "write devices: {desk: {answer: [ringing]}}", key=True)
     return devices
+
+
+def _some_carriers(carriers: dict[Text, DeviceDoc]) -> dict[Text, DeviceDoc]:
+    if not carriers:
+        raise Misfit("there is no carrier here", "write carriers: {g1: {answer: [503]}}, or drop it", key=True)
+    return carriers
 
 
 def _some_calls(calls: list[CallDoc]) -> list[CallDoc]:
@@ -114,7 +99,8 @@ class ScenarioDoc(Part):
     needs: list[Capability] = Field(default_factory=list)
     tags: list[TagName] = Field(default_factory=list)
     targets: dict[NewName, TargetDoc]
-    devices: Annotated[dict[NewName, DeviceDoc], AfterValidator(_some_devices)]
+    devices: Annotated[dict[NewName, DeviceDoc], AfterValidator(_some_devices)] = Field(default_factory=dict)
+    carriers: Annotated[dict[CarrierName, DeviceDoc], AfterValidator(_some_carriers)] = Field(default_factory=dict)
     calls: Annotated[list[CallDoc], AfterValidator(_some_calls)]
     expect: dict[AgentName, Expectation] = Field(default_factory=dict)
     order: Annotated[list[OrderItem], AfterValidator(orders)] = Field(default_factory=list)
@@ -123,3 +109,15 @@ class ScenarioDoc(Part):
     @classmethod
     def _learn(cls, data: Map, names: Names) -> None:
         names.gather(data)
+        if "devices" not in data and "carriers" not in data:
+            hint = "say who answers, as 'devices: {desk: {answer: [ringing, busy-here]}}'"
+            names.mistakes.append(data.spot.mistake("'devices' is missing", hint).diagnostic)
+
+    @property
+    def agents(self) -> dict[Text, DeviceDoc]:
+        """Everyone who answers, devices first."""
+        return {**self.devices, **self.carriers}
+
+    def section(self, agent: str) -> str:
+        """The key that an agent stands under."""
+        return "carriers" if agent in self.carriers else "devices"

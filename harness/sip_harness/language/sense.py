@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sip_harness.language import reaction_doc
+from sip_harness.language.conduct import misplaced_in_call
 from sip_harness.language.diagnostics import quoted
 from sip_harness.language.fields import Misfit
 from sip_harness.language.schema import ScenarioDoc
-from sip_harness.model.pattern import Event, RequestPattern
-from sip_harness.model.scenario import After, Send
+from sip_harness.language.sent import impossible
+from sip_harness.language.step_doc import StepDoc, located, steps_of
+from sip_harness.language.waits import order_events
+from sip_harness.model.scenario import Disconnect, Send, Step
 
 _Path = tuple[str | int, ...]
-_BY_ITSELF = frozenset({100, 487})
-"""What a user agent answers to an INVITE without being told: RFC 3261 8.2.6.1 and 9.2."""
 
 
 def senseless(document: ScenarioDoc) -> Iterator[Misfit]:
@@ -21,7 +23,9 @@ def senseless(document: ScenarioDoc) -> Iterator[Misfit]:
     yield from _idle(document)
     yield from _calls(document)
     yield from _called_callers(document)
-    yield from _impossible_events(document)
+    yield from _conduct(document)
+    yield from _transports(document)
+    yield from impossible(document)
 
 
 def _assertions(document: ScenarioDoc) -> Iterator[Misfit]:
@@ -41,12 +45,12 @@ def _idle(document: ScenarioDoc) -> Iterator[Misfit]:
         if name not in dialled:
             yield Misfit(f"no call dials {quoted(name)}", "drop this target or call it", "targets", str(name), key=True)
     members = {m for target in document.targets.values() for m in target.members[1]}
-    named = {str(name) for name in document.expect} | {event.agent for _, event in _order_events(document)}
-    for name in document.devices:
+    named = {str(name) for name in document.expect} | {event.agent for _, event in order_events(document)}
+    for name in document.agents:
         if name not in members | named:
             hint = f"put it into a target, or expect '{name}: never', or drop it"
             message = f"{quoted(name)} is in no target and nothing is expected of it"
-            yield Misfit(message, hint, "devices", str(name), key=True)
+            yield Misfit(message, hint, document.section(name), str(name), key=True)
 
 
 def _calls(document: ScenarioDoc) -> Iterator[Misfit]:
@@ -59,45 +63,55 @@ def _calls(document: ScenarioDoc) -> Iterator[Misfit]:
 
 def _called_callers(document: ScenarioDoc) -> Iterator[Misfit]:
     for name, wanted in document.expect.items():
-        if isinstance(wanted, str) and name not in document.devices:
+        if isinstance(wanted, str) and name not in document.agents:
             message = f"{quoted(name)} makes calls: {quoted(wanted)} is for devices"
             yield Misfit(message, f"write what it gets, as '{name}: [486]'", "expect", str(name))
 
 
-def _impossible_events(document: ScenarioDoc) -> Iterator[Misfit]:
-    """Waiting for a response that its device never sends would wait until the run is ended."""
-    sent = {
-        str(name): {one.code for steps in device.attempts for one in steps if isinstance(one, Send)}
-        for name, device in document.devices.items()
-    }
-    for path, event in _events(document):
-        pattern = event.pattern
-        if event.verb != "sends" or event.agent not in sent or isinstance(pattern, RequestPattern):
-            continue
-        if pattern.method == "INVITE" and not pattern.codes & (sent[event.agent] | _BY_ITSELF):
-            codes = sorted(sent[event.agent])
-            hint = f"it sends {', '.join(map(str, codes))}" if codes else "it sends no response at all"
-            yield Misfit(f"{quoted(event.agent)} never sends {pattern}", hint, *path)
-
-
-def _events(document: ScenarioDoc) -> Iterator[tuple[_Path, Event]]:
-    """Every event that something waits for, with the path of its text."""
-    for name, device in document.devices.items():
-        lists = [("answer",)] if device.answers is None else [("answers", i) for i in range(len(device.answers))]
-        for below, steps in zip(lists, device.attempts, strict=True):
-            for index, one in enumerate(steps):
-                if isinstance(one, After):
-                    yield ("devices", str(name), *below, index, "after"), one.event
+def _conduct(document: ScenarioDoc) -> Iterator[Misfit]:
+    """Steps of reactions and callers that cannot stand where they stand; answers have been looked at before."""
+    for name, device in document.agents.items():
+        for misfit in reaction_doc.misfits(device.on, caller=False):
+            yield _below(misfit, document.section(name), str(name), "on")
     for index, call in enumerate(document.calls):
-        for key, trigger in (("cancel", call.cancel), ("hang up", call.hang_up)):
-            if trigger is not None and trigger.event is not None:
-                yield ("calls", index, key), trigger.event
-    yield from _order_events(document)
+        for misfit in reaction_doc.misfits(call.on, caller=True):
+            yield _below(misfit, "calls", index, "on")
+        if call.then is not None and (wrong := misplaced_in_call(steps_of(call.then))):
+            at, message, hint = wrong
+            yield Misfit(message, hint, "calls", index, "then", *([at] if at >= 0 else []))
 
 
-def _order_events(document: ScenarioDoc) -> Iterator[tuple[_Path, Event]]:
-    for index, item in enumerate(document.order):
-        if isinstance(item, list):
-            yield from ((("order", index, inner), event) for inner, event in enumerate(item))
-        else:
-            yield ("order", index), item
+def _below(misfit: Misfit, *path: str | int) -> Misfit:
+    return Misfit(misfit.message, misfit.hint, *path, *misfit.path, key=misfit.key)
+
+
+def _transports(document: ScenarioDoc) -> Iterator[Misfit]:
+    """What needs a connection where there is none, and callers with two transports: an agent has one address."""
+    for name, device in document.agents.items():
+        section = document.section(name)
+        lists = [*device.lists, *((("on", *path), one) for _, path, one in reaction_doc.lists_of(device.on))]
+        if device.transport == "udp":
+            yield from (_below(m, section, str(name)) for path, one in lists for m in _needs_connection(path, one))
+    first: dict[str, str] = {}
+    for index, call in enumerate(document.calls):
+        lists = [(("then",), call.then or [])]
+        lists += [(("on", *path), one) for _, path, one in reaction_doc.lists_of(call.on)]
+        if call.transport == "udp":
+            yield from (_below(m, "calls", index) for path, one in lists for m in _needs_connection(path, one))
+        if (other := first.setdefault(call.caller, call.transport)) != call.transport:
+            message = f"{quoted(call.caller)} calls over {other} before and over {call.transport} here"
+            yield Misfit(message, "an agent has one transport; give all its calls the same", "calls", index)
+
+
+def _needs_connection(path: _Path, steps: list[StepDoc]) -> Iterator[Misfit]:
+    for below, step in located(steps):
+        if key := _connected(step):
+            message = f"{quoted(key)} needs a connection, and udp has none"
+            yield Misfit(message, "add 'transport: tcp'", *path, *below, *([key] if len(below) > 1 else []))
+
+
+def _connected(step: Step) -> str:
+    """The word of a step that needs a connection; empty if there is none."""
+    if isinstance(step, Send) and step.how.pieces:
+        return "pieces"
+    return "reset" if isinstance(step, Disconnect) and step.kind == "reset" else ""

@@ -164,13 +164,13 @@ def _among(word: Word, known: tuple[str, ...]) -> str:
     raise word.mistake(f"unknown request {quoted(str(word))}", hint)
 
 
-def whole(word: Word, what: str, least: int, most: int) -> int:
-    """A whole number within bounds; `what` says what it counts. Raises Mistake."""
+def whole(word: Word, least: int, most: int) -> int:
+    """A whole number within bounds. Raises Mistake."""
     text = str(word)
     if not re.fullmatch(r"-?[0-9]{1,9}", text):
-        raise word.mistake(f"{quoted(text)} is no number", f"{what} from {least} to {most}")
+        raise word.mistake(f"{quoted(text)} is no number", f"write one from {least} to {most}")
     if not least <= int(text) <= most:
-        raise word.mistake(f"{quoted(text)} is out of range", f"{what} from {least} to {most}")
+        raise word.mistake(f"{quoted(text)} is out of range", f"write a number from {least} to {most}")
     return int(text)
 
 

@@ -40,10 +40,13 @@ class Message:
 class Note:
     """Something that an agent or the run did or found: a script step, a call event, a registration, the end.
 
-    Kinds: `step` (script step carried out), `call` (INVITE made; `data` has `call`, `call_id`), `registered`,
-    `refused` (registration or call set-up refused), `engine` (the stack acted by itself, with why),
-    `closed` (all transactions and dialogs over), `limit` (the run was ended by its deadline; `data` lists what was
-    open), `end` (the record is complete), `cut` (read back: the last line of the file was incomplete).
+    Kinds: `step` (script step carried out), `call` (INVITE made; `data` has `call`, `call_id`, and `method` for a single
+    request of another method), `registered`,
+    `refused` (registration or call set-up refused), `unsent` (a connection was refused or broke before a message was
+    through), `engine` (the stack acted by itself, with why),
+    `strays` (more strays came than are shown; `data` has how many), `closed` (all transactions and dialogs over),
+    `limit` (the run was ended by its deadline; `data` lists what was open), `end` (the record is complete), `cut`
+    (read back: the last line of the file was incomplete).
     """
 
     time: int
@@ -93,9 +96,48 @@ class Malformed:
     remote: Address
     data: bytes
     why: str
+    direction: Direction = "received"
+    """`sent` for bytes that a script wanted just so."""
 
 
-Entry = Message | Note | Lag | Exit | Log | Malformed
+Level = Literal["tone", "silence", ""]
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One RTP stream at an agent: written when it begins, and again with its totals when it ends."""
+
+    time: int
+    """Of its first packet for the entry of its begin, of its last one for that of its end."""
+    agent: str
+    direction: Direction
+    local: Address
+    remote: Address
+    call_id: str
+    """Call-ID of the call that it belongs to."""
+    local_tag: str
+    """The agent's own tag in the dialog that it belongs to; empty where that is not known."""
+    remote_tag: str
+    """The peer's tag, which tells the dialogs of a fork apart; empty where the stream comes from an address that no
+    response has named."""
+    ssrc: int
+    """Synchronisation source: with `remote` what tells streams apart (RFC 3550 8)."""
+    payload_types: tuple[int, ...]
+    """In the order of their appearance."""
+    packets: int
+    lost: int
+    """Packets that are missing in the sequence (RFC 3550 A.3)."""
+    first: int
+    """Time of the first packet: the kernel's receive time, or just before the send call."""
+    last: int
+    """Time of the last packet."""
+    level: Level
+    """What can be heard in G.711: a `tone` (or any other sound) or `silence`. Empty for other codecs."""
+    ended: bool
+    """False for the entry of the begin."""
+
+
+Entry = Message | Note | Lag | Exit | Log | Malformed | Media
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,6 +197,12 @@ class Script:
         """Steps for the attempt with this number, counted from 0."""
         return self.attempts[min(attempt, len(self.attempts) - 1)]
 
+    @property
+    def plays(self) -> bool:
+        """Whether some response of it sends RTP."""
+        scripts = (*self.attempts, *(steps for reaction in self.reactions for steps in reaction.attempts))
+        return any(isinstance(step, Send) and bool(step.how.media) for steps in scripts for step in steps)
+
     def reaction(self, method: str) -> Reaction | None:
         """The scripted reaction to requests of this method, or None for what any user agent would do."""
         return next((r for r in self.reactions if r.method == method), None)
@@ -354,6 +360,12 @@ class Scenario:
     def callers(self) -> tuple[str, ...]:
         """Names of the callers, each once, in order of appearance."""
         return tuple(dict.fromkeys(call.caller for call in self.calls))
+
+    @property
+    def media(self) -> bool:
+        """Whether some agent sends RTP."""
+        scripts = [*(d.script for d in self.devices), *(c.script for c in self.calls if c.script is not None)]
+        return any(script.plays for script in scripts)
 
     def device(self, name: str) -> Device | None:
         """The device of that name, or None."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sip_harness.model.entry import Address
 from sip_harness.model.policy import Kind, Policy
+from sip_harness.model.scenario import Transport
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,14 @@ class SystemInfo:
     """Where it listens by transport other than UDP: `tcp`, `tls`, `ws`, `wss`."""
     trust: str = ""
     """File with the certificate authorities that its TLS certificate is signed by; empty: those of the machine."""
+    certificate: str = ""
+    """File with a certificate and its key that the system believes, for agents to show on TLS; empty: there is none."""
     password: str = ""
     """Digest password of every user that a lease makes up; empty if the system does not challenge."""
+
+    def address_of(self, transport: Transport) -> Address:
+        """Where it listens by this transport. Raises KeyError if it does not."""
+        return self.address if transport == "udp" else self.addresses[transport]
 
 
 @dataclass(frozen=True, slots=True)

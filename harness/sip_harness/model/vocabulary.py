@@ -23,6 +23,9 @@ CAPABILITIES = {
     "ring": "rings all devices of a user at once (parallel forking)",
     "hunt": "tries the devices of a user in turn (serial forking)",
     "digest": "challenges callers and registrations",
+    "tcp": "speaks SIP over TCP",
+    "tls": "speaks SIP over TLS",
+    "ws": "speaks SIP over WebSocket",
 }
 
 FAULTS = {
@@ -45,6 +48,30 @@ FAULTS = {
             "tells the caller 486 where a device said 600",
             "RFC 3261 16.7 step 6",
             "Asterisk: hangup cause 17 stands for both",
+        ),
+        Fault(
+            "never-retransmits",
+            "sends a request that nobody answers only once",
+            "RFC 3261 17.1.1.2",
+            "UDP transports that leave retransmission to the network",
+        ),
+        Fault(
+            "rings-for-ever",
+            "never gives up a device that has said 100 or 180",
+            "RFC 3261 16.8",
+            "proxies without Timer C: the caller listens to ringback until he gives up",
+        ),
+        Fault(
+            "swallows-second-2xx",
+            "passes on only the first answer of a fork and loses all others",
+            "RFC 3261 16.7 step 5",
+            "phones that stay off-hook after two people picked up",
+        ),
+        Fault(
+            "swallows-2xx-after-cancel",
+            "loses an answer that crosses the caller's CANCEL",
+            "RFC 3261 16.7 step 5, 9.1",
+            "livekit/sip pull request 756, siphon-sip issue 362",
         ),
     )
 }

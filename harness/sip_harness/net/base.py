@@ -1,10 +1,10 @@
-"""What a transport offers, whichever it is: the shape that UDP, TCP and TLS share."""
+"""What a transport offers, whichever it is: the shape that UDP, TCP, TLS and WebSocket share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from sip_harness.model.entry import Address, Malformed, Origin
 from sip_harness.model.entry import Message as MessageEntry
@@ -12,6 +12,13 @@ from sip_harness.sip.message import Message
 
 Recorder = Callable[[MessageEntry | Malformed], None]
 """Takes everything that crosses a transport, in the order in which it was handled; never blocks."""
+
+
+OnLost = Callable[[str], None]
+"""Takes why a message that `send` had taken did not leave after all; never called from within `send`."""
+
+Port = Literal["own", "other"]
+Disconnection = Literal["close", "reset", "half-open"]
 
 
 class SendFailed(OSError):
@@ -23,7 +30,7 @@ class Transport(Protocol):
 
     @property
     def name(self) -> str:
-        """As a Via names it: `UDP`, `TCP`, `TLS`."""
+        """As a Via names it: `UDP`, `TCP`, `TLS`, `WS`, `WSS`."""
 
     @property
     def reliable(self) -> bool:
@@ -33,8 +40,35 @@ class Transport(Protocol):
     def local(self) -> Address:
         """Where it is bound."""
 
-    def send(self, data: bytes, remote: Address, origin: Origin) -> None:
-        """Send one message. Raises SendFailed."""
+    @property
+    def disconnected(self) -> Disconnection | None:
+        """What `disconnect` last did; None if it has not been called."""
+
+    def send(
+        self,
+        data: bytes,
+        remote: Address,
+        origin: Origin,
+        *,
+        pieces: Sequence[int] = (),
+        port: Port = "own",
+        on_lost: OnLost | None = None,
+    ) -> None:
+        """Send one message. Raises SendFailed for what is known at once.
+
+        `pieces`: cut after these numbers of bytes of the message into writes of their own (streams only). `port`
+        `other`: from a port, or on a connection, that nobody knows. What fails only later, as a connection that is
+        refused, goes to `on_lost`.
+        """
+
+    def reaches(self, remote: Address) -> bool:
+        """Whether something can be sent there without a new connection: always by UDP."""
+
+    def disconnect(self, kind: Disconnection, remote: Address | None = None) -> None:
+        """Break the transport on purpose: see `model.scenario.Disconnect`. Raises SendFailed where it cannot.
+
+        With `remote` only the connection with that peer; its port stays open for others.
+        """
 
     def close(self) -> None:
         """Free the port. Closing twice does no harm."""
@@ -53,3 +87,13 @@ Receiver = Callable[[Message, Hop], None]
 
 Guard = Callable[[Address], bool]
 """Whether this address may be contacted."""
+
+
+def host_port(address: Address) -> str:
+    """An address as URIs and Via write it: IPv6 in brackets (RFC 3261 25.1, RFC 5118 4.1)."""
+    return f"{in_uri(address[0])}:{address[1]}"
+
+
+def in_uri(host: str) -> str:
+    """A host as URIs and Via write it."""
+    return f"[{host}]" if ":" in host else host

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Sequence
 
 from sip_harness.model.entry import Address, Malformed, Origin
 from sip_harness.model.entry import Message as MessageEntry
-from sip_harness.net.base import Guard, Hop, Receiver, Recorder, SendFailed
+from sip_harness.net.base import (
+    Disconnection,
+    Guard,
+    Hop,
+    OnLost,
+    Port,
+    Receiver,
+    Recorder,
+    SendFailed,
+    host_port,
+)
 from sip_harness.net.clock import Clock
 from sip_harness.net.kernel import ANCILLARY_SIZE, ask_for_stamps, stamp_of, warm_up
+from sip_harness.net.silence import silence_of
+from sip_harness.net.sockets import family_of
 from sip_harness.sip.message import MAX_MESSAGE, MalformedMessage, parse
 
 BATCH = 64
 """Datagrams read at one wake-up, so that a flood at one socket does not starve the others."""
-MAX_MALFORMED = 1000
+MAX_MALFORMED = 1_000_000
 """Datagrams that are no SIP which one socket records; further ones are only counted."""
 _RECEIVE_BUFFER = 4 << 20
 
@@ -37,6 +50,7 @@ class UdpSocket:
     ) -> None:
         """Open and listen; port 0 takes a free one. Raises OSError (port taken), NoKernelTime."""
         warm_up()
+        self.disconnected: Disconnection | None = None
         self.keepalives = 0
         """Keep-alive datagrams ignored."""
         self.malformed = 0
@@ -46,6 +60,8 @@ class UdpSocket:
         self._record = record
         self._receive = receive
         self._guard = guard
+        self._other: UdpSocket | None = None
+        self._silence = silence_of(clock.loop)
         self._buffer = bytearray(MAX_MESSAGE)
         self._sock = _open(bind)
         host, port = self._sock.getsockname()[:2]
@@ -57,32 +73,84 @@ class UdpSocket:
         """Where it is bound."""
         return self._local
 
-    def send(self, data: bytes, remote: Address, origin: Origin) -> None:
-        """Send one message; the record gets the time before the call, and how long it took as slack."""
+    def send(
+        self,
+        data: bytes,
+        remote: Address,
+        origin: Origin,
+        *,
+        pieces: Sequence[int] = (),
+        port: Port = "own",
+        on_lost: OnLost | None = None,
+    ) -> None:
+        """Send one message; the record gets the time before the call, and how long it took as slack.
+
+        A datagram that is lost on its way is lost without a word: `on_lost` is never called.
+        """
         if self._sock.fileno() < 0:
             raise SendFailed("the socket is closed")
         if self._guard is not None and not self._guard(remote):
-            raise SendFailed(f"{remote[0]}:{remote[1]} is no address of the system: nothing is sent there")
+            raise SendFailed(f"{host_port(remote)} is no address of the system: nothing is sent there")
+        if pieces:
+            raise SendFailed("UDP sends a message whole: it has no pieces")
+        if port == "other":
+            self._open_other().send(data, remote, origin)
+            return
         before = time.time_ns()
+        self._silence.look()
         try:
             self._sock.sendto(data, remote)
         except (OSError, OverflowError) as error:
-            raise SendFailed(f"cannot send {len(data)} bytes to {remote[0]}:{remote[1]}: {error}") from error
+            raise SendFailed(f"cannot send {len(data)} bytes to {host_port(remote)}: {error}") from error
         slack = time.time_ns() - before
         self._record(MessageEntry(before, slack, self._agent, "sent", self._local, remote, data, origin))
 
+    def reaches(self, remote: Address) -> bool:
+        """Always: there is nothing to connect."""
+        return True
+
+    def disconnect(self, kind: Disconnection, remote: Address | None = None) -> None:
+        """`close` frees the port: what comes next is answered by ICMP. `half-open` keeps it and reads no more."""
+        if kind == "reset" or remote is not None:
+            raise SendFailed("UDP has no connection to reset" if kind == "reset" else "UDP has no connections")
+        self.disconnected = kind
+        if kind == "close":
+            self.close()
+        elif self._sock.fileno() >= 0:
+            self._clock.loop.remove_reader(self._sock.fileno())
+
     def close(self) -> None:
         """Free the port. What was received and not yet read is read and recorded first."""
+        if self._other is not None:
+            self._other.close()
         if self._sock.fileno() < 0:
             return
         self._clock.loop.remove_reader(self._sock.fileno())
         self._receive = _nobody
-        for _ in range(16 * BATCH):
+        unread = 0 if self.disconnected == "half-open" else 16 * BATCH
+        for _ in range(unread):
             if not self._read():
                 break
         self._sock.close()
 
+    def _open_other(self) -> UdpSocket:
+        """A second socket on a port that nobody has been told of."""
+        if self._other is None:
+            try:
+                self._other = UdpSocket(
+                    self._clock,
+                    (self._local[0], 0),
+                    agent=self._agent,
+                    record=self._record,
+                    receive=self._receive,
+                    guard=self._guard,
+                )
+            except OSError as error:
+                raise SendFailed(f"no other port on {self._local[0]}: {error}") from error
+        return self._other
+
     def _readable(self) -> None:
+        self._silence.look()
         for _ in range(BATCH):
             if self._sock.fileno() < 0 or not self._read():
                 return
@@ -99,7 +167,7 @@ class UdpSocket:
         stamp = stamp_of(ancillary)
         stamped = now if stamp is None else stamp
         self._clock.late((now - stamped) / 1e9)
-        self._handle(bytes(memoryview(self._buffer)[:size]), (remote[0], remote[1]), stamped)
+        self._handle(bytes(memoryview(self._buffer)[:size]), remote[:2], stamped)
         return True
 
     def _handle(self, data: bytes, remote: Address, stamp: int) -> None:
@@ -127,7 +195,7 @@ def _nobody(_message: object, _hop: object) -> None:
 
 
 def _open(bind: Address) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock = socket.socket(family_of(bind[0]), socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)

@@ -13,7 +13,7 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any
 
-from sip_harness.model.entry import Address, Entry, Exit, Header, Lag, Log, Malformed, Message, Note
+from sip_harness.model.entry import Address, Entry, Exit, Header, Lag, Log, Malformed, Media, Message, Note
 from sip_harness.record.fields import BadEntry, Fields, blob_of, shown
 
 FORMAT = 1
@@ -108,9 +108,20 @@ def _log(f: Fields) -> Log:
 
 
 def _malformed(f: Fields) -> Malformed:
-    return Malformed(f.time(), f.string("agent"), f.address("local"), f.address("remote"), f.blob(), f.string("why"))
+    return Malformed(
+        f.time(), f.string("agent"), f.address("local"), f.address("remote"), f.blob(), f.string("why"), f.direction()
+    )
+
+
+def _media(f: Fields) -> Media:
+    return Media(
+        f.time(), f.string("agent"), f.direction(), f.address("local"), f.address("remote"), f.string("call_id"),
+        f.string("local_tag"), f.string("remote_tag"), f.natural("ssrc"), f.naturals("payload_types"),
+        f.natural("packets"), f.natural("lost"), f.natural("first"), f.natural("last"), f.level(), f.flag("ended"),
+    )  # fmt: skip
 
 
 _READERS: dict[str, Callable[[Fields], Entry]] = {
     "message": _message, "note": _note, "lag": _lag, "exit": _exit, "log": _log, "malformed": _malformed,
+    "media": _media,
 }  # fmt: skip

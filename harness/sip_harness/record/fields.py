@@ -6,11 +6,11 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Literal, TypeVar, cast, get_args
 
-from sip_harness.model.entry import Address, Direction, Header, Origin, Role
+from sip_harness.model.entry import Address, Direction, Header, Level, Origin, Role
 from sip_harness.model.policy import BadPolicy, Deviation, Kind, Policy, Timer
 
 _LARGEST = 2**63 - 1
-_DIRECTIONS, _ORIGINS, _KINDS = get_args(Direction), get_args(Origin), get_args(Kind)
+_DIRECTIONS, _ORIGINS, _KINDS, _LEVELS = get_args(Direction), get_args(Origin), get_args(Kind), get_args(Level)
 T = TypeVar("T")
 
 
@@ -87,6 +87,18 @@ class Fields:
 
     def origin(self) -> Origin:
         return cast("Origin", self.choice("origin", _ORIGINS))
+
+    def level(self) -> Level:
+        return cast("Level", self.choice("level", _LEVELS))
+
+    def flag(self, name: str) -> bool:
+        return self._take(name, bool, "true or false")
+
+    def naturals(self, name: str) -> tuple[int, ...]:
+        values = self._take(name, list, "a list of whole numbers")
+        if not all(type(v) is int and 0 <= v <= _LARGEST for v in values):
+            raise BadEntry(f"{self._name(name)} must be a list of whole numbers")
+        return tuple(values)
 
     def strings(self, name: str) -> tuple[str, ...]:
         values = self._take(name, list, "a list of text")

@@ -18,6 +18,7 @@ from sip_harness.record.merge import echoes
 _RAW, _UPPER_PDU = 101, 252
 _COMMENT, _USER_APPLICATION, _NAME, _RESOLUTION, _FLAGS = 1, 4, 2, 9, 2
 _INBOUND, _OUTBOUND = 1, 2
+_VERBS = {"received": "got", "sent": "sent"}
 _MAX_COMMENT = 60_000
 """Bytes; an option's length has 16 bits."""
 
@@ -46,12 +47,12 @@ def _packets(record: Record, comments: Mapping[int, str]) -> Iterator[bytes]:
                 both = [comments[i] for i in (index, spoken.get(index, -1)) if i in comments]
                 yield _packet(entry, "\n".join(dict.fromkeys(both)))
         elif isinstance(entry, Malformed):
-            yield _packet(entry, f"{entry.agent} got no SIP message: {entry.why}")
+            yield _packet(entry, f"{entry.agent} {_VERBS[entry.direction]} no SIP message: {entry.why}")
 
 
 def _packet(entry: Message | Malformed, comment: str) -> bytes:
     """An enhanced packet block (pcapng 4.3)."""
-    outbound = isinstance(entry, Message) and entry.direction == "sent"
+    outbound = entry.direction == "sent"
     transport = entry.transport if isinstance(entry, Message) else "udp"
     source, target = (entry.local, entry.remote) if outbound else (entry.remote, entry.local)
     frame = udp_packet(source, target, entry.data) if transport == "udp" else None

@@ -162,7 +162,8 @@ def _tone(one: Seen) -> Tone:
 
 def _malformed(entry: Malformed, lanes: Lanes) -> Arrow:
     agent, other = lanes.index(entry.agent), lanes.at(entry.remote, entry.agent)
-    return Arrow(entry.time, other, agent, f"no SIP ({len(entry.data)} bytes)", times=(entry.time,))
+    start, end = (agent, other) if entry.direction == "sent" else (other, agent)
+    return Arrow(entry.time, start, end, f"no SIP ({len(entry.data)} bytes)", times=(entry.time,))
 
 
 def _marks(messages: Sequence[Message], doubled: dict[int, int], findings: Sequence[Finding]) -> dict[int, str]:

@@ -72,7 +72,7 @@ def _lines(result: Result, source: Source | None, width: int) -> Iterator[list[l
         yield [("", "")]
         yield from ladder.lines(record, result.verdict, width)
         start = build(record, result.verdict).start
-    shown = [*facts.of_trouble(result, start), *facts.of_run(result)]
+    shown = [*facts.of_media(result, start), *facts.of_trouble(result, start), *facts.of_run(result)]
     if result.record_file:
         shown.append(facts.Fact("record", (visible(result.record_file),)))
     if shown:

@@ -12,7 +12,7 @@ from sip_harness.record import jsonl, pcapng
 from sip_harness.report import html, junit
 from sip_harness.report.comments import comments
 
-PASSED = (Outcome.PASS, Outcome.SKIP)
+PASSED = (Outcome.PASS, Outcome.SKIP, Outcome.DEVIATION)
 
 
 def keep_all(results: Sequence[Result], directory: Path, *, suffix: str = "", strict: bool = False) -> None:

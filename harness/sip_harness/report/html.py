@@ -118,11 +118,17 @@ def _run(key: str, result: Result, source: Source | None) -> RunView:
         record=visible(result.record_file),
         found=tuple(_found(f, source) for f in verdict.findings),
         ladder=draw(chart) if chart else None,
-        facts=(*(facts.of_trouble(result, chart.start) if chart else ()), *facts.of_run(result)),
+        facts=tuple(_facts(result, chart)),
         messages=messages,
         linked=frozenset(m.number for m in messages),
         left_out=len(record.messages) - len(messages) if record else 0,
     )
+
+
+def _facts(result: Result, chart: Chart | None) -> list[facts.Fact]:
+    if chart is None:
+        return facts.of_run(result)
+    return [*facts.of_media(result, chart.start), *facts.of_trouble(result, chart.start), *facts.of_run(result)]
 
 
 def _found(finding: Finding, source: Source | None) -> FoundView:

@@ -13,7 +13,6 @@ from sip_harness.model.scenario import Scenario
 from sip_harness.run.session import Options, Session, open_session
 from sip_harness.systems.base import System
 
-
 T = TypeVar("T")
 
 
@@ -27,6 +26,7 @@ class Background:
         self._thread.start()
         self._context = open_session(system, options, scenarios)
         self._futures: set[Future[Result]] = set()
+        self._running: set[asyncio.Task[Any]] = set()
         try:
             self._session: Session = self._call(self._context.__aenter__())
         except BaseException:
@@ -35,7 +35,7 @@ class Background:
 
     def submit(self, scenario: Scenario) -> Future[Result]:
         """Begin to run a scenario; its result comes with the future."""
-        future = asyncio.run_coroutine_threadsafe(self._session.run(scenario), self._loop)
+        future = asyncio.run_coroutine_threadsafe(self._run(scenario), self._loop)
         self._futures.add(future)
         future.add_done_callback(self._futures.discard)
         return future
@@ -49,9 +49,18 @@ class Background:
         finally:
             self._end_loop()
 
+    async def _run(self, scenario: Scenario) -> Result:
+        task = asyncio.current_task()
+        assert task is not None
+        self._running.add(task)
+        try:
+            return await self._session.run(scenario)
+        finally:
+            self._running.discard(task)
+
     async def _finish(self) -> None:
-        running = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
-        await asyncio.wait(running, timeout=5) if running else None
+        if self._running:  # cancelled, they still end their calls; the system has to be there as long
+            await asyncio.wait(self._running, timeout=5)
         await self._context.__aexit__(None, None, None)
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:

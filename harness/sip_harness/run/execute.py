@@ -3,82 +3,84 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from sip_harness.agents.base import Agent, Assignment, SetupRefused
-from sip_harness.model.entry import Entry, Exit, Header, Message, Note, Record
+from sip_harness.endpoint.deafness import Deafness
+from sip_harness.model.entry import Entry, Exit, Malformed, Message, Note
 from sip_harness.model.scenario import Call, Scenario
 from sip_harness.net.clock import clock_offset
-from sip_harness.record.jsonl import Writer
-from sip_harness.record.seen import Reader
+from sip_harness.record.outsiders import Outsiders
+from sip_harness.record.seen import Reader, Seen
 from sip_harness.run.hub import Hub, events_of
-from sip_harness.run.openness import Openness
+from sip_harness.run.openness import UNTIL_GIVEN_UP, Openness
+from sip_harness.run.tape import Tape
 
-
-@dataclass
-class Tape:
-    """Takes entries as they arise, keeps them in memory and streams them to disk."""
-
-    header: Header | None = None
-    path: Path | None = None
-    entries: list[Entry] = field(default_factory=list)
-    _writer: Writer | None = field(default=None, init=False)
-
-    def open(self, header: Header) -> None:
-        """The header is known: from now on every entry goes to disk at once."""
-        self.header = header
-        if self.path is not None:
-            self._writer = Writer(self.path, header)
-            for entry in self.entries:
-                self._writer.write(entry)
-
-    def add(self, entry: Entry) -> None:
-        """Take one entry."""
-        self.entries.append(entry)
-        if self._writer is not None:
-            self._writer.write(entry)
-
-    def close(self) -> Record:
-        """The whole record, in time order."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-        assert self.header is not None
-        return Record(self.header, tuple(sorted(self.entries, key=lambda e: e.time)))
+_GRAIN = 0.05
+"""Seconds between two looks at scripts that will do something by themselves."""
 
 
 class Run:
     """One scenario on one system. `perform` may be followed by `settle` while others already perform."""
 
-    def __init__(self, scenario: Scenario, agents: dict[str, Agent], parts: Sequence[Assignment], tape: Tape) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        agents: dict[str, Agent],
+        parts: Sequence[Assignment],
+        tape: Tape,
+        patience: float = UNTIL_GIVEN_UP,
+    ) -> None:
+        """`patience`: seconds after which the system gives a transaction up that gets no answer."""
         self._scenario = scenario
         self._agents = agents
         self._tape = tape
+        self._outsiders = Outsiders({p.system for p in parts}, parts[0].token.rpartition("x")[0])
         self._reader = Reader()
         self._hub = Hub(events_of(scenario), {p.name for p in parts if p.kind == "device"})
-        self._open = Openness({p.name for p in parts if p.kind == "caller" and p.user.password})
+        self._open = Openness({p.name for p in parts if p.kind == "caller" and p.user.password}, patience)
+        self._deaf = {p.name: Deafness(p.script.losses) for p in parts if p.script is not None and p.script.losses}
         self._changed = asyncio.Event()
         self._dead = False
-        self._invited = False
+        self._awaited = ""
+        self._last_finals: dict[str, int] = {}
         self._clock = clock_offset()
 
     def take(self, entry: Entry) -> None:
         """Take an entry of an agent or of the system; tell the agents what it means to them."""
+        if isinstance(entry, Malformed) or (isinstance(entry, Message) and self._is_stray(entry)):
+            self._tape.add_stray(entry)
+            return
         self._tape.add(entry)
         if isinstance(entry, Message):
             seen = self._reader.read(entry)
-            self._open.feed(seen)
-            self._invited = self._invited or (seen.sip.method == "INVITE" and not seen.received)
-            for name in self._hub.feed(seen):
-                for agent in self._agents.values():
-                    agent.happened(name)
+            if seen.agent in self._deaf and self._deaf[seen.agent].misses(seen):
+                self._open.lost(seen)
+            else:
+                self._heard(seen)
         elif isinstance(entry, Exit):
             self._dead = True
+        elif isinstance(entry, Note) and "disconnect" in entry.data:
+            self._open.cut(entry.agent, entry.time)
         self._changed.set()
+
+    def _heard(self, seen: Seen) -> None:
+        """What its agent has heard or sent: that has happened."""
+        self._open.feed(seen)
+        if seen.sip.method == self._awaited and not seen.received:
+            self._awaited = ""
+        if seen.received and seen.sip.code >= 200 and seen.sip.cseq[1] == "INVITE":
+            self._last_finals[seen.agent] = seen.sip.code
+        for name in self._hub.feed(seen):
+            for agent in self._agents.values():
+                agent.happened(name)
+
+    def _is_stray(self, entry: Message) -> bool:
+        """Whether it has nothing to do with the run: then it must neither wake a script nor keep the run open."""
+        return self._outsiders.wrote(entry.data, entry.remote, entry.transport)
 
     async def start(self) -> bool:
         """Start all agents side by side. False if one was refused: the record says why."""
@@ -94,14 +96,18 @@ class Run:
         """Make the calls in turn, each until all its transactions and dialogs are over, or `limit` seconds."""
         for call in self._scenario.calls:
             self._hub.forget()
-            self._invited = False
+            self._awaited = call.method
+            self._last_finals.clear()
+            self._deaf[call.caller] = Deafness(call.script.losses if call.script is not None else ())
             for agent in self._agents.values():
                 agent.forget()
             self._agents[call.caller].call(call, uris(call))
-            if not await self._over(limit):
-                text = f"{call.name}: given up after {limit:.1f} s"
-                self._note("limit", text, open="; ".join(self._open.left()) or "the INVITE was never sent")
+            if not await self._over(limit) and (left := self._unfinished()):
+                self._note("limit", f"{call.name}: given up after {limit:.1f} s", open="; ".join(left))
                 return
+            if call.ack == "never" and self._last_finals.get(call.caller, 0) >= 300:
+                # A failure without its ACK is sent again until the system gives up (RFC 3261 17.2.1, Timer H).
+                await asyncio.sleep(self._open.patience)
         self._note("closed", "all transactions and dialogs are over")
 
     async def end(self) -> None:
@@ -113,11 +119,27 @@ class Run:
         """Wait until the call is over; False if the limit came first."""
         with suppress(TimeoutError):
             async with asyncio.timeout(limit):
-                while not (self._dead or (self._invited and self._open.closed)):
+                while not self._is_over():
                     self._changed.clear()
-                    await self._changed.wait()
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._changed.wait(), self._pause())
                 return True
         return False
+
+    def _is_over(self) -> bool:
+        busy = self._awaited or any(agent.busy for agent in self._agents.values())
+        return self._dead or not (busy or not self._open.closed(time.time_ns()))
+
+    def _pause(self) -> float | None:
+        """Seconds after which to look again although nothing is recorded; None for never."""
+        now = time.time_ns()
+        due = self._open.next(now)
+        wait = None if due is None else (due - now) / 1e9 + _GRAIN
+        return wait if not any(agent.busy for agent in self._agents.values()) else min(wait or _GRAIN, _GRAIN)
+
+    def _unfinished(self) -> list[str]:
+        """What the system has left open when the limit came; what our own scripts leave open is not its fault."""
+        return [f"the {self._awaited} was never sent"] if self._awaited else self._open.left(math.inf)
 
     def _note(self, kind: str, text: str, **data: str) -> None:
         self._tape.add(Note(time.time_ns(), "", kind, text, data))

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sip_harness.model.pattern import Event
-from sip_harness.model.scenario import After, Scenario
+from sip_harness.model.scenario import Scenario
 from sip_harness.record.seen import Seen, happens
+from sip_harness.script.everything import awaited_in
 from sip_harness.script.machine import ACKED
 
 
 def events_of(scenario: Scenario) -> dict[str, Event]:
     """Every event that some script or call of this scenario waits for, by name."""
-    return {str(event): event for event in _events(scenario)}
-
-
-def _events(scenario: Scenario) -> Iterator[Event]:
-    for device in scenario.devices:
-        for steps in device.script.attempts:
-            yield from (step.event for step in steps if isinstance(step, After))
-    for call in scenario.calls:
-        for trigger in (call.cancel, call.hang_up):
-            if trigger is not None and trigger.event is not None:
-                yield trigger.event
+    return {str(event): event for event in awaited_in(scenario)}
 
 
 @dataclass

@@ -1,76 +1,194 @@
 """Which transactions and dialogs are still open, read from the messages of all agents.
 
 It needs no word from a stack: what is on the wire is the same on every stack, and so is the end of a call.
+
+What an agent of ours leaves open is no matter of the system: a request that it never answers, an ACK or BYE that it is
+deaf to, everything after it has cut its own wire. Such a thing is waited for as long as the system may still be busy
+with it, which is until its transaction timer has passed, and no longer. The same holds for what other agents wait for
+in vain because of it: nobody may answer a request other than INVITE with 408 (RFC 4320 4.1), so its sender hears
+nothing at all. What the system owes itself stays open until the limit of the run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from sip_harness.record.seen import Seen
+from sip_harness.sip.message import Message
 
-Key = tuple[str, str, int, str]
-"""Agent, Call-ID, CSeq number, method (a dialog: 0 and its To- or From-tag)."""
+Key = tuple[str, str, str, int, str]
+"""Agent, Call-ID, branch, CSeq number, method (a dialog: its To- or From-tag for the branch, 0, `dialog`)."""
+
+UNTIL_GIVEN_UP = 32.0
+"""Seconds after which a system whose transaction timer nobody knows has given up: 64*T1 (RFC 3261 17.1.1.2)."""
+
+
+@dataclass
+class _Item:
+    """One thing that is open."""
+
+    text: str
+    since: int
+    ours: bool = False
+    """Whether it is up to our agent to close it."""
+    due: float = math.inf
+    """When it does not count any more, nanoseconds since the epoch."""
+    bye: Key | None = None
+    """The BYE that is to end this dialog, once there is one."""
+    tags: tuple[str, ...] = ()
+    """Tags of the dialog that a BYE ends."""
 
 
 @dataclass
 class Openness:
-    """Fed with every message of a run; says what is not yet over."""
+    """Fed with every message of a run that its agent has heard; says what is not yet over."""
 
     retries: Collection[str] = ()
     """Callers with credentials: a challenge is not the end of their INVITE."""
-    _open: dict[Key, str] = field(default_factory=dict, init=False)
+    patience: float = UNTIL_GIVEN_UP
+    """Seconds after which the system gives a transaction up that gets no answer."""
+    _open: dict[Key, _Item] = field(default_factory=dict, init=False)
     _ended: set[Key] = field(default_factory=set, init=False)
-    """Dialogs that are over: a retransmitted 2xx does not open them again."""
+    """What is over: a retransmission does not open it again."""
+    _cut: dict[str, int] = field(default_factory=dict, init=False)
+    """Agents that have cut their own wire, with the time."""
 
     def feed(self, seen: Seen) -> None:
         """Take one message in the order of recording."""
         m = seen.sip
-        number, method = m.cseq
-        key = (seen.agent, m.call_id, number, method)
         if m.method == "ACK":
             self._acked(seen)
         elif m.is_request:
-            self._open[key] = f"{seen.agent}'s {method} has no final response"
-            if method == "INVITE":
-                self._open.pop((seen.agent, m.call_id, -1, "challenge"), None)
+            self._requested(seen)
         elif m.code >= 200:
-            self._final(seen, key)
+            self._final(seen)
+        elif not seen.received and (item := self._open.get(_key(seen))):
+            item.due = math.inf  # a provisional stops the system's transaction timer: it waits as long as it may ring
 
-    def left(self) -> list[str]:
-        """What is open, in words."""
-        return list(self._open.values())
+    def lost(self, seen: Seen) -> None:
+        """A message that its agent was deaf to: what it would have closed stays open by our own doing, and a request
+        stays unanswered unless it is heard when it comes again."""
+        m = seen.sip
+        due = seen.time + self._patience
+        if m.method == "ACK":
+            self._excuse(_ack_key(seen), due)
+        elif m.is_request:
+            self._requested(seen)
+        elif m.code >= 200:
+            self._excuse(_key(seen), due)
+
+    def cut(self, agent: str, time: int) -> None:
+        """An agent has broken its transport on purpose, at this time (nanoseconds since the epoch)."""
+        self._cut.setdefault(agent, time)
+
+    def left(self, now: float = 0) -> list[str]:
+        """What is open at this time (nanoseconds since the epoch), in words; at infinity what only the system can
+        close. Without a time everything."""
+        return [item.text for key, item in self._open.items() if not self._excused(key, now)]
+
+    def closed(self, now: float = 0) -> bool:
+        """Whether every transaction and dialog that was begun is over, or does not count any more at this time."""
+        return all(self._excused(key, now) for key in self._open)
+
+    def next(self, now: float) -> float | None:
+        """When something ceases to count by itself, nanoseconds since the epoch; None if nothing will."""
+        dues = (self._due(key, item) for key, item in self._open.items())
+        return min((due for due in dues if now < due < math.inf), default=None)
 
     @property
-    def closed(self) -> bool:
-        """Whether every transaction and dialog that was begun is over."""
-        return not self._open
+    def _patience(self) -> int:
+        return round(self.patience * 1e9)
 
-    def _final(self, seen: Seen, key: Key) -> None:
+    def _due(self, key: Key, item: _Item) -> float:
+        cut = self._cut.get(key[0])
+        return item.due if cut is None else min(item.due, max(cut, item.since) + self._patience)
+
+    def _is_past(self, key: Key, item: _Item, now: float) -> bool:
+        due = self._due(key, item)
+        return due < math.inf and due <= now
+
+    def _excused(self, key: Key, now: float) -> bool:
+        item = self._open[key]
+        if self._is_past(key, item, now):
+            return True
+        if item.bye is not None:
+            return item.bye in self._open and self._excused(item.bye, now)
+        if item.ours or key[4] in ("INVITE", "ACK", "dialog") or item.since + self._patience > now:
+            return False
+        return self._unanswered_by_us(key[4], now)
+
+    def _unanswered_by_us(self, method: str, now: float) -> bool:
+        """Whether an agent of ours has left a request of this method without answer for good."""
+        return any(o.ours and k[4] == method and self._is_past(k, o, now) for k, o in self._open.items())
+
+    def _excuse(self, key: Key, due: float) -> None:
+        if item := self._open.get(key):
+            item.due = due
+
+    def _requested(self, seen: Seen) -> None:
         m = seen.sip
-        was_open = self._open.pop(key, None) is not None
-        if key[3] == "BYE":
-            self._end_dialogs(seen)
-        if key[3] != "INVITE":
+        key = _key(seen)
+        if key in self._open or key in self._ended:
+            return
+        due = seen.time + self._patience if seen.received else math.inf
+        text = f"{seen.agent}'s {m.method} has no final response"
+        item = self._open[key] = _Item(text, seen.time, seen.received, due, tags=(m.to_tag, m.from_tag))
+        if m.method == "INVITE":
+            self._open.pop(_challenge_key(seen), None)
+        elif m.method == "CANCEL" and seen.received:
+            self._excuse(_key(seen, "INVITE"), due)
+        elif m.method == "BYE":
+            for dialog in _dialogs(seen, item.tags):
+                if dialog in self._open:
+                    self._open[dialog].bye = key
+
+    def _final(self, seen: Seen) -> None:
+        m = seen.sip
+        key = _key(seen)
+        item = self._open.pop(key, None)
+        if item is not None:
+            self._ended.add(key)
+        if key[4] == "BYE":
+            self._end_dialogs(seen, item)
+        if key[4] != "INVITE":
             return
         if 200 <= m.code < 300:
-            dialog = (seen.agent, m.call_id, 0, m.to_tag)
-            if dialog not in self._ended:
-                self._open[dialog] = f"{seen.agent}'s dialog has seen no BYE"
+            [dialog] = _dialogs(seen, (m.to_tag,))
+            if dialog not in self._ended and dialog not in self._open:
+                self._open[dialog] = _Item(f"{seen.agent}'s dialog has seen no BYE", seen.time)
         if not seen.received:
-            if was_open:
-                self._open[(seen.agent, m.call_id, key[2], "ACK")] = f"{seen.agent}'s {m.code} has no ACK"
-        elif m.code in (401, 407) and seen.agent in self.retries and was_open:
-            self._open[(seen.agent, m.call_id, -1, "challenge")] = f"{seen.agent} has not answered the {m.code}"
+            if item is not None:
+                self._open[_ack_key(seen)] = _Item(f"{seen.agent}'s {m.code} has no ACK", seen.time)
+        elif m.code in (401, 407) and seen.agent in self.retries and item is not None:
+            self._open[_challenge_key(seen)] = _Item(f"{seen.agent} has not answered the {m.code}", seen.time)
 
     def _acked(self, seen: Seen) -> None:
         if seen.received:
-            self._open.pop((seen.agent, seen.sip.call_id, seen.sip.cseq[0], "ACK"), None)
+            self._open.pop(_ack_key(seen), None)
 
-    def _end_dialogs(self, seen: Seen) -> None:
+    def _end_dialogs(self, seen: Seen, bye: _Item | None) -> None:
         m = seen.sip
-        for tag in (m.to_tag, m.from_tag):
-            dialog = (seen.agent, m.call_id, 0, tag)
+        for dialog in _dialogs(seen, (m.to_tag, m.from_tag, *(bye.tags if bye else ()))):
             self._open.pop(dialog, None)
             self._ended.add(dialog)
+
+
+def _key(seen: Seen, method: str = "") -> Key:
+    m = seen.sip
+    number, own = m.cseq
+    return seen.agent, m.call_id, m.branch, number, method or own
+
+
+def _ack_key(seen: Seen) -> Key:
+    return seen.agent, seen.sip.call_id, "", seen.sip.cseq[0], "ACK"
+
+
+def _challenge_key(seen: Seen) -> Key:
+    return seen.agent, seen.sip.call_id, "", -1, "challenge"
+
+
+def _dialogs(seen: Seen, tags: Collection[str]) -> Iterator[Key]:
+    message: Message = seen.sip
+    yield from ((seen.agent, message.call_id, tag, 0, "dialog") for tag in dict.fromkeys(tags))

@@ -8,9 +8,10 @@ from typing import Literal
 from sip_harness.agents.base import Assignment
 from sip_harness.model.entry import Role
 from sip_harness.model.place import NOWHERE, Place
-from sip_harness.model.scenario import Scenario, Stack
+from sip_harness.model.scenario import Call, Device, Scenario, Stack
 from sip_harness.model.system import SystemInfo
-from sip_harness.script.pjsua2_limits import obstacles
+from sip_harness.script.everything import seconds_in
+from sip_harness.script.pjsua2_limits import Obstacle, call_obstacles, device_obstacles
 from sip_harness.systems.base import Binding, Lease
 
 OneStack = Literal["pjsua2", "wire"]
@@ -52,29 +53,22 @@ class Choice:
 
 def choose_stacks(scenario: Scenario, stacks: Stacks) -> dict[str, Choice]:
     """The stack of every agent. Raises CannotCarryOut or StackMissing."""
-    chosen = {device.name: _for_device(scenario, device.name, stacks) for device in scenario.devices}
-    for call in scenario.calls:
-        if call.caller in chosen and call.stack == "auto":
-            continue
-        if call.stack == "pjsua2":
-            _require_pjsua2(stacks)
-        why = "the scenario names it" if call.stack != "auto" else "a caller must see all that follows the first final"
-        chosen[call.caller] = Choice("wire" if call.stack == "auto" else call.stack, why)
+    chosen = {device.name: _for_device(device, stacks) for device in scenario.devices}
+    for caller in scenario.callers:
+        chosen[caller] = _for_caller([call for call in scenario.calls if call.caller == caller], stacks)
     return chosen
 
 
-def _for_device(scenario: Scenario, name: str, stacks: Stacks) -> Choice:
-    device = scenario.device(name)
-    assert device is not None
+def _for_device(device: Device, stacks: Stacks) -> Choice:
+    if device.kind == "carrier" and device.stack == "auto":
+        return Choice("wire", "a carrier is no telephone")
     wanted = device.stack if device.stack != "auto" else stacks.option
     why = "the scenario names it" if device.stack != "auto" else "chosen by option"
     if wanted == "wire":
         return Choice("wire", why)
-    hurdles = obstacles(device.script)
+    hurdles = device_obstacles(device)
     if wanted == "pjsua2":
-        _require_pjsua2(stacks)
-        if hurdles:
-            raise CannotCarryOut(name, "pjsua2", hurdles[0].reason, hurdles[0].place)
+        _require_pjsua2(device.name, hurdles, stacks)
         return Choice("pjsua2", why)
     if hurdles:
         return Choice("wire", f"pjsua2 cannot do it: {hurdles[0].reason}")
@@ -83,36 +77,64 @@ def _for_device(scenario: Scenario, name: str, stacks: Stacks) -> Choice:
     return Choice("pjsua2", "it can carry this script out")
 
 
-def _require_pjsua2(stacks: Stacks) -> None:
+def _for_caller(calls: list[Call], stacks: Stacks) -> Choice:
+    """One stack for all calls of a caller: the one that the last call names which names any."""
+    named: list[OneStack] = [call.stack for call in calls if call.stack != "auto"]
+    if not named:
+        return Choice("wire", "a caller must see all that follows the first final")
+    if named[-1] == "pjsua2":
+        _require_pjsua2(calls[0].caller, [hurdle for call in calls for hurdle in call_obstacles(call)], stacks)
+    return Choice(named[-1], "the scenario names it")
+
+
+def _require_pjsua2(agent: str, hurdles: list[Obstacle], stacks: Stacks) -> None:
+    """An agent that the author wants on pjsua2: the mistake is told on machines without pjsua2 too."""
+    if hurdles:
+        raise CannotCarryOut(agent, "pjsua2", hurdles[0].reason, hurdles[0].place)
     if stacks.pjsua2_missing:
         raise StackMissing(stacks.pjsua2_missing)
 
 
 def assign(scenario: Scenario, info: SystemInfo, binding: Binding, lease: Lease) -> list[Assignment]:
-    """The part of every agent, devices first: they have to be there when the call comes."""
+    """The part of every agent, devices first: they have to be there when the call comes.
+
+    The system has an address for every transport of theirs: `bind` has seen to that. All calls of a caller name the
+    same one: the language has.
+    """
     devices = [
         Assignment(
             name=device.name,
             kind="device",
             user=binding.users[device.name],
             contact=f"{device.name}-{lease.token}",
-            system=info.address,
+            system=info.address_of(device.transport),
             token=lease.token,
             script=device.script,
             register=device.name in binding.registers,
             patience=info.policy.prompt,
+            media=scenario.media,
+            open_to_all=False,
+            transport=device.transport,
+            trust=info.trust,
+            certificate=info.certificate,
         )
         for device in scenario.devices
     ]
+    spoken = {call.caller: call.transport for call in scenario.calls}
     callers = [
         Assignment(
             name=name,
             kind="caller",
             user=binding.users[name],
             contact=f"{name}-{lease.token}",
-            system=info.address,
+            system=info.address_of(spoken[name]),
             token=lease.token,
             patience=info.policy.prompt,
+            media=scenario.media,
+            open_to_all=False,
+            transport=spoken[name],
+            trust=info.trust,
+            certificate=info.certificate,
         )
         for name in scenario.callers
     ]
@@ -127,9 +149,5 @@ def role_of(part: Assignment, choice: Choice, trace: Literal["full", "partial"])
 def limit(scenario: Scenario, info: SystemInfo) -> float:
     """Seconds after which a call that has not ended by itself is given up: everything that is scripted to take time,
     every timer of the system once, and room for reactions."""
-    waits = sum(
-        getattr(step, "seconds", 0.0) for d in scenario.devices for steps in d.script.attempts for step in steps
-    )
-    triggers = (t for call in scenario.calls for t in (call.cancel, call.hang_up) if t is not None)
     timers = sum(t.seconds + t.late for t in info.policy.timers.values())
-    return waits + sum(t.delay for t in triggers) + timers + 10 * info.policy.prompt
+    return seconds_in(scenario) + timers + 10 * info.policy.prompt

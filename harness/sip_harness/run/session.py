@@ -23,7 +23,8 @@ from sip_harness.model.result import Result
 from sip_harness.model.scenario import Call, Scenario, Stack
 from sip_harness.model.verdict import Outcome, Verdict
 from sip_harness.net.clock import measure_uncertainty
-from sip_harness.run.execute import Run, Tape
+from sip_harness.run.execute import Run
+from sip_harness.run.openness import UNTIL_GIVEN_UP
 from sip_harness.run.plan import (
     CannotCarryOut,
     Choice,
@@ -34,6 +35,7 @@ from sip_harness.run.plan import (
     limit,
     role_of,
 )
+from sip_harness.run.tape import Tape
 from sip_harness.systems.base import Binding, CannotBind, System, Watch
 from sip_harness.systems.leases import Leases
 from sip_harness.verdict import judge
@@ -92,7 +94,9 @@ class Session:
         repeat: int,
     ) -> Result:
         agents: dict[str, Agent] = {}
-        run = Run(scenario, agents, parts, tape)
+        transaction = self.system.info.policy.timers.get("transaction")
+        patience = UNTIL_GIVEN_UP if transaction is None else transaction.seconds + transaction.late
+        run = Run(scenario, agents, parts, tape, patience)
         for part in parts:
             agents[part.name] = self._agent(part, chosen[part.name], run)
 

@@ -81,12 +81,19 @@ class AnswerMachine:
         self._next = len(self.steps)
 
 
-CallerAction = Literal["cancel", "bye"]
+CallerAction = Literal["cancel", "ack", "bye"]
 
 
 @dataclass
 class CallMachine:
-    """One call at a caller: says when to send CANCEL and BYE."""
+    """One call at a caller: says when to send CANCEL, a late ACK and BYE, and which steps of `then` are due.
+
+    `then` begins with the answer. If it hangs up by itself (`hang up`, or a BYE that it sends), nothing else ends the
+    call. If it does not, the call ends by the usual rule, but never before `then` is done: every step carried out and
+    every request of it answered. The usual rule: as `hang_up` says; without it as soon as an answering device has its
+    ACK, or after `patience`, which counts from the answer, from the end of `then` or from the scripted ACK, whichever
+    is last. An ACK that is to be sent later is sent before.
+    """
 
     call: Call
     happened: Collection[str]
@@ -97,46 +104,109 @@ class CallMachine:
     been seen to get its ACK."""
     answered: float | None = None
     """When the 2xx came; set by the owner."""
-    _sent: set[CallerAction] = field(default_factory=set, init=False)
+    refused: float | None = None
+    """When a failure came whose ACK is scripted; set by the owner."""
+    pending: int = 0
+    """Requests of `then` that have no final response yet; kept by the owner."""
+    _sent: dict[CallerAction, float] = field(default_factory=dict, init=False)
     _fired: dict[CallerAction, float] = field(default_factory=dict, init=False)
+    _then: AnswerMachine | None = field(default=None, init=False)
+    _ended: float | None = field(default=None, init=False)
+    """When `then` ended, if there is one."""
 
     def poll(self, now: float) -> list[CallerAction]:
         """What is due by `now`. Call again at `deadline` and whenever something happened."""
-        due: list[CallerAction] = []
-        if self.answered is None:
-            if self._is_due("cancel", now):
-                due.append("cancel")
-        elif self._is_due("bye", now):
-            due.append("bye")
-        self._sent.update(due)
+        self._watch(now)
+        due = [action for action in self._open() if self._is_due(action, now)]
+        self._sent.update(dict.fromkeys(due, now))
         return due
+
+    def steps(self, now: float) -> list[Due]:
+        """Steps of `then` that are due by `now`. What `poll` says comes first, and again after them."""
+        if self._then is None:
+            if self.answered is None:
+                return []
+            self._then = AnswerMachine(self.call.then, self.happened, self.answered)
+        return self._then.poll(now)
 
     @property
     def deadline(self) -> float | None:
         """When to poll next; None if only an event can move this call on."""
-        action: CallerAction = "cancel" if self.answered is None else "bye"
-        return None if action in self._sent else self._when(action)
+        times = [self._when(action) for action in self._open()]
+        times.append(self._then.deadline if self._then is not None else None)
+        return min((time for time in times if time is not None), default=None)
+
+    @property
+    def done(self) -> bool:
+        """Whether `then` has nothing left to do."""
+        return not self.call.then or (self._then is not None and self._then.done)
+
+    def stop(self) -> None:
+        """Do nothing more: the call is over."""
+        self._then = AnswerMachine((), self.happened, self.start)
+        self._sent = dict.fromkeys(("cancel", "ack", "bye"), self.start)
+
+    def _watch(self, now: float) -> None:
+        """Keep when things happened: events that triggers wait for, and the end of `then`."""
+        for action in self._open():
+            trigger = self._trigger(action)
+            if trigger is not None and trigger.event is not None and str(trigger.event) in self.happened:
+                self._fired.setdefault(action, now)
+        if self._ended is None and self._then is not None and self._then.done and not self.pending:
+            self._ended = now
+
+    def _open(self) -> list[CallerAction]:
+        """What may still have to be sent."""
+        found: list[CallerAction] = []
+        if self.answered is None and self.refused is None:
+            found.append("cancel")
+        elif self._late_ack():
+            found.append("ack")
+        if self.answered is not None and not self._hangs_up_itself():
+            found.append("bye")
+        return [action for action in found if action not in self._sent]
 
     def _is_due(self, action: CallerAction, now: float) -> bool:
-        if action in self._sent:
-            return False
-        trigger = self._trigger(action)
-        if trigger is not None and trigger.event is not None and str(trigger.event) in self.happened:
-            self._fired.setdefault(action, now)
-        elif action == "bye" and trigger is None and ACKED in self.happened:
-            return True
+        if action == "bye" and self.call.hang_up is None and ACKED in self.happened:
+            return self._through() is not None and self._acknowledged() is not None
         when = self._when(action)
         return when is not None and now >= when
 
     def _trigger(self, action: CallerAction) -> Trigger | None:
+        if action == "ack":
+            return self.call.ack if isinstance(self.call.ack, Trigger) else None
         return self.call.cancel if action == "cancel" else self.call.hang_up
 
     def _when(self, action: CallerAction) -> float | None:
+        """When this is due; None if that is not known yet."""
         trigger = self._trigger(action)
+        if action == "bye" and self._through() is None:
+            return None
         if trigger is None:
-            return None if action == "cancel" or self.answered is None else self.answered + self.patience
+            return self._out_of_patience() if action == "bye" else None
         if trigger.event is not None:
             fired = self._fired.get(action)
             return None if fired is None else fired + trigger.delay
-        begin = self.start if action == "cancel" else self.answered
+        begin = self.start if action == "cancel" else self._final()
         return None if begin is None else begin + trigger.delay
+
+    def _out_of_patience(self) -> float | None:
+        through, acknowledged = self._through(), self._acknowledged()
+        return None if through is None or acknowledged is None else max(through, acknowledged) + self.patience
+
+    def _through(self) -> float | None:
+        """From when on `then` does not keep the call up any more."""
+        return self._ended if self.call.then else self.answered
+
+    def _final(self) -> float | None:
+        return self.answered if self.answered is not None else self.refused
+
+    def _late_ack(self) -> bool:
+        return isinstance(self.call.ack, Trigger)
+
+    def _acknowledged(self) -> float | None:
+        """When the answer was acknowledged, or would have been."""
+        return self._sent.get("ack") if self._late_ack() else self.answered
+
+    def _hangs_up_itself(self) -> bool:
+        return any(isinstance(s, HangUp) or (isinstance(s, Request) and s.method == "BYE") for s in self.call.then)

@@ -11,21 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sip_harness.model.place import NOWHERE, Place
-from sip_harness.model.scenario import (
-    PLAIN,
-    After,
-    Call,
-    Disconnect,
-    HangUp,
-    NoTrying,
-    Raw,
-    Request,
-    Script,
-    Send,
-    Silence,
-    Step,
-    Wait,
-)
+from sip_harness.model.scenario import Call, Device, HangUp, Script, Send, Step
+from sip_harness.script import pjsua2_beyond as beyond
 from sip_harness.sip.message import COMPACT
 
 ALLOW = "PRACK, INVITE, ACK, BYE, CANCEL, UPDATE, INFO, SUBSCRIBE, NOTIFY, REFER, MESSAGE, OPTIONS"
@@ -50,15 +37,6 @@ _OFFER = 1000
 """Room for the SDP offer of an INVITE, bytes."""
 
 Headers = tuple[tuple[str, str], ...]
-
-
-_BEYOND: dict[type[Step], str] = {
-    Raw: "it sends no bytes as they stand",
-    Silence: "it always answers an INVITE with 100",
-    NoTrying: "it always answers an INVITE with 100",
-    Request: "it sends nothing of its own in a call but BYE",
-    Disconnect: "its port stays open",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,29 +73,23 @@ def stack_adds(code: int, earlier: Iterable[int] = ()) -> tuple[str, ...]:
 def obstacles(script: Script) -> list[Obstacle]:
     """Everything in a device's script that this stack cannot carry out faithfully; empty if there is nothing."""
     found = [o for attempt in script.attempts for o in _in_attempt(attempt)]
-    found += [Obstacle(f"it answers {r.method} as it sees fit", r.place) for r in script.reactions]
-    found += [Obstacle("it is deaf to nothing", loss.place) for loss in script.losses]
+    found += [Obstacle(*reason) for reason in beyond.in_script(script)]
     return found
+
+
+def device_obstacles(device: Device) -> list[Obstacle]:
+    """Everything in a device or a carrier, its script included, that this stack cannot carry out faithfully."""
+    return [Obstacle(*reason) for reason in beyond.in_device(device)] + obstacles(device.script)
 
 
 def call_obstacles(call: Call) -> list[Obstacle]:
     """Everything in a caller's call that this stack cannot carry out faithfully."""
     found = list(_in_headers(call.headers))
-    found += (why for beyond, why in _beyond_calls(call) if beyond)
     own = dict.fromkeys(n for n, _ in call.headers if _canonical(n) in _IN_INVITE)
     found += (f"it adds its own {name} to an INVITE" for name in own)
     if _size(call.headers) > MAX_TEXT - _OFFER:
         found.append(f"an INVITE with more than {MAX_TEXT - _OFFER} bytes of headers may not be sent at all")
-    return [Obstacle(reason, call.place) for reason in found]
-
-
-def _beyond_calls(call: Call) -> Iterator[tuple[bool, str]]:
-    yield call.transport != "udp", f"it has no {call.transport} here, only udp"
-    yield call.method != "INVITE", f"it makes calls only, no {call.method} of its own"
-    yield bool(call.then), "it sends nothing of its own in a call but BYE"
-    yield call.ack is not None, "it acknowledges an answer at once"
-    yield call.prack is not None, "it acknowledges reliable provisionals at once"
-    yield call.script is not None, "it answers requests in a call as it sees fit"
+    return [Obstacle(*reason) for reason in beyond.in_call(call)] + [Obstacle(reason, call.place) for reason in found]
 
 
 def to_add(step: Send, earlier: Sequence[Send]) -> Headers:
@@ -138,8 +110,8 @@ def _in_attempt(steps: Sequence[Step]) -> Iterator[Obstacle]:
         elif isinstance(step, Send):
             yield from (Obstacle(reason, step.place) for reason in _in_send(step, sends))
             sends.append(step)
-        elif not isinstance(step, (Wait, After)):
-            yield Obstacle(_BEYOND[type(step)], step.place)
+        elif reason := beyond.in_step(step):
+            yield Obstacle(reason, step.place)
 
 
 def _in_send(step: Send, earlier: Sequence[Send]) -> Iterator[str]:
@@ -150,8 +122,7 @@ def _in_send(step: Send, earlier: Sequence[Send]) -> Iterator[str]:
         yield f"it sends nothing more to an INVITE that it has answered with {earlier[-1].code}"
     if step.to:
         yield f"it sends no response to {step.to} in answer to something else"
-    if step.how != PLAIN:
-        yield "it sends every message in its own way"
+    yield from beyond.in_delivery(step.how)
     yield from _in_reason(step.reason)
     yield from _in_body(step, earlier)
     yield from _in_headers(step.headers)

@@ -182,6 +182,10 @@ class ServerTransaction(Transaction):
         """Send a response. No action means that the state machine does not allow it any more."""
         return self._on(response_class(code), now, data=data)
 
+    def hush(self) -> None:
+        """Never send the last response again, neither by timer nor for a request that comes again."""
+        self._last = b""
+
 
 def response_class(code: int) -> Event:
     """The event that a response is to a state machine; unknown classes count as failures (RFC 3261 8.1.3.2)."""

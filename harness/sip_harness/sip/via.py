@@ -1,18 +1,24 @@
-"""The topmost Via of a request: who sent it, where its responses go (RFC 3261 18.2, RFC 3581)."""
+"""Via: who sent a message, where its responses go (RFC 3261 18.2, 20.42, RFC 3581)."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from sip_harness.sip.message import split_list
+from sip_harness.sip.errors import SipError
+from sip_harness.sip.values import MAX_VALUE, TOKEN, Params, bounded_params, param, shown, split_list
 
 DEFAULT_PORT = 5060
-_VIA = re.compile(
-    r"\s*SIP\s*/\s*[\d.]+\s*/\s*(\w+)\s+(\[[0-9A-Fa-f:.]+\]|[^\s:;,\[\]]+)(?:\s*:\s*(\d{1,5}))?", re.IGNORECASE
+_SECURE = frozenset({"TLS", "WSS", "TLS-SCTP"})
+_HEAD = (
+    rf"[ \t]*+({TOKEN})[ \t]*+/[ \t]*+({TOKEN})[ \t]*+/[ \t]*+({TOKEN})[ \t]++"
+    r"(\[[0-9A-Fa-f:.]+\]|[^\s:;,\[\]]+)[ \t]*+(?::[ \t]*+([0-9]{1,5})(?![0-9])[ \t]*+)?"
 )
-_RPORT = re.compile(r";\s*rport\s*(=\s*\d*)?\s*(?=;|$)", re.IGNORECASE)
-_RECEIVED = re.compile(r";\s*received\s*=\s*[^;,\s]*", re.IGNORECASE)
+_START = re.compile(_HEAD)
+_WHOLE = re.compile(rf"{_HEAD}(;.*)?", re.DOTALL)
+_RPORT = re.compile(r";[ \t]*+rport[ \t]*+(?:=[ \t]*+[0-9]*+[ \t]*+)?(?=;|$)", re.IGNORECASE)
+_RECEIVED = re.compile(r";[ \t]*+received[ \t]*+=[ \t]*+[^;,\s]*+", re.IGNORECASE)
 
 
 class SentBy(NamedTuple):
@@ -23,13 +29,72 @@ class SentBy(NamedTuple):
     port: int
 
 
-def parse_via(via: str) -> SentBy | None:
-    """Read one Via element; None if it cannot be read."""
-    match = _VIA.match(via)
+@dataclass(frozen=True, slots=True)
+class Via:
+    """One Via element, all of it."""
+
+    protocol: str
+    """`SIP`, as written."""
+    version: str
+    """`2.0`."""
+    transport: str
+    """Upper case: UDP, TCP, TLS, SCTP, WS, or whatever stood there."""
+    host: str
+    """Lower case; IPv6 in its brackets."""
+    port: int | None
+    """None if there is none; see `sent_by` for the default."""
+    params: Params = ()
+    """Names in lower case, values as written."""
+    tail: str = ""
+    """The parameters as written, with their semicolons."""
+
+    @property
+    def sent_by(self) -> SentBy:
+        """With the default port of the transport (RFC 3261 18.2.2)."""
+        return SentBy(self.transport, self.host, self.port or _default_port(self.transport))
+
+    @property
+    def branch(self) -> str:
+        """Empty if there is none."""
+        return self.param("branch") or ""
+
+    @property
+    def received(self) -> str:
+        """Address that the server before us saw; empty if it added none."""
+        return self.param("received") or ""
+
+    @property
+    def rport(self) -> int | None:
+        """Port that the server before us saw: None without such a parameter, 0 where it is asked for (RFC 3581 3)."""
+        value = self.param("rport")
+        if value is None:
+            return None
+        return int(value) if value.isascii() and value.isdecimal() and len(value) <= 5 else 0
+
+    def param(self, name: str) -> str | None:
+        """Value of a parameter, quotes undone; None if it does not stand there."""
+        return param(self.params, name)
+
+
+def read_via(text: str) -> Via:
+    """Read one Via element, all of it. Raises SipError with the reason if it is none."""
+    match = _WHOLE.fullmatch(text) if len(text) <= MAX_VALUE else None
     if match is None:
+        raise SipError(f"no Via: {shown(text)}")
+    protocol, version, transport, host, port, params = match.groups()
+    if port is not None and not 0 < int(port) < 65536:
+        raise SipError(f"port out of range in Via {shown(text)}")
+    number = int(port) if port else None
+    return Via(protocol, version, transport.upper(), host.lower(), number, bounded_params(params or ""), params or "")
+
+
+def parse_via(via: str) -> SentBy | None:
+    """Protocol, transport and sent-by of one Via element; None if they cannot be read. Parameters do not count."""
+    match = _START.match(via)
+    if match is None or match[1].upper() != "SIP":
         return None
-    port = int(match[3]) if match[3] else (5061 if match[1].upper() in {"TLS", "WSS"} else DEFAULT_PORT)
-    return SentBy(match[1].upper(), match[2].lower(), port) if 0 < port < 65536 else None
+    port = int(match[5]) if match[5] else _default_port(match[3].upper())
+    return SentBy(match[3].upper(), match[4].lower(), port) if 0 < port < 65536 else None
 
 
 def sent_by(via: str) -> str:
@@ -64,3 +129,7 @@ def response_address(via: str, host: str, port: int) -> tuple[str, int]:
         return host, port
     parsed = parse_via(via)
     return host, parsed.port if parsed else port
+
+
+def _default_port(transport: str) -> int:
+    return 5061 if transport in _SECURE else DEFAULT_PORT

@@ -41,8 +41,14 @@ def _check_needs(scenario: Scenario, info: SystemInfo) -> None:
     problems = [f"cannot {shape} as {', '.join(names)} must" for shape, names in sorted(cannot.items())]
     if lacks := sorted(scenario.needs - info.capabilities - cannot.keys()):
         problems.append(f"lacks {', '.join(map(_described, lacks))}")
+    if silent := _transports(scenario) - {"udp", *info.addresses}:
+        problems.append(f"does not listen by {' or '.join(sorted(silent))}")
     if problems:
         raise CannotBind(f"{info.name} {' and '.join(problems)}")
+
+
+def _transports(scenario: Scenario) -> set[str]:
+    return {device.transport for device in scenario.devices} | {call.transport for call in scenario.calls}
 
 
 def _described(capability: str) -> str:

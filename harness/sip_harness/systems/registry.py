@@ -35,19 +35,23 @@ class _Entry:
     make: Callable[[tuple[str, ...]], System]
 
 
-def _kamailio(*, digest: bool) -> _Entry:
+def _kamailio(*, digest: bool = False, tls: bool = False, ws: bool = False) -> _Entry:
     about = BuiltIn(
-        name="kamailio-digest" if digest else "kamailio",
+        name=kamailio.name_of(digest, tls, ws),
         summary="Kamailio on loopback: registrar and parallel forking proxy"
-        + (", challenging registrations and callers" if digest else ""),
+        + (", challenging registrations and callers" if digest else "")
+        + (", with TLS and a certificate authority of its own" if tls or ws else "")
+        + (", and WebSocket" if ws else ""),
         kind="proxy",
-        capabilities=tuple(c for c in CAPABILITIES if c in kamailio.capabilities(digest)),
+        capabilities=tuple(c for c in CAPABILITIES if c in kamailio.capabilities(digest, tls, ws)),
         faults=tuple(FAULTS[name] for name in kamailio.FAULTS),
     )
-    return _Entry(about, lambda faults: kamailio.Kamailio(digest=digest, faults=faults))
+    return _Entry(about, lambda faults: kamailio.Kamailio(digest=digest, tls=tls, ws=ws, faults=faults))
 
 
-_SYSTEMS = {entry.about.name: entry for entry in (_kamailio(digest=False), _kamailio(digest=True))}
+_SYSTEMS = {
+    entry.about.name: entry for entry in (_kamailio(), _kamailio(digest=True), _kamailio(tls=True), _kamailio(ws=True))
+}
 
 
 def describe() -> list[BuiltIn]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from sip_harness.model.entry import Lag, Record
+from sip_harness.model.entry import Lag, Note, Record
 from sip_harness.model.pattern import seconds
 from sip_harness.model.policy import Policy
 from sip_harness.model.scenario import Scenario
@@ -54,9 +54,29 @@ class Case:
         """When the last thing happened, nanoseconds since the epoch."""
         return max([self.record.header.started, *(e.time for e in self.record.entries)])
 
+    @cached_property
+    def methods(self) -> tuple[str, ...]:
+        """Methods of what callers send: INVITE, and those of single requests."""
+        return tuple(dict.fromkeys(call.method for call in self.scenario.calls))
+
+    @cached_property
+    def _singles(self) -> dict[str, str]:
+        """Method of every single request of a caller by its Call-ID."""
+        notes = (e.data for e in self.record.entries if isinstance(e, Note) and e.kind == "call")
+        return {data["call_id"]: data["method"] for data in notes if data.get("call_id") and data.get("method")}
+
+    def is_single(self, item: Item) -> bool:
+        """Whether this is a single request of a caller, or a response to it."""
+        return self._singles.get(item.seen.sip.call_id) == item.seen.sip.cseq[1]
+
     def called(self, agent: str) -> bool:
-        """Whether any call reached this agent."""
-        return any(i.seen.sip.method == "INVITE" for i in self.traffic.at(agent, received=True))
+        """Whether any call, or single request of a caller, reached this agent."""
+        got = self.traffic.at(agent, received=True)
+        return any(i.seen.sip.method == "INVITE" or (i.seen.sip.is_request and self._is_sent(i)) for i in got)
+
+    def _is_sent(self, item: Item) -> bool:
+        """Whether it is what a caller has sent as a call of another method."""
+        return item.owner is Owner.CALL and item.seen.sip.method in self.methods and not item.seen.sip.to_tag
 
     def source(self, item: Item) -> str:
         """The device whose response this is, or `system` if it made the response by itself."""
@@ -65,15 +85,17 @@ class Case:
         keeps_tags = self.record.header.kind == "proxy"
         for sent in reversed(self.traffic.sent()):
             m = sent.seen.sip
-            relayed = m.code == got.code and (m.to_tag == got.to_tag or not keeps_tags)
+            same = (m.code, m.cseq[1]) == (got.code, got.cseq[1])
+            relayed = same and (m.to_tag == got.to_tag or not keeps_tags)
             if relayed and sent.seen.agent in self.devices and sent.time <= item.time:
                 return sent.seen.agent
         return "system"
 
     def describe(self, item: Item) -> str:
-        """The message and, for a response to an INVITE, who made it."""
+        """The message and, for a response to what a caller has sent, who made it."""
         m = item.seen.sip
-        if m.is_request or m.cseq[1] != "INVITE" or m.code == 100 or item.seen.agent in self.devices:
+        calls = m.cseq[1] == "INVITE" or self.is_single(item)
+        if m.is_request or not calls or m.code == 100 or item.seen.agent in self.devices:
             return item.seen.name
         source = self.source(item)
         return f"{item.seen.name} {'made by the system itself' if source == 'system' else f'from {source}'}"

@@ -6,7 +6,7 @@ where that is certain is a time given: what may have waited for a timer of the s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sip_harness.model.entry import Header
@@ -52,7 +52,7 @@ class Causes:
             return self._of_response(item)
         if m.cseq[1] == "CANCEL":
             return _last(i for i in self._own(item, "CANCEL"))
-        return None
+        return _last(self._relayed(item))
 
     def of_missing(self, agent: str, expected: Expected, end: int) -> Cause | None:
         """What should have brought a message that never came, as far as requests to devices go."""
@@ -101,7 +101,7 @@ class Causes:
         if m.code == 100:
             return _last(own)
         if m.code < 300:
-            return _last(i for i in self._earlier(item) if i.seen.sip.code == m.code and self._same_branch(i, item))
+            return _last(self._relayed(item))
         return self._of_failure(item, own)
 
     def _of_failure(self, item: Item, own: list[Item]) -> Cause | None:
@@ -120,6 +120,14 @@ class Causes:
                 return None  # the system gave up on that branch: a timer, not a reaction
             ends.append(min(finals, key=lambda i: i.time))
         return _last([*ends, *own])
+
+    def _relayed(self, item: Item) -> Iterator[Item]:
+        """The responses of devices that this one may be."""
+        m = item.seen.sip
+        for sent in self._earlier(item):
+            same = (sent.seen.sip.code, sent.seen.sip.cseq[1]) == (m.code, m.cseq[1])
+            if same and self._same_branch(sent, item):
+                yield sent
 
     def _earlier(self, item: Item) -> list[Item]:
         return [i for i in self._sent if i.time < item.time]

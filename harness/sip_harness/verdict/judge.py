@@ -35,7 +35,7 @@ def judge(scenario: Scenario, record: Record) -> Verdict:
     if not findings:
         return Verdict(Outcome.PASS)
     deviation = findings[0].outcome is Outcome.DEVIATION
-    return Verdict(findings[0].outcome, tuple(findings), "; ".join(d.reason for d in known) if deviation else "")
+    return Verdict(findings[0].outcome, tuple(findings), "; ".join(dict.fromkeys(d.reason for d in known)) if deviation else "")
 
 
 def _gravity(finding: Finding) -> int:
@@ -46,7 +46,7 @@ def _unfit(record: Record, traffic: Traffic) -> Iterator[Verdict]:
     """Reasons why this record says nothing about the system, the most telling first."""
     for entry in record.entries:
         if isinstance(entry, Note) and entry.kind == "refused":
-            yield Verdict(Outcome.BLOCKED, reason=entry.text)
+            yield Verdict(Outcome.BLOCKED, reason=f"{entry.agent}: {entry.text}" if entry.agent else entry.text)
         if isinstance(entry, Exit):
             yield Verdict(Outcome.INCONCLUSIVE, reason=words.exited(entry))
     for item in traffic.items:
@@ -89,7 +89,7 @@ def _never(case: Case, wanted: Never) -> Iterator[Finding]:
 
 def _reached(case: Case, wanted: Reached) -> Iterator[Finding]:
     if not case.called(wanted.agent):
-        said, text = f"{wanted.agent}: reached", f"{wanted.agent} never got an INVITE"
+        said, text = f"{wanted.agent}: reached", f"{wanted.agent} never got {words.one_of(case.methods)}"
         yield Finding(Outcome.FAIL, said, text, wanted.agent, wanted.place, case.cite, observed="nothing")
 
 

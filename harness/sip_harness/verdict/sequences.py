@@ -47,20 +47,30 @@ class _SequenceJudge:
         return not expected.source or expected.source == self._case.source(item)
 
     def _is_open(self, item: Item) -> bool:
-        """What need not be named: provisionals, the system's own requests, the 2xx to an agent's own CANCEL or BYE,
-        and a challenge that the agent has answered."""
+        """What need not be named: provisionals, the system's own requests, the 2xx to what an agent sends within a
+        call (CANCEL, BYE, INFO, ...), and a challenge that the agent has answered."""
         m = item.seen.sip
         if m.is_request:
             return item.owner is Owner.SYSTEM
-        if m.cseq[1] != "INVITE":
-            return 200 <= m.code < 300
-        return m.code < 200 or (m.code in (401, 407) and self._answered_challenge(item))
+        if m.code < 200 or (m.code in (401, 407) and self._answered_challenge(item)):
+            return True
+        if m.code >= 300 or m.cseq[1] == "INVITE" or self._case.is_single(item):
+            return False
+        return self._asked_for(item)
+
+    def _asked_for(self, item: Item) -> bool:
+        """Whether the agent has sent the request that this response says it answers."""
+        m = item.seen.sip
+        return any(
+            i.seen.agent == item.seen.agent and i.seen.sip.method == m.cseq[1] and i.seen.sip.cseq == m.cseq
+            for i in self._case.traffic.sent()
+        )
 
     def _answered_challenge(self, item: Item) -> bool:
         challenged = item.seen.sip
         return any(
             i.seen.agent == item.seen.agent
-            and i.seen.sip.method == "INVITE"
+            and i.seen.sip.method == challenged.cseq[1]
             and i.seen.sip.call_id == challenged.call_id
             and i.seen.sip.cseq[0] > challenged.cseq[0]
             and bool(i.seen.sip.get("authorization") or i.seen.sip.get("proxy-authorization"))

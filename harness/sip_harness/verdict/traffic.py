@@ -2,7 +2,8 @@
 
 By Call-ID where the run knows it; else by the lease token, which is part of every user name, Contact and Call-ID of a
 run, because a B2BUA gives every leg a Call-ID of its own; else nobody's. Nothing is ignored: what carries the token of
-another lease of this session is a stray, and what carries none is kept as unattributed.
+another lease of this session is a stray, and so is what carries none and comes from an address that is not the
+system's, as the system cannot have sent it. What carries none and does come from the system is kept as unattributed.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ from dataclasses import dataclass
 from enum import Enum
 
 from sip_harness.model.entry import Header, Message, Note, Record
+from sip_harness.record.outsiders import Outsiders
 from sip_harness.record.seen import Reader, Seen
 
 _OF_A_CALL = frozenset({"INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE"})
+_OF_A_SYSTEM = frozenset({"OPTIONS", "NOTIFY"})
+"""What systems send by themselves: with another Call-ID it is never taken for that of a caller."""
 
 
 class Owner(Enum):
@@ -85,16 +89,32 @@ class _Attribution:
     """Decides once per Call-ID: what follows in a dialog belongs to whoever its first message belonged to."""
 
     def __init__(self, record: Record) -> None:
-        calls = (e.data.get("call_id", "") for e in record.entries if isinstance(e, Note) and e.kind == "call")
-        self._owners = {call_id: Owner.CALL for call_id in calls if call_id}
+        calls = [e.data for e in record.entries if isinstance(e, Note) and e.kind == "call"]
+        self._owners = {call["call_id"]: Owner.CALL for call in calls if call.get("call_id")}
+        self._of_a_call = _OF_A_CALL | ({call.get("method", "INVITE") for call in calls} - _OF_A_SYSTEM)
         self._tokens = _token_pattern(record.header)
+        self._outsiders = Outsiders([record.header.address], record.header.session)
+        self._turned_away: set[str] = set()
         self._lease = record.header.lease
 
     def owner(self, seen: Seen) -> Owner:
         call_id = seen.sip.call_id
+        if call_id not in self._owners and self._is_of_an_outsider(seen):
+            return Owner.STRAY
         if call_id not in self._owners:
             self._owners[call_id] = self._received(seen) if seen.received else self._sent(seen)
         return self._owners[call_id]
+
+    def _is_of_an_outsider(self, seen: Seen) -> bool:
+        """Decided for each message by itself: an outsider may use any Call-ID, but for those of the run."""
+        message = seen.entry
+        if self._outsiders.wrote(message.data, message.remote, message.transport):
+            if seen.received:
+                self._turned_away.add(seen.sip.call_id)
+                return True
+            return not seen.sip.is_request
+        # The Via of an outsider's request may send our answer to the system itself.
+        return not seen.received and not seen.sip.is_request and seen.sip.call_id in self._turned_away
 
     def _sent(self, seen: Seen) -> Owner:
         if seen.sip.method == "INVITE":
@@ -105,7 +125,7 @@ class _Attribution:
         leases = self._leases(seen)
         if leases and self._lease not in leases:
             return Owner.STRAY
-        if seen.sip.is_request and seen.sip.method not in _OF_A_CALL and not seen.sip.to_tag:
+        if seen.sip.is_request and seen.sip.method not in self._of_a_call and not seen.sip.to_tag:
             return Owner.SYSTEM
         # With the token but a Call-ID that no agent made up: a leg of its own behind a B2BUA.
         return Owner.CALL if leases else Owner.UNKNOWN

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sip_harness.model.entry import Exit, Note, Record
 from sip_harness.model.pattern import Event, RequestPattern
 from sip_harness.model.scenario import Expected, Order, Sequence
@@ -16,6 +18,11 @@ def duration(nanoseconds: int) -> str:
         return f"{nanoseconds / 1e9:.2f} s"
     milliseconds = nanoseconds / 1e6
     return f"{milliseconds:.0f} ms" if abs(milliseconds) >= 10 else f"{milliseconds:.1f} ms"
+
+
+def one_of(methods: Iterable[str]) -> str:
+    """Any of these requests: `an INVITE`, `an INVITE or a MESSAGE`."""
+    return " or ".join(f"{'an' if method[0] in 'AEIOU' else 'a'} {method}" for method in methods)
 
 
 def missing(agent: str, expected: Expected, cause: Cause | None, prompt: str, begin: int) -> str:
@@ -117,4 +124,5 @@ def _from(expected: Expected) -> str:
 def _when(item: Item, cause: Cause | None, begin: int) -> str:
     if cause is None:
         return f", {duration(item.time - begin)} into the run"
-    return f", {duration(item.time - cause.time)} after {cause}"
+    # The cause may have been on its way a little later than its record says; here the plain difference reads best.
+    return f", {duration(item.time - cause.item.time)} after {cause}"

@@ -48,6 +48,11 @@ class Pjsua2Agent:
         """Whether the record has the exact bytes of every message of this agent; known after `start`."""
         return self._trace
 
+    @property
+    def busy(self) -> bool:
+        """Never: what this stack can carry out ends with the call."""
+        return False
+
     async def start(self) -> None:
         """Lease a worker, open, and register if assigned to. Raises SetupRefused with the reason."""
         try:

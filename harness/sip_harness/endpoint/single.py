@@ -1,0 +1,126 @@
+"""A single request outside of a dialog, its retries with credentials, and the NOTIFYs that follow it (RFC 3261 8.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sip_harness.endpoint import build
+from sip_harness.endpoint.layer import Server
+from sip_harness.endpoint.request import Request
+from sip_harness.endpoint.ua import UserAgent
+from sip_harness.endpoint.within import REFRESHES, without
+from sip_harness.model.entry import Origin
+from sip_harness.net.base import Hop
+from sip_harness.sip.errors import SipError
+from sip_harness.sip.message import Message, tag_of
+from sip_harness.sip.uri import parse_uri
+
+SUBSCRIBING = frozenset({"SUBSCRIBE", "REFER"})
+"""Requests that NOTIFYs follow (RFC 6665 4.1.2, RFC 3515 2.4.4)."""
+MAX_SUBSCRIPTION = 3600.0
+"""Seconds for which NOTIFYs are accepted at most."""
+_CONTACT = REFRESHES | {"REGISTER", "OPTIONS"}
+"""Requests that carry our Contact; MESSAGE must not (RFC 3428 4), for others it has no meaning."""
+
+
+class SingleRequest:
+    """One request that sets up no call, until its final response or its failure."""
+
+    def __init__(
+        self,
+        ua: UserAgent,
+        method: str,
+        uri: str,
+        hop: Hop,
+        on_over: Callable[[], None],
+        *,
+        headers: tuple[tuple[str, str], ...] = (),
+        origin: Origin = "script",
+    ) -> None:
+        """Send it. `headers` are added and replace ours of the same name; `on_over` is told once.
+
+        A REGISTER goes to the domain of `uri` for our own address of record (RFC 3261 10.2).
+        """
+        self.call_id = ua.new_call_id()
+        self.over = False
+        self._ua = ua
+        self._method = method
+        registers = method == "REGISTER"
+        self._uri = _domain(uri) if registers else uri
+        self._to = f"<{ua.identity.aor if registers else uri}>"
+        self._headers = headers
+        self._on_over = on_over
+        self._sender = ua.sender()
+        self._tag = tag_of(self._sender)
+        self._seq = 0
+        if method in SUBSCRIBING:
+            ua.notified[self.call_id, self._tag] = self._notified
+        self._request = Request(
+            ua.layer,
+            self._make,
+            hop,
+            origin,
+            ua.identity.credentials,
+            on_final=self._final_came,
+            on_failure=lambda _why: self._end(keep=0.0),
+        )
+
+    def end(self) -> None:
+        """Wait for no response any more: nothing can take such a request back (RFC 3261 9.1)."""
+        self._request.retry = False
+        self._request.client.stop()
+        self._end(keep=0.0)
+
+    def _make(self, credentials: build.Headers) -> bytes:
+        self._seq += 1
+        own = [("Contact", self._ua.contact)] if self._method in _CONTACT else []
+        return build.request(
+            self._method,
+            self._uri,
+            via=build.new_via(self._ua.transport),
+            sender=self._sender,
+            to=self._to,
+            call_id=self.call_id,
+            cseq=self._seq,
+            headers=[*without(own + credentials, self._headers), *self._headers],
+        )
+
+    def _final_came(self, response: Message) -> None:
+        accepted = 200 <= response.code < 300
+        self._end(keep=_lifetime(response, self._ua.timers.lifetime) if accepted else 0.0)
+
+    def _end(self, keep: float) -> None:
+        if self.over:
+            return
+        self.over = True
+        if keep and self._method in SUBSCRIBING:
+            self._ua.clock.after(keep, self._forget)
+        else:
+            self._forget()
+        self._on_over()
+
+    def _notified(self, notify: Server) -> None:
+        """A NOTIFY, perhaps before the 2xx and from any branch of a fork (RFC 6665 4.1.2.4, 4.1.3)."""
+        self._ua.answer(notify, 200, "OK")
+        state = (notify.request.get("subscription-state") or "").partition(";")[0]
+        if state.strip().lower() == "terminated":
+            self._forget()
+
+    def _forget(self) -> None:
+        self._ua.notified.pop((self.call_id, self._tag), None)
+
+
+def _lifetime(response: Message, least: float) -> float:
+    """How long NOTIFYs may come after this 2xx, seconds; at least as long as one may be under way."""
+    text = (response.get("expires") or "").strip()
+    asked = float(text) if text.isascii() and text.isdigit() and len(text) <= 10 else least
+    return min(max(asked, least), MAX_SUBSCRIPTION)
+
+
+def _domain(uri: str) -> str:
+    """The domain of a URI, as REGISTER names it; the URI itself if it cannot be read."""
+    try:
+        parsed = parse_uri(uri)
+    except SipError:
+        return uri
+    return f"{parsed.scheme}:{parsed.host}{f':{parsed.port}' if parsed.port else ''}"

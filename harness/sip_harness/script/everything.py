@@ -1,0 +1,52 @@
+"""All that a scenario does, wherever it stands: for those who have to know what it waits for and how long it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sip_harness.model.pattern import Event, Trigger
+from sip_harness.model.scenario import After, Scenario, Script, Send, Step, Wait
+
+
+def steps_in(scenario: Scenario) -> Iterator[Step]:
+    """Every step of every agent: answers by attempt, reactions, and what callers do from the answer on."""
+    for device in scenario.devices:
+        yield from _in_script(device.script)
+    for call in scenario.calls:
+        yield from call.then
+        if call.script is not None:
+            yield from _in_script(call.script)
+
+
+def triggers_in(scenario: Scenario) -> Iterator[Trigger]:
+    """Everything that starts something at a caller."""
+    for call in scenario.calls:
+        yield from (t for t in (call.cancel, call.hang_up, call.ack) if isinstance(t, Trigger))
+
+
+def awaited_in(scenario: Scenario) -> Iterator[Event]:
+    """Every event that some step or call waits for."""
+    yield from (step.event for step in steps_in(scenario) if isinstance(step, After))
+    yield from (trigger.event for trigger in triggers_in(scenario) if trigger.event is not None)
+
+
+def seconds_in(scenario: Scenario) -> float:
+    """Seconds that everything takes that is scripted to take time, one after the other."""
+    waits = sum(map(_seconds, steps_in(scenario)))
+    return waits + sum(trigger.delay for trigger in triggers_in(scenario))
+
+
+def _in_script(script: Script) -> Iterator[Step]:
+    for attempt in script.attempts:
+        yield from attempt
+    for reaction in script.reactions:
+        for attempt in reaction.attempts:
+            yield from attempt
+
+
+def _seconds(step: Step) -> float:
+    if isinstance(step, Wait):
+        return step.seconds
+    if isinstance(step, Send):
+        return max(step.how.resend or (), default=0.0)
+    return 0.0
