@@ -19,7 +19,10 @@ PROGRAMS = {
     "needs_openssl": "openssl",
     "needs_tshark": "tshark",
 }
-FILES = {"needs_kamailio_tls": ("usr/lib/*/kamailio/modules/tls.so", "Kamailio's TLS module")}
+FILES = {
+    "needs_kamailio_tls": ("usr/lib/*/kamailio/modules/tls.so", "Kamailio's TLS module"),
+    "needs_kamailio_ws": ("usr/lib/*/kamailio/modules/websocket.so", "Kamailio's WebSocket module"),
+}
 
 
 def missing(mark: str) -> str:

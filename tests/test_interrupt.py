@@ -107,6 +107,14 @@ def running(scenarios: Path, tmp_path: Path) -> Iterator[Busy]:
         yield Busy(command, "RING-1")
 
 
+def opened(pipe: Path) -> int | None:
+    """Write end of a pipe that somebody reads."""
+    try:
+        return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
+
+
 def sent(record: Record, agent: str) -> list[SipMessage]:
     return [parse(m.data) for m in record.messages if m.agent == agent and m.direction == "sent"]
 
@@ -199,6 +207,18 @@ class TestCommandLine:
             assert command.end(GRACE) == 130
             assert "1 run: 1 pass" in command.said
             assert {"report.html", "junit.xml", "TALK.jsonl", "TALK.pcapng"} <= {p.name for p in command.out.iterdir()}
+
+    def test_outside_of_a_run(self, scenarios: Path, tmp_path: Path) -> None:
+        """Where nothing is running an interrupt must not say either that a scenario has failed."""
+        pipe = tmp_path / "record.jsonl"
+        os.mkfifo(pipe)
+        with Command(tmp_path / "c", *HARNESS, "judge", str(scenarios / "0.sip.yaml"), str(pipe)) as command:
+            # Somebody who does not wait can open a pipe for writing only once somebody reads it.
+            writer = until(lambda: opened(pipe), lambda: f"the record is being read; it said: {command.said}")
+            os.kill(command.process.pid, signal.SIGINT)
+            assert command.end(GRACE) == 130, command.said
+            os.close(writer)
+            assert not left_by(command)
 
     @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
     def test_while_the_system_is_being_started(

@@ -1,9 +1,11 @@
-"""Scenarios over TCP and TLS through Kamailio: verdicts, what is recorded, and what tshark makes of it."""
+"""Scenarios over TCP, TLS and WebSocket through Kamailio: verdicts, what is recorded, what tshark makes of it."""
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,13 +51,24 @@ devices: {{desk: {{transport: {desk}, answer: [ringing, 200]}}}}
 calls: [{{from: alice, to: bob, transport: {alice}}}]
 expect: {{alice: [180, 200 from desk, maybe 200 to BYE], desk: [INVITE, ACK to 200, BYE]}}
 """
-MIXES = {"tcp": ("tcp", "tcp", "tcp"), "tls": ("tls", "tls", "tls"), "all": ("udp", "tcp", "tls")}
+MIXES = {
+    "kamailio-tls": {"tcp": ("tcp", "tcp", "tcp"), "tls": ("tls", "tls", "tls"), "all": ("udp", "tcp", "tls")},
+    "kamailio-ws": {"ws": ("ws", "ws", "ws"), "wss": ("wss", "wss", "wss"), "mixed": ("tls", "ws", "wss")},
+}
+"""Transports of alice, desk and mobile, by system and name."""
+CASES = [
+    pytest.param(system, f"{kind}-{name}", marks=pytest.mark.needs_kamailio_ws if system.endswith("ws") else ())
+    for system, mixes in MIXES.items()
+    for kind in ("FK", "OK")
+    for name in mixes
+]
+every_case = pytest.mark.parametrize(("system", "case"), CASES)
 
 
-def write(place: Path) -> Path:
+def write(place: Path, system: str = "kamailio-tls") -> Path:
     folder = place / "scenarios"
     folder.mkdir()
-    for name, (alice, desk, mobile) in MIXES.items():
+    for name, (alice, desk, mobile) in MIXES[system].items():
         for kind, text in (("fork", FORK), ("answered", ANSWERED)):
             made = text.format(name=name, alice=alice, desk=desk, mobile=mobile)
             (folder / f"{kind}-{name}.sip.yaml").write_text(made)
@@ -63,25 +76,29 @@ def write(place: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the command wrote what it saw."""
-    place = tmp_path_factory.mktemp("ran")
-    folder = write(place)
-    out = place / "artefacts"
-    with Command(place, *HARNESS, "run", str(folder), "--system", "kamailio-tls", "--out", str(out)) as command:
-        assert command.end(60.0) == 0, command.said
-        assert "6 runs: 6 pass" in command.said
-    return out
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Runs all scenarios of a system, once; gives where the command wrote what it saw."""
+
+    @functools.cache
+    def run(system: str) -> Path:
+        place = tmp_path_factory.mktemp("ran")
+        folder, out = write(place, system), place / "artefacts"
+        with Command(place, *HARNESS, "run", str(folder), "--system", system, "--out", str(out)) as command:
+            assert command.end(60.0) == 0, command.said
+            assert "6 runs: 6 pass" in command.said
+        return out
+
+    return run
 
 
-@pytest.fixture(params=[f"{kind}-{name}" for kind in ("FK", "OK") for name in MIXES])
-def record(request: pytest.FixtureRequest, ran: Path) -> Record:
-    return read(ran / f"{request.param}.jsonl")
+@pytest.fixture
+def record(ran: Callable[[str], Path], system: str, case: str) -> Record:
+    return read(ran(system) / f"{case}.jsonl")
 
 
-def test_every_agent_spoke_its_transport(record: Record) -> None:
-    name = record.header.scenario.partition("-")[2]
-    wanted = dict(zip(("alice", "desk", "mobile"), MIXES[name], strict=True))
+@every_case
+def test_every_agent_spoke_its_transport(record: Record, system: str, case: str) -> None:
+    wanted = dict(zip(("alice", "desk", "mobile"), MIXES[system][case.partition("-")[2]], strict=True))
     spoken = {message.agent: message.transport for message in record.messages}
     assert spoken == {agent: wanted[agent] for agent in spoken}
     assert set(spoken) >= {"alice", "desk"}
@@ -90,6 +107,7 @@ def test_every_agent_spoke_its_transport(record: Record) -> None:
         assert via in message.data
 
 
+@every_case
 def test_times_are_exact_and_in_order_of_cause(record: Record, system: str, case: str) -> None:
     assert all(role.trace == "full" for role in record.header.roles)
     received = [m for m in record.messages if m.direction == "received"]
@@ -102,14 +120,16 @@ def test_times_are_exact_and_in_order_of_cause(record: Record, system: str, case
 
 
 @pytest.mark.needs_tshark
-@pytest.mark.parametrize("name", [f"{kind}-{name}" for kind in ("FK", "OK") for name in MIXES])
-def test_tshark_finds_nothing_malformed_in_the_capture(ran: Path, name: str) -> None:
+@every_case
+def test_tshark_finds_nothing_malformed_in_the_capture(
+    ran: Callable[[str], Path], record: Record, system: str, case: str
+) -> None:
     fields = ["_ws.malformed", "sip.Method", "sip.Status-Code", "_ws.expert.severity"]
     arguments = [word for field in fields for word in ("-e", field)]
-    command = ["tshark", "-r", ran / f"{name}.pcapng", "-n", "-Tjson", *arguments]
+    command = ["tshark", "-r", ran(system) / f"{case}.pcapng", "-n", "-Tjson", *arguments]
     rows = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     layers = [row["_source"]["layers"] for row in rows]
-    assert len(layers) >= len(read(ran / f"{name}.jsonl").messages) - 4  # two agents may have recorded one message
+    assert len(layers) >= len(record.messages) - 4  # two agents may have recorded one message
     for layer in layers:
         assert "_ws.malformed" not in layer
         assert "sip.Method" in layer or "sip.Status-Code" in layer

@@ -107,12 +107,14 @@ def cannot(why: str) -> NoReturn:
 def readiness_probe(witnessed: Witnessed) -> list[Packet]:
     """The OPTIONS that ask whether the system is up, and their answers.
 
-    They come from one port, under Call-IDs that are in no record, before any agent has said anything.
+    They come from one port, under Call-IDs that are in no record, before any agent has said anything. The first answer
+    ends the asking; those to the other questions may come later.
     """
     recorded = {parse(message.data).call_id for message in witnessed.messages}
     begin = min(message.time for message in witnessed.messages)
-    early = [p for p in witnessed.at_system if p.time < begin]
-    probe = [p for p in early if parse(p.data).call_id not in recorded]
+    early = [p for p in witnessed.at_system if p.time < begin and p.destination == witnessed.system]
+    asked = {parse(p.data).call_id for p in early} - recorded
+    probe = [p for p in witnessed.at_system if parse(p.data).call_id in asked]
     peers = {p.source if p.destination == witnessed.system else p.destination for p in probe}
     assert len(peers) == 1, f"the probe comes from one port, these are {peers}"
     assert {parse(p.data).cseq[1] for p in probe} == {"OPTIONS"}

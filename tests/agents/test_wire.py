@@ -619,7 +619,8 @@ async def test_many_calls_at_once() -> None:
             await here.see(*["desk gets ACK"] * (number - 50))
         await here.see(*["desk gets ACK"] * total)
         assert len({n.data["call_id"] for n in here.notes("call")}) == total
-        assert Counter(here.ladder("desk"))["desk sends 486"] == total
+        # On a machine that stands still a call may be retransmitted; none may be lost.
+        assert Counter(here.ladder("desk"))["desk sends 486"] >= total
         assert desk.trace == alice.trace == "full"
 
 

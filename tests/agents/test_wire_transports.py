@@ -19,7 +19,7 @@ from sip_harness.agents.base import SetupRefused
 from sip_harness.agents.wire import WireAgent
 from sip_harness.model.entry import Address, Header, Record
 from sip_harness.model.policy import Policy
-from sip_harness.model.scenario import Send, Step, Transport, Wait
+from sip_harness.model.scenario import Delivery, Send, Step, Transport, Wait
 from sip_harness.net.authority import Authority
 from sip_harness.record.pcapng import write
 from sip_harness.sip.message import build
@@ -120,6 +120,23 @@ async def test_a_response_finds_a_new_way_when_its_connection_is_gone() -> None:
         await here.see("desk sends 486")
         assert here.entry("desk sends 486").remote == listener.address
         assert (await anew.read(len(here.entry("desk sends 486").data))).startswith(b"SIP/2.0 486 ")
+
+
+@on_loop
+async def test_a_response_from_another_port_is_on_another_connection() -> None:
+    other = Send(486, "Busy Here", how=Delivery(port="other"))
+    async with stage() as here, Listener() as listener:
+        desk = here.add(part(None, "tcp", ("127.0.0.1", 9), steps=(RINGING, other)))
+        await desk.start()
+        async with raw(desk.local) as peer:
+            await peer.write(_invite(listener.address))
+            anew = await listener.next()
+            await here.see("desk sends 486")
+            busy = here.entry("desk sends 486")
+            assert await anew.read(len(busy.data)) == busy.data
+            assert here.entry("desk sends 180").remote == peer.address
+            assert busy.remote == listener.address
+            assert busy.local[1] not in (desk.local[1], here.entry("desk sends 180").local[1])
 
 
 @on_loop

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 import struct
 import time
@@ -457,6 +458,26 @@ async def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert one.stream.refused == 1
         with pytest.raises(SendFailed, match="there are 2 already"):
             one.stream.send(options(1), four.local, "script")
+
+
+@on_loop
+async def test_without_descriptors_who_knocks_has_to_wait() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with ends(1) as (one,):
+        with socket.socket() as peer:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (peer.fileno() + 1, hard))
+            try:
+                peer.setblocking(False)
+                await asyncio.get_running_loop().sock_connect(peer, one.local)
+                before = time.process_time()
+                await asyncio.sleep(0.3)
+                assert one.stream.connections == 0
+                assert time.process_time() - before < 0.2
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            await one.until(lambda: one.stream.connections == 1)
+            await asyncio.get_running_loop().sock_sendall(peer, options(1))
+            await one.have(1)
 
 
 @on_loop

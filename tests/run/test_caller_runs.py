@@ -36,19 +36,20 @@ SCENARIOS = {
         ", {from: alice, to: bob}",
     ),
     "then": of(
-        "then: [wait 50ms, send: re-INVITE, wait 100ms, send: INFO, wait 50ms, send: UPDATE]",
-        "alice: [200, 200, 500 to INFO, 488 to UPDATE]\n"
-        "desk: [INVITE, ACK to 200, INVITE, ACK to 200, INFO, UPDATE, BYE]",
+        "then: [send: INFO, after: alice gets 500 to INFO, send: UPDATE, after: alice gets 488 to UPDATE, "
+        "send: re-INVITE, wait 300ms]",
+        "alice: [200, 500 to INFO, 488 to UPDATE, 200]\n"
+        "desk: [INVITE, ACK to 200, INFO, UPDATE, INVITE, ACK to 200, BYE]",
         "{answer: [200], on: {INFO: [500], UPDATE: [488]}}",
     ),
     "then that hangs up": of(
-        "then: [wait 50ms, send: OPTIONS, after: alice gets 200 to OPTIONS, hang up]",
+        "then: [send: OPTIONS, after: alice gets 200 to OPTIONS, hang up]",
         "alice: [200]\ndesk: [INVITE, ACK to 200, OPTIONS, BYE]",
     ),
     "reliable": of(
         "name: c",
         "alice: [183, 200]\ndesk: [INVITE, PRACK, ACK to 200, BYE]",
-        "{answer: [{183: {reliable: yes}}, wait 50ms, 200]}",
+        "{answer: [{183: {reliable: yes}}, after: desk gets PRACK, 200]}",
     ),
     "without prack": of(
         "prack: never",

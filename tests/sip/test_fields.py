@@ -35,6 +35,7 @@ def test_lines_that_belong_to_no_field_are_kept_apart() -> None:
     assert fields == [Field("X-A", "1 goes on"), Field("B(", "3")]
     assert odd == ["folded start", "no colon", "goes on", ": x", "a b: 2"]
     assert index(lines) == {"x-a": ["1 goes on"], "b(": ["3"]}
+    assert index(["Via", "To: 1"]) == {"to": ["1"]}
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ PREFIXES = (
 )  # fmt: skip
 
 
-LIMIT = 0.05
+LIMIT = 0.5
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -48,14 +48,15 @@ class Packet:
 class Capture:
     """All UDP datagrams on loopback, and those that go anywhere else, for as long as the context is entered."""
 
-    def __init__(self, place: Path) -> None:
-        """Files go to the directory `place`."""
+    def __init__(self, place: Path, of: str = "udp") -> None:
+        """Files go to the directory `place`; `of` is the filter on loopback and has to let UDP through."""
+        self._of = of
         self.file = place / "wire.pcapng"
         self._said = place / "dumpcap"
 
     def __enter__(self) -> Capture:
         """Returns once datagrams are truly caught. Raises MayNotCapture."""
-        interfaces = ["-i", "lo", "-f", "udp", "-i", "any", "-f", ANYWHERE_ELSE]
+        interfaces = ["-i", "lo", "-f", self._of, "-i", "any", "-f", ANYWHERE_ELSE]
         with self._said.open("wb") as said:
             self._process = subprocess.Popen(
                 ["dumpcap", "-q", "-B", "16", *interfaces, "-w", str(self.file)],

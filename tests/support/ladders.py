@@ -66,7 +66,8 @@ class Maker:
         origin = more.get("origin", "script" if sent else "system")
         slack = round(float(more.get("slack", "0")) * 1e9)
         direction = "sent" if sent else "received"
-        addresses = ("127.0.0.1", PORTS.setdefault(agent, 6000 + len(PORTS))), ("127.0.0.1", int(more.get("remote", 5060)))
+        local = "127.0.0.1", PORTS.setdefault(agent, 6000 + len(PORTS))
+        addresses = local, ("127.0.0.1", int(more.get("remote", 5060)))
         transport = more.get("transport", "udp")
         self.entries.append(Message(at, slack, agent, direction, *addresses, data, origin, transport))
 

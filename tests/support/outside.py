@@ -20,7 +20,7 @@ from sip_harness.record.jsonl import BadRecord, read
 from sip_harness.sip.message import Message as SipMessage
 from sip_harness.sip.message import parse
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which a test gives up waiting; only what is broken ever takes so long."""
 WORKER = "sip_harness.agents.pjsua2.worker"
 HARNESS = (sys.executable, "-m", "sip_harness")

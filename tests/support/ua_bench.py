@@ -27,6 +27,8 @@ class Sent:
     message: Message
     remote: Address
     origin: Origin
+    pieces: tuple[int, ...] = ()
+    port: Port = "own"
 
     @property
     def name(self) -> str:
@@ -66,7 +68,7 @@ class ListTransport:
     ) -> None:
         if self.broken:
             raise SendFailed("the cable is cut")
-        self.sent.append(Sent(self._clock.now() - self._begin, parse(data), remote, origin))
+        self.sent.append(Sent(self._clock.now() - self._begin, parse(data), remote, origin, tuple(pieces), port))
         self.on_lost = on_lost
 
     def reaches(self, remote: Address) -> bool:

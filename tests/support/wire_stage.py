@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -14,10 +14,10 @@ from sip_harness.agents.base import Assignment
 from sip_harness.agents.wire import WireAgent
 from sip_harness.model.entry import Address, Entry, Lag, Malformed, Note
 from sip_harness.model.entry import Message as MessageEntry
-from sip_harness.model.scenario import Script, Step
+from sip_harness.model.scenario import Loss, Reaction, Script, Step
 from sip_harness.model.system import User
 from sip_harness.script.machine import ACKED
-from sip_harness.sip.message import Message, build, parse
+from sip_harness.sip.message import MalformedMessage, Message, build, parse
 from sip_harness.sip.transaction_tables import Timers
 
 LIMIT = 20.0
@@ -51,11 +51,21 @@ class Stage:
                 for agent in self.agents:
                     agent.happened(event)
 
-    def device(self, name: str, *attempts: tuple[Step, ...], timers: Timers | None = None) -> WireAgent:
-        """A device that is called directly."""
+    def device(
+        self,
+        name: str,
+        *attempts: tuple[Step, ...],
+        timers: Timers | None = None,
+        on: Mapping[str, Sequence[tuple[Step, ...]]] | None = None,
+        lose: tuple[Loss, ...] = (),
+        media: bool = False,
+    ) -> WireAgent:
+        """A device that is called directly; `on` are its reactions by method, each by number of the request."""
+        reactions = tuple(Reaction(method, tuple(steps)) for method, steps in (on or {}).items())
         assignment = Assignment(
-            name, "device", User(name, "x.test"), f"{TOKEN}{name}", ("127.0.0.1", 9), TOKEN, script(*attempts)
-        )
+            name, "device", User(name, "x.test"), f"{TOKEN}{name}", ("127.0.0.1", 9), TOKEN,
+            Script(attempts, reactions, lose), media=media,
+        )  # fmt: skip
         return self.add(assignment, timers)
 
     def caller(
@@ -130,7 +140,7 @@ async def stage() -> AsyncIterator[Stage]:
         yield here
     finally:
         await asyncio.gather(*(agent.stop() for agent in reversed(here.agents)))
-    assert not [e for e in here.others() if isinstance(e, Malformed)]
+    assert not [e for e in here.others() if isinstance(e, Malformed) and e.direction == "received"]
 
 
 def relay_acked(here: Stage, *devices: str) -> None:
@@ -144,13 +154,17 @@ class Peer(asyncio.DatagramProtocol):
 
     def __init__(self) -> None:
         self.inbox: asyncio.Queue[tuple[Message, Address]] = asyncio.Queue()
+        self.raw: list[bytes] = []
+        """Every datagram that came, SIP or not."""
         self.transport: asyncio.DatagramTransport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
-        self.inbox.put_nowait((parse(data), addr))
+        self.raw.append(data)
+        with contextlib.suppress(MalformedMessage):
+            self.inbox.put_nowait((parse(data), addr))
 
     @property
     def address(self) -> Address:

@@ -374,8 +374,7 @@ class TestParameters:
         with pytest.raises(UnknownName) as caught:
             Kamailio(faults=("fork-on-after-6xx",))
         assert str(caught.value) == (
-            "unknown fault 'fork-on-after-6xx'; did you mean forks-on-after-6xx? "
-            f"known: {', '.join(kamailio.FAULTS)}"
+            f"unknown fault 'fork-on-after-6xx'; did you mean forks-on-after-6xx? known: {', '.join(kamailio.FAULTS)}"
         )
 
     def test_every_fault_is_in_the_vocabulary(self):

@@ -66,16 +66,17 @@ async def test_with_digest_as_well() -> None:
         await system.stop()
 
 
+@pytest.mark.parametrize(("module", "package"), [("tls", "tls"), ("websocket", "websocket")])
 @on_loop
-async def test_without_its_module_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_its_module_the_remedy_is_named(
+    module: str, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = tmp_path / "kamailio.cfg"
-    config.write_text(kamailio._CONFIG.read_text().replace('"tls.so"', '"missing/tls.so"'))
+    config.write_text(kamailio._CONFIG.read_text().replace(f'"{module}.so"', f'"missing/{module}.so"'))
     monkeypatch.setattr(kamailio, "_CONFIG", config)
-    system = Kamailio(tls=True)
-    with pytest.raises(SystemFailed) as caught:
-        await system.start()
-    assert "Its module tls is missing: install Debian's package kamailio-tls-modules." in str(caught.value)
-    assert "kamailio-tls ended while starting" in str(caught.value)
+    with pytest.raises(SystemFailed, match="kamailio-ws ended while starting") as caught:
+        await Kamailio(ws=True).start()
+    assert f"Its module {module} is missing: install Debian's package kamailio-{package}-modules." in str(caught.value)
 
 
 @on_loop

@@ -38,7 +38,7 @@ STOP_LIMIT = 1.0
 
 
 class WireAgent:
-    """A device or a caller on UDP; implements `agents.base.Agent`."""
+    """A device or a caller on any transport; implements `agents.base.Agent`."""
 
     def __init__(self, assignment: Assignment, emit: Emit, *, timers: Timers | None = None, host: str = "") -> None:
         """Nothing is opened yet. `timers` are those of its transactions; it binds a free port of `host`, by default

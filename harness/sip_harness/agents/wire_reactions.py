@@ -80,8 +80,8 @@ class Reacting:
 
     @property
     def done(self) -> bool:
-        """Whether the script has nothing more to do."""
-        return self._steps.done
+        """Whether the script has nothing more to do; an INVITE without final response may still be cancelled."""
+        return self._steps.done and (bool(self._final) or self._server.request.method != "INVITE")
 
     @property
     def busy(self) -> bool:
@@ -97,8 +97,7 @@ class Reacting:
     def poll(self) -> None:
         """Carry out what is due by now."""
         self._steps.poll()
-        if self.done:
-            self._owner.over(self)
+        self._settle()
 
     def end(self) -> None:
         """Leave unanswered what the script has not answered."""
@@ -118,6 +117,7 @@ class Reacting:
         if step.code >= 200:
             self._steps.stop()
         self._send(step)
+        self._settle()
 
     def respond(self, step: Send) -> None:
         """From the script: send a response to this request, or to the INVITE of its call."""
@@ -190,6 +190,11 @@ class Reacting:
         self.stop()
         self._final = step.code
         self._answer.send(self._answer.make(step, "protocol"))
+        self._settle()
+
+    def _settle(self) -> None:
+        if self.done:
+            self._owner.over(self)
 
     def _on_engine(self, why: str) -> None:
         self._owner.note("engine", why, self._data)

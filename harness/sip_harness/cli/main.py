@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from sip_harness import __version__
 from sip_harness.cli.codes import codes
 from sip_harness.cli.judge import check, judge
-from sip_harness.cli.run import run
+from sip_harness.cli.run import INTERRUPTED, run
 from sip_harness.cli.systems import systems
 
 
+class Interruptible(click.Group):
+    """Ends with 130 when it is interrupted. With click's own 1 it would say that a scenario has failed."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Carry the command out."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+
+
 @click.group(
+    cls=Interruptible,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\b
 Examples:

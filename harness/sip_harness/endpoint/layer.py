@@ -213,7 +213,7 @@ class Server(_Kept):
     @property
     def hop(self) -> Hop:
         """Where the request came from; once that connection is gone, the address in its Via (RFC 3261 18.2.2)."""
-        return self._to if self._to.transport.reaches(self._to.remote) else self._by_via
+        return self._way(self._how)
 
     @property
     def request(self) -> Message:
@@ -240,7 +240,13 @@ class Server(_Kept):
     def send_past(self, data: bytes, origin: Origin, how: Delivery = PLAIN) -> None:
         """Send bytes once on the way of the responses, past the state machine: for scripts that break the rules."""
         for _ in range(how.copies):
-            self._layer.send(data, self.hop, origin, how)
+            self._layer.send(data, self._way(how), origin, how)
+
+    def _way(self, how: Delivery) -> Hop:
+        """Nobody listens at the far end of the connection that the request came on: another one goes elsewhere."""
+        transport = self._to.transport
+        elsewhere = transport.reliable and how.port == "other"
+        return self._by_via if elsewhere or not transport.reaches(self._to.remote) else self._to
 
     def release(self) -> None:
         """Let go of whoever used this transaction: it lingers for seconds and would keep the whole call in memory."""
@@ -298,9 +304,7 @@ class Layer:
         client.start()
         return client
 
-    def send(
-        self, data: bytes, hop: Hop, origin: Origin, how: Delivery = PLAIN, on_lost: OnLost | None = None
-    ) -> bool:
+    def send(self, data: bytes, hop: Hop, origin: Origin, how: Delivery = PLAIN, on_lost: OnLost | None = None) -> bool:
         """Send bytes once without a transaction (ACK to a 2xx); False if they did not leave. Of `how` only the cuts
         and the port count. `on_lost` is told what goes wrong later."""
         lost = on_lost or self.user.on_lost

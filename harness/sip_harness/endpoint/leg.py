@@ -188,7 +188,8 @@ class Leg:
 
     def acknowledge(self, prack: Message) -> bool:
         """Whether a reliable provisional of ours has waited for this PRACK; it waits no longer (RFC 3262 3)."""
-        if not any([waits(prack) for waits in self.pracks]):
+        taken = [waits(prack) for waits in self.pracks]
+        if not any(taken):
             return False
         if prack.body:
             self.session.learn(prack.body)

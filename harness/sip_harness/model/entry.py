@@ -40,8 +40,8 @@ class Message:
 class Note:
     """Something that an agent or the run did or found: a script step, a call event, a registration, the end.
 
-    Kinds: `step` (script step carried out), `call` (INVITE made; `data` has `call`, `call_id`, and `method` for a single
-    request of another method), `registered`,
+    Kinds: `step` (script step carried out), `call` (INVITE made; `data` has `call`, `call_id`, and for a single request
+    of another method `method`), `registered`,
     `refused` (registration or call set-up refused), `unsent` (a connection was refused or broke before a message was
     through), `engine` (the stack acted by itself, with why),
     `strays` (more strays came than are shown; `data` has how many), `closed` (all transactions and dialogs over),

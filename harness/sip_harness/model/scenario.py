@@ -251,9 +251,11 @@ class Call:
     method: str = "INVITE"
     """A call is an INVITE; any other method is a single request outside of a dialog."""
     then: tuple[Step, ...] = ()
-    """What the caller does from the answer on, step by step (re-INVITE, UPDATE, REFER, ...)."""
+    """What the caller does from the answer on, step by step (re-INVITE, UPDATE, REFER, ...). If it does not hang up by
+    itself, the call ends as `hang_up` says, but not before every step is carried out and every request answered."""
     ack: Trigger | Literal["never"] | None = None
-    """When the 2xx is acknowledged; None: at once."""
+    """When the final response is acknowledged, a failure like a 2xx; None: at once. Without an event the delay counts
+    from that response. What a challenge gets that is answered, and the 2xx to a re-INVITE, is acknowledged at once."""
     prack: Literal["never"] | None = None
     """Whether reliable provisionals are acknowledged (RFC 3262); None: at once."""
     script: Script | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Sequence
 
@@ -36,6 +37,7 @@ MAX_CONNECTIONS = 1000
 MAX_MALFORMED = 1000
 """Pieces of rubbish that one transport records; further ones are only counted."""
 _BACKLOG = 128
+_REST = 0.1
 
 
 class StreamTransport:
@@ -231,9 +233,20 @@ class StreamTransport:
         for _ in range(_BACKLOG):
             try:
                 sock, remote = self._sock.accept()
-            except OSError:  # nobody (any more), or no descriptor left
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    self._rest()
                 return
             self._accept(sock, remote[:2])
+
+    def _rest(self) -> None:
+        """No descriptor is left: let those who knock wait instead of asking for one all the time."""
+        self._clock.loop.remove_reader(self._sock)
+        self._clock.after(_REST, self._listen_on)
+
+    def _listen_on(self) -> None:
+        if self._sock.fileno() >= 0 and self.disconnected != "half-open":
+            self._clock.loop.add_reader(self._sock, self._acceptable)
 
     def _accept(self, sock: socket.socket, remote: Address) -> None:
         if len(self._connections) >= MAX_CONNECTIONS:

@@ -173,6 +173,9 @@ class Openness:
         for dialog in _dialogs(seen, (m.to_tag, m.from_tag, *(bye.tags if bye else ()))):
             self._open.pop(dialog, None)
             self._ended.add(dialog)
+        # Whoever has hung up, or been hung up on, waits for no ACK to the answer any more: a script may withhold it.
+        for key in [k for k in self._open if k[:2] == (seen.agent, m.call_id) and k[4] == "ACK"]:
+            del self._open[key]
 
 
 def _key(seen: Seen, method: str = "") -> Key:

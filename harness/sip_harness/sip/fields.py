@@ -105,10 +105,10 @@ def index(lines: list[str]) -> dict[str, list[str]]:
     """Values by canonical name, in order. The same as from `cut_fields`, but quick where nothing is unusual."""
     values: dict[str, list[str]] = {}
     for line in lines:
-        name, _, value = line.partition(":")
+        name, colon, value = line.partition(":")
         key = KNOWN.get(name)
-        if key is None:
-            if not is_token(name) or len(name) == len(line):
+        if key is None or not colon:
+            if not colon or not is_token(name):
                 return _index_of(cut_fields(lines)[0])
             key = canonical(name)
         if key in values:

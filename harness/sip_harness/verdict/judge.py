@@ -34,8 +34,9 @@ def judge(scenario: Scenario, record: Record) -> Verdict:
     findings = sorted(weigh(known, _findings(Case(scenario, record, traffic)), scenario.place), key=_gravity)
     if not findings:
         return Verdict(Outcome.PASS)
-    deviation = findings[0].outcome is Outcome.DEVIATION
-    return Verdict(findings[0].outcome, tuple(findings), "; ".join(dict.fromkeys(d.reason for d in known)) if deviation else "")
+    outcome = findings[0].outcome
+    reasons = dict.fromkeys(d.reason for d in known) if outcome is Outcome.DEVIATION else ()
+    return Verdict(outcome, tuple(findings), "; ".join(reasons))
 
 
 def _gravity(finding: Finding) -> int:
