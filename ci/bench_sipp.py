@@ -17,7 +17,7 @@ Content-Length: 0
 
 ]]></send><recv request="ACK"/></scenario>"""
 UAC = """<?xml version="1.0" encoding="ISO-8859-1"?><scenario name="uac"><send retrans="500"><![CDATA[
-INVITE sip:bob@[remote_ip]:[remote_port] SIP/2.0
+INVITE sip:[service]@[remote_ip]:[remote_port] SIP/2.0
 Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
 From: <sip:alice@[local_ip]>;tag=[call_number]
 To: <sip:bob@[remote_ip]>
@@ -28,7 +28,7 @@ Max-Forwards: 70
 Content-Length: 0
 
 ]]></send><recv response="486"/><send><![CDATA[
-ACK sip:bob@[remote_ip]:[remote_port] SIP/2.0
+ACK sip:[service]@[remote_ip]:[remote_port] SIP/2.0
 [last_Via:]
 [last_From:]
 [last_To:]

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench_sipp import UAC, UAS, free_port, wait_for_port
 
@@ -27,8 +28,15 @@ from sip_harness.model.entry import Header
 from sip_harness.model.policy import Policy
 from sip_harness.model.system import User
 from sip_harness.run.execute import Run
+from sip_harness.run.memory import calm
 from sip_harness.run.tape import Tape
 
+TOKEN = "benchx1"
+CONTACT = f"desk-{TOKEN}"
+SIPP: Any = {
+    "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True,
+}  # fmt: skip
+"""It would stop itself where it may not use the terminal."""
 RATES = (1000, 2000, 3000, 4000)
 SECONDS = 5
 BUSY = """
@@ -64,18 +72,19 @@ def processors() -> tuple[int, int]:
     return available[0], available[-1]
 
 
-async def serve(folder: Path) -> None:
-    """Be a device until stdin closes: its port goes to stdout, and each line that comes in asks for the CPU time."""
+async def serve(folder: Path, caller: int) -> None:
+    """Be a device until stdin closes: its port goes to stdout, and each byte that comes in asks for the CPU time. Calls
+    come from the port `caller`, which stands for the system."""
     os.sched_setaffinity(0, {processors()[0]})
     scenario = load_text(BUSY, "bench")
-    part = Assignment(
-        "desk", "device", User("desk", "x.test"), "desk-benx1", ("127.0.0.1", 9), "benx1", scenario.devices[0].script
-    )
+    system, script = ("127.0.0.1", caller), scenario.devices[0].script
+    user = User("desk", "x.test")
+    part = Assignment("desk", "device", user, CONTACT, system, TOKEN, script, open_to_all=False)
     tape, agents = Tape(path=folder / "record.jsonl"), dict[str, Agent]()
     run = Run(scenario, agents, [part], tape)
     desk = agents["desk"] = WireAgent(part, run.take)
     await run.start()
-    tape.open(Header("", "", "", "", "proxy", ("127.0.0.1", 9), Policy(), "ben", 1, ()))
+    tape.open(Header("", "", "", "", "proxy", system, Policy(), "bench", 1, ()))
     print(desk.local[1], flush=True)
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
@@ -88,14 +97,15 @@ async def serve(folder: Path) -> None:
         print(usage.ru_utime + usage.ru_stime, flush=True)
 
     loop.add_reader(0, asked)
-    await over.wait()
+    with calm():
+        await over.wait()
     await desk.stop()
 
 
 @contextmanager
-def device(folder: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+def device(folder: Path, caller: int) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     """A wire device in a process of its own, and its port."""
-    command = [sys.executable, __file__, "--serve", str(folder)]
+    command = [sys.executable, __file__, str(folder), str(caller)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None
     assert process.stdout is not None
@@ -115,24 +125,40 @@ def cpu_of(process: subprocess.Popen[str]) -> float:
     return float(process.stdout.readline())
 
 
-def call(folder: Path, port: int, rate: int) -> tuple[int, int, int]:
-    """Let sipp call at this rate; calls made, calls that went as they should, retransmissions."""
+def call(folder: Path, caller: int, port: int, rate: int) -> tuple[int, int, int]:
+    """Let sipp call at this rate from this port; calls made, calls that went as they should, retransmissions."""
     statistics, calls = folder / "uac.csv", rate * SECONDS
     statistics.unlink(missing_ok=True)
     (folder / "uac.xml").write_text(UAC)
     command = ["taskset", "-c", str(processors()[1]), "sipp", "-sf", "uac.xml", "-i", "127.0.0.1", f"127.0.0.1:{port}"]
-    command += ["-r", str(rate), "-m", str(calls), "-l", "100000", "-nostdin", "-trace_stat", "-stf", str(statistics)]
+    command += [
+        "-p",
+        str(caller),
+        "-s",
+        CONTACT,
+        "-r",
+        str(rate),
+        "-m",
+        str(calls),
+        "-l",
+        "100000",
+        "-nostdin",
+        "-trace_stat",
+        "-stf",
+        str(statistics),
+    ]
     command += ["-timeout", f"{8 * SECONDS}s", "-buff_size", "4194304"]
-    subprocess.run(command, cwd=folder, capture_output=True, check=False)
+    subprocess.run(command, cwd=folder, check=False, **SIPP)
     last = list(csv.DictReader(statistics.read_text().splitlines(), delimiter=";"))[-1]
     return calls, int(last["SuccessfulCall(C)"]), int(last["Retransmissions(C)"])
 
 
 def held_by_device(folder: Path, rate: int) -> Held:
     """One rate against a new device."""
-    with device(folder) as (port, process):
+    caller = free_port()
+    with device(folder, caller) as (port, process):
         before = cpu_of(process)
-        counted = call(folder, port, rate)
+        counted = call(folder, caller, port, rate)
         return Held(*counted, cpu_of(process) - before)
 
 
@@ -144,12 +170,11 @@ def held_by_sipp(folder: Path, rate: int) -> Held:
     uas = subprocess.Popen(
         [*command, "-nostdin", "-buff_size", "4194304"],
         cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        **SIPP,
     )
     try:
         wait_for_port(port)
-        counted = call(folder, port, rate)
+        counted = call(folder, free_port(), port, rate)
         cpu = sum(map(float, Path(f"/proc/{uas.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]))
     finally:
         uas.kill()
@@ -173,4 +198,4 @@ def compare() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[-1])))
+    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2])))

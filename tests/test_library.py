@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from sip_harness.language import load
+from sip_harness.model.faults import FAULTS
 from sip_harness.model.scenario import Scenario
-from sip_harness.model.vocabulary import FAULTS
 from sip_harness.run.plan import CannotCarryOut, Stacks, choose_stacks
 
 LIBRARY = Path(__file__).parent.parent / "scenarios"

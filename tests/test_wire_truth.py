@@ -30,7 +30,6 @@ calls: [{from: alice, to: bob}]
 expect: {alice: [408], desk: reached}
 """
 """What only the wire stack can do: without it there would be no retransmissions."""
-LINE = re.compile(r"^([a-z]+) {2,}([A-Z]\S+)", re.MULTILINE)
 Datagram = tuple[Address, Address, bytes]
 """Source, destination, payload."""
 NEAR = 1_000_000
@@ -82,9 +81,8 @@ def witnessed(request: pytest.FixtureRequest, checkout: Path, tmp_path_factory: 
     arguments = ("run", *map(str, paths), "--system", "kamailio", "--stack", request.param, "-j", "2")
     try:
         with Capture(place) as capture, Command(place, *HARNESS, *arguments, "--out", "out") as command:
-            command.end(100)
-            verdicts = {name: verdict for verdict, name in LINE.findall(command.said)}
-            assert {verdict for name, verdict in verdicts.items() if name != "AGAIN"} == {"pass"}, command.said
+            status = command.end(100)
+            assert status == 0, command.said
     except MayNotCapture as error:
         cannot(f"capturing on loopback is not permitted: {error}")
     records = tuple(read(file) for file in sorted(command.out.glob("*.jsonl")))

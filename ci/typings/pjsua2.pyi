@@ -105,6 +105,7 @@ class AccountSipConfig:
 
 class AccountRegConfig:
     registrarUri: str
+    contactParams: str
     timeoutSec: int
     retryIntervalSec: int
     firstRetryIntervalSec: int

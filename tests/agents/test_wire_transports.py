@@ -204,8 +204,7 @@ async def test_an_agent_whose_wire_was_cut_on_purpose_blocks_nothing() -> None:
         async with raw(desk.local) as peer:
             await peer.write(_invite(peer.address))
             await here.see("desk sends 180")
-            assert desk._ua is not None
-            desk._ua.transport.disconnect("close")
+            desk.disconnect("close")
             await here.until(lambda: bool(here.notes("unsent")))
             assert here.notes("unsent")[0].text == "the port is closed"
             assert here.notes("refused") == []

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from sip_harness.cli import systems as command
-from sip_harness.model.vocabulary import FAULTS
+from sip_harness.model.faults import FAULTS
 from sip_harness.systems.registry import describe
 
 

@@ -23,7 +23,7 @@ from sip_harness.record.jsonl import BadRecord, Writer, read, write
 
 HEADER = Header(
     "FK-01", "Title", "a.sip.yaml", "reference", "proxy", ("127.0.0.1", 5060),
-    Policy(0.4, 0.2, {"ring": Timer(3.0)}, (Deviation("FK-17", "alice: 486", "408", "so"),)),
+    Policy(0.4, 0.2, {"ring": Timer(3.0)}, {"ring-timeout": 408}, (Deviation("FK-17", "alice: 486", "408", "so"),)),
     "s", 3, (Role("alice", "caller", "wire", "why", "s3a", "sip:s3a@test.invalid"),),
     faults=("forgets-cancel",), versions={"kamailio": "5.6.3"}, started=5, uncertainty=7,
 )  # fmt: skip
@@ -378,3 +378,14 @@ def test_writing_a_message_is_cheap(tmp_path: Path) -> None:
             writer.write(message)
         each = (time.process_time() - begin) / len(messages)
     assert each < 100e-6
+
+
+def test_entries_of_one_write_are_all_there_or_none_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jsonl, "MAX_LINE", 1000)
+    with Writer(tmp_path / "r", HEADER) as writer:
+        writer.write()
+        writer.write(INVITE, Log(20, "x"), Lag(30, "alice", 4))
+        with pytest.raises(ValueError, match="longer than the 1000 bytes"):
+            writer.write(Log(40, "y"), Log(41, "x" * 1000))
+        writer.write(Log(50, "z"))
+    assert [e.time for e in read(tmp_path / "r").entries] == [10, 20, 30, 50]

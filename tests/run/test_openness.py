@@ -219,3 +219,20 @@ def test_a_response_with_a_foreign_branch_answers_nothing() -> None:
 
 def test_a_retransmitted_request_does_not_begin_again() -> None:
     assert read(FAILED + "0.5 desk < INVITE").closed()
+
+
+class TestAnswersBeyondTheRules:
+    def test_one_that_comes_when_the_system_has_given_up(self) -> None:
+        openness = read(SILENT + "1.05 alice < 408 from s\n1.5 desk > 486")
+        assert openness.left(at(2.4)) == ["desk's 486 has no ACK"]
+        assert openness.left(at(2.5)) == []
+
+    def test_a_2xx_after_a_failure(self) -> None:
+        openness = read(FAILED + "1.0 desk > 200")
+        assert openness.left(at(1.9)) == ["desk's dialog has seen no BYE"]
+        assert openness.left(at(2.0)) == []
+
+    def test_a_2xx_in_time_must_be_acknowledged_and_ended(self) -> None:
+        openness = read(SILENT + "0.5 desk > 200")
+        left = openness.left(math.inf)
+        assert {"desk's dialog has seen no BYE", "desk's 200 has no ACK"} <= set(left)

@@ -34,7 +34,7 @@ def answer(first: str, *headers: str) -> Message:
 
 def test_a_request() -> None:
     m = parse(INVITE)
-    assert m.data is INVITE
+    assert m.data == INVITE
     assert (m.is_request, m.method, m.uri, m.code, m.reason) == (True, "INVITE", "sip:bob@b.test", 0, "")
     assert (m.start, m.version) == ("INVITE sip:bob@b.test SIP/2.0", "2.0")
     assert (m.call_id, m.from_tag, m.to_tag, m.cseq, m.branch) == ("one@a.test", "al", "", (7, "INVITE"), "z9hG4bKone")

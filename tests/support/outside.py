@@ -67,8 +67,8 @@ class Command:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.process.kill()
         self.process.wait()
-        for pid in self.family():  # what a failed test has found
-            _kill(pid)
+        self._patient_until = time.monotonic() + PATIENCE / 4
+        until(self._is_gone, lambda: f"the end of {self.family()}")
 
     @property
     def said(self) -> str:
@@ -90,6 +90,14 @@ class Command:
         mark = f"TMPDIR={self.temporary}\0".encode()
         marked = {pid for pid in _pids() if mark in _read(f"/proc/{pid}/environ")}
         return {pid for pid in marked | descendants(self.process.pid) if runs(pid)}
+
+    def _is_gone(self) -> bool:
+        """Whether nothing of it runs any more; what ought to have ended by itself is killed."""
+        family = self.family()
+        if time.monotonic() > self._patient_until:
+            for pid in family:
+                _kill(pid)
+        return not family
 
     def record(self, name: str) -> Record | None:
         """What is on disk of the record of that file name; None if there is nothing yet."""

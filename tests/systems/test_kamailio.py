@@ -15,9 +15,9 @@ import pytest
 from udp_phone import Phone, Stage, authorization, eventually, run
 
 from sip_harness.model.entry import Exit, Log
+from sip_harness.model.faults import FAULTS
 from sip_harness.model.scenario import Call, Device, Scenario, Script, Target
 from sip_harness.model.system import User
-from sip_harness.model.vocabulary import FAULTS
 from sip_harness.sip.message import Message, parse
 from sip_harness.systems import kamailio
 from sip_harness.systems.base import CannotBind, Lease, SystemFailed

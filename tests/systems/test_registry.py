@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sip_harness.model.vocabulary import CAPABILITIES, FAULTS
+from sip_harness.model.faults import FAULTS
+from sip_harness.model.vocabulary import CAPABILITIES
 from sip_harness.systems.names import UnknownName, check_names
 from sip_harness.systems.registry import UnknownSystem, create, describe
 

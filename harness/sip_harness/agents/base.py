@@ -34,6 +34,10 @@ class Assignment:
     script: Script | None = None
     """What a device answers; for a caller how it reacts to requests and what it is deaf to, None for the usual."""
     register: bool = False
+    preference: float | None = None
+    """The q of the contact that it registers (RFC 3261 10.2.1.2); None: none is stated."""
+    listen: Address | None = None
+    """Where it has to listen, because the system looks for it there; None: any free port."""
     expires: int = 60
     """Asked-for lifetime of the registration, seconds."""
     patience: float = 0.4

@@ -10,7 +10,7 @@ from sip_harness.agents.base import Assignment, Emit, SetupRefused
 from sip_harness.agents.wire_caller import Outgoing, place_call
 from sip_harness.agents.wire_device import Attempt
 from sip_harness.agents.wire_parts import LiveCall
-from sip_harness.agents.wire_reactions import Reacting, Reactions
+from sip_harness.agents.wire_reactions import Reacting, Reactions, take_leave
 from sip_harness.endpoint.deafness import Ears
 from sip_harness.endpoint.door import Door
 from sip_harness.endpoint.layer import Server
@@ -52,6 +52,7 @@ class WireAgent:
         self._open: set[LiveCall] = set()
         self._attempts = 0
         self._polling = False
+        self._cut = False
         self._idle: asyncio.Event = asyncio.Event()
         self._ua: UserAgent | None = None
         self._local: Address | None = None
@@ -79,11 +80,12 @@ class WireAgent:
 
         def transport(receive: Receiver) -> UdpSocket | StreamTransport:
             inside = receive if assignment.open_to_all else self._door(receive).receive
-            ears = self._ears = Ears(assignment.script.losses if assignment.script else (), self._record, inside)
+            losses = assignment.script.losses if assignment.script else ()
+            ears = self._ears = Ears(losses, self._record, inside, self._missed)
             return open_transport(
                 assignment.transport,
                 clock,
-                (self._host, 0),
+                assignment.listen or (self._host, 0),
                 agent=assignment.name,
                 record=ears.record,
                 receive=ears.receive,
@@ -98,7 +100,9 @@ class WireAgent:
             )  # fmt: skip
         except OSError as error:
             name = assignment.transport.upper()
-            raise SetupRefused(f"{assignment.name}: cannot open a {name} port on {self._host}: {error}") from error
+            host, port = assignment.listen or (self._host, 0)
+            where = f"port {port}" if port else "a port"
+            raise SetupRefused(f"{assignment.name}: cannot open {where} on {host} by {name}: {error}") from error
         self._local = self._ua.transport.local
         if assignment.script is not None:
             self._react(self._ua, assignment.script)
@@ -179,6 +183,7 @@ class WireAgent:
         """From a script: break the transport."""
         if self._ua is None:
             return
+        self._cut = True
         try:
             self._ua.transport.disconnect(kind)
         except SendFailed as error:
@@ -205,6 +210,10 @@ class WireAgent:
                 why = f"sent by the script: {error}"
                 entry = Malformed(entry.time, entry.agent, entry.local, entry.remote, entry.data, why, "sent")
         self._emit(entry)
+
+    def _missed(self, message: Message) -> None:
+        if self._ua is not None and message.is_request:
+            take_leave(self._ua, message, self._call_of(message))
 
     def _begin(self, call: LiveCall) -> None:
         self._calls.add(call)
@@ -271,7 +280,9 @@ class WireAgent:
                 first.set_result(outcome)
 
         registrar = f"sip:{assignment.user.domain}"
-        self._registration = Registration(ua, self._hop(ua), registrar, assignment.expires, on_outcome)
+        self._registration = Registration(
+            ua, self._hop(ua), registrar, assignment.expires, on_outcome, assignment.preference
+        )
         self._registration.register()
         try:
             outcome = await asyncio.wait_for(first, REGISTER_LIMIT)
@@ -309,8 +320,7 @@ class WireAgent:
 
     def _unsent(self, why: str) -> None:
         """Not sent: a fault of the run, unless the script has cut the wire itself."""
-        cut = self._ua is not None and self._ua.transport.disconnected
-        self.note("unsent" if cut else "refused", why)
+        self.note("unsent" if self._cut else "refused", why)
 
     def _lost(self, why: str) -> None:
         """Not sent, because of the system: a matter for the verdict."""

@@ -62,6 +62,10 @@ class Attempt:
         """Whether a request belongs to this call."""
         return self._incoming.is_within(request)
 
+    def leave(self) -> None:
+        """The caller has given up, and the script does not let us take note of it: say nothing more when it ends."""
+        self._incoming.left = True
+
     def answer_invite(self, step: Send) -> None:
         """Answer the INVITE out of turn, in reaction to another request. A final response ends this script."""
         if step.code >= 200:
@@ -69,8 +73,10 @@ class Attempt:
         self.respond(step)
 
     def end(self) -> None:
-        """Refuse or hang up what is open."""
+        """Refuse or hang up what is open. Who has kept silent until now does so to the end."""
         self._steps.stop()
+        if self._steps.silent:
+            self.leave()
         self._incoming.end()
 
     def stop(self) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Protocol
 
+from sip_harness.agents.wire_device import Attempt
 from sip_harness.agents.wire_parts import LiveCall, Owner
 from sip_harness.agents.wire_steps import Steps
 from sip_harness.endpoint import build
@@ -230,18 +231,21 @@ class Reactions:
             return False
         number = self._counts[method]
         self._counts[method] += 1
-        self._heed(request)
-        data = {"request": method, "number": str(number), "call_id": request.call_id}
         call = self._find(request)
+        if leg := self._ua.leg_of(request):
+            leg.heed(request)
+        take_leave(self._ua, request, call)
+        data = {"request": method, "number": str(number), "call_id": request.call_id}
         reacting = Reacting(self._ua, server, reaction.steps(number), data, self._happened, self._owner, call)
         self._begin(reacting)
         reacting.begin()
         return True
 
-    def _heed(self, request: Message) -> None:
-        """What the request tells about its dialog holds whatever the script says to it."""
-        leg = self._ua.leg_of(request)
-        if leg is None or request.method == "CANCEL":
-            return
-        leg.heed(request)
-        leg.left = leg.left or request.method == "BYE"
+
+def take_leave(ua: UserAgent, request: Message, call: Invited | None) -> None:
+    """The peer gives up (CANCEL) or hangs up (BYE), and the script does not let us take note of it: when all is over
+    nothing is sent to clean up, for there is nobody left. `call` is what the request belongs to."""
+    if request.method == "CANCEL" and isinstance(call, Attempt):
+        call.leave()
+    elif request.method == "BYE" and (leg := ua.leg_of(request)):
+        leg.left = True

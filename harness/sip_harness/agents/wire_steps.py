@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cached_property
 from typing import Protocol
 
 from sip_harness.agents.wire_parts import Alarm, Owner
@@ -54,7 +55,7 @@ class Steps:
         self._performer = performer
         self._owner = owner
         self._data = data
-        self._quiet = keeps_quiet(steps)
+        self._steps = steps
 
     @property
     def done(self) -> bool:
@@ -66,10 +67,19 @@ class Steps:
         """Whether something is left to do at a time that is known, whatever happens."""
         return self._machine.deadline is not None
 
+    @cached_property
+    def _quiet(self) -> bool:
+        return keeps_quiet(self._steps)
+
     @property
     def says_trying(self) -> bool:
         """Whether 100 is due: nothing has been answered, and the script does not keep quiet about it."""
         return not (self.answered or self._quiet)
+
+    @property
+    def silent(self) -> bool:
+        """Whether the script has kept quiet so far."""
+        return self._quiet and not self.answered
 
     def poll(self) -> None:
         """Carry out what is due by now."""

@@ -13,7 +13,7 @@ from sip_harness.endpoint.own import needs_session, own_headers
 from sip_harness.endpoint.session import Session
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.model.entry import Origin
-from sip_harness.model.scenario import Delivery, Raw, Send
+from sip_harness.model.scenario import PLAIN, Delivery, Raw, Send
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message, parse
 from sip_harness.sip.transaction_key import COOKIE
@@ -52,7 +52,8 @@ class Answer:
 
     def make(self, step: Send, origin: Origin, extra: build.Headers | None = None) -> Reply:
         """A response; `extra` are headers of ours beyond those of its code and method."""
-        own = own_headers(self.request, step.code, self._ua.contact, secrets.token_hex(8)) + (extra or [])
+        etag = secrets.token_hex(8) if self.request.method == "PUBLISH" else ""
+        own = own_headers(self.request, step.code, self._ua.contact, etag) + (extra or [])
         body, kind = step.body.encode("utf-8", "surrogateescape"), step.content_type or build.SDP
         if not body and (step.how.media or needs_session(self.request, step.code)):
             body, kind = self._description(), build.SDP
@@ -68,6 +69,8 @@ class Answer:
             body=body,
             content_type=kind,
         )
+        if step.how is PLAIN:
+            return Reply(step.code, plain, _read(plain), origin, PLAIN)
         dressed = dress(plain, step.how, Made(build.new_tag(), COOKIE + secrets.token_hex(9)))
         return Reply(step.code, damage(dressed, step.how), _read(dressed), origin, step.how)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sip_harness.model.entry import Malformed
 from sip_harness.model.entry import Message as MessageEntry
 from sip_harness.model.scenario import Loss
@@ -39,7 +41,11 @@ class Ears:
     The recorder comes first with each message: what went before says which response an ACK acknowledges.
     """
 
-    def __init__(self, losses: tuple[Loss, ...], record: Recorder, inside: Receiver) -> None:
+    def __init__(
+        self, losses: tuple[Loss, ...], record: Recorder, inside: Receiver, on_missed: Callable[[Message], None]
+    ) -> None:
+        """`on_missed` gets what is lost, for those who clean up in the end."""
+        self._on_missed = on_missed
         self._deafness = Deafness(losses)
         self._reader = Reader()
         self._record = record
@@ -64,5 +70,7 @@ class Ears:
 
     def receive(self, message: Message, hop: Hop) -> None:
         """From the transport: a message, which gets no further if it is lost."""
-        if message.data != self._lost:
+        if message.data == self._lost:
+            self._on_missed(message)
+        else:
             self._inside(message, hop)

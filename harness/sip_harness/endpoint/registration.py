@@ -45,10 +45,17 @@ class Registration:
     """The contact of a user agent at its registrar."""
 
     def __init__(
-        self, ua: UserAgent, hop: Hop, registrar: str, expires: int, on_outcome: Callable[[Outcome], None]
+        self,
+        ua: UserAgent,
+        hop: Hop,
+        registrar: str,
+        expires: int,
+        on_outcome: Callable[[Outcome], None],
+        preference: float | None = None,
     ) -> None:
         """Nothing is sent yet. `registrar` is the Request-URI; `on_outcome` is told the outcome of every REGISTER that
-        asks for a lifetime: the first and each refresh."""
+        asks for a lifetime: the first and each refresh. `preference` is the contact's q (10.2.1.2), from 0 to 1."""
+        self._contact = ua.contact if preference is None else f"{ua.contact};q={preference:.3g}"
         self._ua = ua
         self._hop = hop
         self._registrar = registrar
@@ -100,7 +107,7 @@ class Registration:
             to=f"<{self._ua.identity.aor}>",
             call_id=self._call_id,
             cseq=self._seq,
-            headers=[("Contact", self._ua.contact), ("Expires", str(expires)), *credentials],
+            headers=[("Contact", self._contact), ("Expires", str(expires)), *credentials],
         )
 
     def _answered(self, response: Message) -> None:

@@ -55,13 +55,13 @@ class Reliables:
         self._ua = ua
         self._server = server
         self._on_given_up = on_given_up
-        self._next = 1 + secrets.randbelow(_FIRST)
+        self._last = 0
         self._waiting: dict[int, _Waiting] = {}
 
     def headers(self) -> Headers:
         """Headers of the next one."""
-        number, self._next = self._next, self._next + 1
-        return [("Require", "100rel"), ("RSeq", str(number))]
+        self._last = self._last + 1 if self._last else 1 + secrets.randbelow(_FIRST)
+        return [("Require", "100rel"), ("RSeq", str(self._last))]
 
     def sent(self, reply: Reply) -> None:
         """It has been sent: from T1 on, at intervals that double without end, it is sent again.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from functools import cached_property
 from typing import Literal
 
 from sip_harness.endpoint.media import DISCARD, Destination, Media, destination
@@ -18,12 +19,16 @@ class Session:
         """Without `media` the SDP names the discard port and nothing is played."""
         self._host = host
         self._media = media
-        self._identity = secrets.randbits(31)
         self._version = 1
         self._last = b""
         self._wanted: Literal["", "tone", "silence"] = ""
         self._tags = ("", "")
         self._peer: Destination | None = None
+
+    @cached_property
+    def _identity(self) -> int:
+        """Session id; most calls are refused without ever needing one."""
+        return secrets.randbits(31)
 
     @property
     def port(self) -> int:

@@ -43,6 +43,8 @@ class IncomingCall:
 
     def __init__(self, ua: UserAgent, server: Server, callee: Callee) -> None:
         self.over = False
+        self.left = False
+        """The caller has given up, whatever a script makes of that: cleaning up sends nothing. Settable."""
         self._ua = ua
         self._server = server
         self._callee = callee
@@ -146,12 +148,14 @@ class IncomingCall:
 
     def end(self) -> None:
         """Clean up: refuse what is not answered, hang up what is."""
-        if self._mute:
+        if self._mute or self.left:
             self._close()
         elif not self._final:
             self.respond(Send(480, "Temporarily Unavailable"), "protocol")
-        else:
+        elif self._open:
             self.hang_up("protocol")
+        else:
+            self._close()
 
     def is_within(self, request: Message) -> bool:
         """Whether a request belongs to this call: is within one of its dialogs, or cancels its INVITE."""

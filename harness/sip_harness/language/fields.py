@@ -16,9 +16,10 @@ from sip_harness.language.headers import body_text, collect, header_name, media_
 from sip_harness.language.names import Names, new_name
 from sip_harness.language.source import Map, Node, Seq, Text
 from sip_harness.language.words import code, duration, method, reacted_to, within_dialog
+from sip_harness.model.faults import FAULTS
 from sip_harness.model.pattern import Event, Trigger
 from sip_harness.model.scenario import After, Expected, Loss, Request, Stack, Transport, Wait
-from sip_harness.model.vocabulary import CAPABILITIES, FAULTS
+from sip_harness.model.vocabulary import CAPABILITIES
 
 MAX_ID = 64
 MAX_TITLE = 200

@@ -47,6 +47,9 @@ class Policy:
     timers: Mapping[str, Timer] = field(default_factory=dict)
     """Timers by name: `transaction` (no answer at all), `ring` (no final response)."""
 
+    codes: Mapping[str, int] = field(default_factory=dict)
+    """What the system answers by itself where the rules leave it a choice, by occasion: `ring-timeout` (nobody answered
+    in time: 408 or 480), ..."""
     deviations: tuple[Deviation, ...] = ()
     """Known deviations. Each must be seen where its scenario runs: its absence is reported and fails."""
 

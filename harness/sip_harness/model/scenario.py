@@ -229,6 +229,15 @@ class Target:
     shape: Shape
     members: tuple[str, ...]
     place: Place = NOWHERE
+    together: tuple[tuple[str, ...], ...] = ()
+    """For a hunt through groups: the members of each step, all at once. Empty: each member is a step of its own."""
+
+    @property
+    def steps(self) -> tuple[tuple[str, ...], ...]:
+        """Who is tried at once, in turn."""
+        if self.shape == "ring":
+            return (self.members,)
+        return self.together or tuple((member,) for member in self.members)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any
 
@@ -57,7 +57,7 @@ def decode(line: Mapping[str, object]) -> Entry:
 
 
 def _dump(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False, default=_plain)
+    return _ENCODER.encode(value)
 
 
 def _plain(value: object) -> dict[Any, Any]:
@@ -65,10 +65,18 @@ def _plain(value: object) -> dict[Any, Any]:
     return dict(value) if isinstance(value, Mapping) else _members(value)
 
 
-def _members(value: Any) -> dict[str, Any]:
-    if not is_dataclass(value):
-        raise TypeError(f"a record holds no {type(value).__name__}")
-    members = {field.name: getattr(value, field.name) for field in fields(value)}
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain)
+
+
+@cache
+def _names(kind: type[object]) -> tuple[str, ...]:
+    if not is_dataclass(kind):
+        raise TypeError(f"a record holds no {kind.__name__}")
+    return tuple(field.name for field in fields(kind))
+
+
+def _members(value: object) -> dict[str, Any]:
+    members = {name: getattr(value, name) for name in _names(type(value))}  # type: ignore[arg-type]  # a type is hashable
     if isinstance(value, Malformed):
         key, text = blob_of(members.pop("data"))
         members[key] = text

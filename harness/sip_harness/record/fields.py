@@ -155,9 +155,10 @@ class Fields:
 
     def policy(self) -> Policy:
         timers = self.inner("timers").timers()
+        codes = self.inner("codes").codes()
         deviations = tuple(f.deviation() for f in self.objects("deviations"))
         try:
-            policy = Policy(self.number("prompt"), self.number("settle"), timers, deviations)
+            policy = Policy(self.number("prompt"), self.number("settle"), timers, codes, deviations)
         except BadPolicy as error:
             raise BadEntry(f"policy: {error}") from None
         self.done()
@@ -165,6 +166,9 @@ class Fields:
 
     def timers(self) -> dict[str, Timer]:
         return {name: self.inner(name).timer() for name in list(self._left)}
+
+    def codes(self) -> dict[str, int]:
+        return {name: self.natural(name) for name in list(self._left)}
 
     def timer(self) -> Timer:
         timer = Timer(self.number("seconds"), self.number("early"), self.number("late"))

@@ -36,19 +36,20 @@ class BadRecord(ValueError):
 class Writer:
     """Streams a record to a file; for one thread. An existing file is replaced.
 
-    Each entry reaches the operating system before `write` returns, so a crash of this process loses none, and one in
-    the middle of a write only the line that was being written. Raises OSError as files do; after that the file is
-    closed, so that no line follows half of another.
+    Entries reach the operating system before `write` returns, so a crash of this process loses none, and one in the
+    middle of a write only the line that was being written. Raises OSError as files do; after that the file is closed,
+    so that no line follows half of another.
     """
 
     def __init__(self, path: Path, header: Header) -> None:
         line = encode_header(header)
         self._file = path.open("wb", buffering=0)
-        self._put(line)
+        self._put([line])
 
-    def write(self, entry: Entry) -> None:
-        """Append one entry. Raises ValueError after `close` or for an entry longer than MAX_LINE."""
-        self._put(encode(entry))
+    def write(self, *entries: Entry) -> None:
+        """Append entries, all in one write. Raises ValueError after `close` or for an entry longer than MAX_LINE; then
+        none of them is written."""
+        self._put([encode(entry) for entry in entries])
 
     def close(self) -> None:
         """Close the file; more than once is harmless."""
@@ -60,10 +61,11 @@ class Writer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _put(self, line: str) -> None:
-        data = f"{line}\n".encode("ascii")
-        if len(data) > MAX_LINE:
-            raise ValueError(f"an entry of {len(data)} bytes is longer than the {MAX_LINE} bytes that a line may have")
+    def _put(self, lines: list[str]) -> None:
+        size = 1 + max(map(len, lines), default=0)
+        if size > MAX_LINE:
+            raise ValueError(f"an entry of {size} bytes is longer than the {MAX_LINE} bytes that a line may have")
+        data = "\n".join([*lines, ""]).encode("ascii")
         try:
             done = self._file.write(data)
             while done < len(data):  # a disk that is nearly full takes a part

@@ -147,9 +147,13 @@ class Openness:
     def _final(self, seen: Seen) -> None:
         m = seen.sip
         key = _key(seen)
+        again = key in self._ended
         item = self._open.pop(key, None)
         if item is not None:
             self._ended.add(key)
+        # An answer beyond the rules: after another one, or when the system has given up. It need not heed that.
+        odd = not seen.received and (again or (item is not None and item.due <= seen.time))
+        due = seen.time + self._patience if odd else math.inf
         if key[4] == "BYE":
             self._end_dialogs(seen, item)
         if key[4] != "INVITE":
@@ -157,10 +161,10 @@ class Openness:
         if 200 <= m.code < 300:
             [dialog] = _dialogs(seen, (m.to_tag,))
             if dialog not in self._ended and dialog not in self._open:
-                self._open[dialog] = _Item(f"{seen.agent}'s dialog has seen no BYE", seen.time)
+                self._open[dialog] = _Item(f"{seen.agent}'s dialog has seen no BYE", seen.time, due=due)
         if not seen.received:
             if item is not None:
-                self._open[_ack_key(seen)] = _Item(f"{seen.agent}'s {m.code} has no ACK", seen.time)
+                self._open[_ack_key(seen)] = _Item(f"{seen.agent}'s {m.code} has no ACK", seen.time, due=due)
         elif m.code in (401, 407) and seen.agent in self.retries and item is not None:
             self._open[_challenge_key(seen)] = _Item(f"{seen.agent} has not answered the {m.code}", seen.time)
 

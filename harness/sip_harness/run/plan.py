@@ -111,6 +111,8 @@ def assign(scenario: Scenario, info: SystemInfo, binding: Binding, lease: Lease)
             token=lease.token,
             script=device.script,
             register=device.name in binding.registers,
+            preference=binding.preferences.get(device.name),
+            listen=binding.listens.get(device.name),
             patience=info.policy.prompt,
             media=scenario.media,
             open_to_all=False,

@@ -6,9 +6,10 @@ import asyncio
 import platform
 import re
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from sip_harness.model.scenario import Call, Scenario, Stack
 from sip_harness.model.verdict import Outcome, Verdict
 from sip_harness.net.clock import measure_uncertainty
 from sip_harness.run.execute import Run
+from sip_harness.run.memory import calm
 from sip_harness.run.openness import UNTIL_GIVEN_UP
 from sip_harness.run.plan import (
     CannotCarryOut,
@@ -36,7 +38,7 @@ from sip_harness.run.plan import (
     role_of,
 )
 from sip_harness.run.tape import Tape
-from sip_harness.systems.base import Binding, CannotBind, System, Watch
+from sip_harness.systems.base import Binding, CannotBind, Lease, System, SystemFailed, Watch
 from sip_harness.systems.leases import Leases
 from sip_harness.verdict import judge
 
@@ -63,18 +65,19 @@ class Session:
     uncertainty: int
     """Nanoseconds; see `Header.uncertainty`."""
     _slots: asyncio.Semaphore = field(init=False)
+    _stacks: Stacks = field(init=False)
 
     def __post_init__(self) -> None:
-        """Bound what performs at once."""
+        """Bound what performs at once; find out what there is to choose from."""
         self._slots = asyncio.Semaphore(self.options.jobs)
+        self._stacks = Stacks(self.options.stack, available())
 
     async def run(self, scenario: Scenario, repeat: int = 0) -> Result:
         """Run one scenario and judge it. Raises only what is a fault of the harness itself."""
         name = self.system.info.name
         try:
             lease = self.leases.take()
-            stacks = Stacks(self.options.stack, available())
-            chosen = choose_stacks(scenario, stacks)
+            chosen = choose_stacks(scenario, self._stacks)
             binding = self.system.bind(scenario, lease)
         except CannotCarryOut as error:
             return Result(scenario, Verdict(Outcome.ERROR, reason=str(error)), repeat=repeat, system=name)
@@ -82,11 +85,15 @@ class Session:
             return Result(scenario, Verdict(Outcome.SKIP, reason=str(error)), repeat=repeat, system=name)
         parts = assign(scenario, self.system.info, binding, lease)
         tape = Tape(path=self._record_file(scenario, repeat))
-        return await self._perform(scenario, parts, chosen, binding, tape, repeat)
+        try:
+            return await self._perform(scenario, lease, parts, chosen, binding, tape, repeat)
+        except SystemFailed as error:
+            return Result(scenario, Verdict(Outcome.BLOCKED, reason=str(error)), repeat=repeat, system=name)
 
     async def _perform(
         self,
         scenario: Scenario,
+        lease: Lease,
         parts: list[Assignment],
         chosen: dict[str, Choice],
         binding: Binding,
@@ -106,6 +113,8 @@ class Session:
         async with AsyncExitStack() as clean_up:
             async with self._slots:
                 begin = time.monotonic()
+                clean_up.push_async_callback(self.system.release, lease)
+                await self.system.admit(scenario, lease, binding)
                 clean_up.callback(self.system.watch(_only_of(parts[0].token, run)))
                 clean_up.push_async_callback(run.end)
                 started = await run.start()
@@ -142,7 +151,7 @@ class Session:
             lease=int(number),
             roles=tuple(role_of(p, chosen[p.name], agents[p.name].trace) for p in parts),
             faults=info.faults,
-            versions=versions() | dict(info.versions),
+            versions={**versions(), **info.versions},
             started=time.time_ns(),
             uncertainty=self.uncertainty,
         )
@@ -163,7 +172,8 @@ def _only_of(token: str, run: Run) -> Watch:
     return sink
 
 
-def versions() -> dict[str, str]:
+@cache
+def versions() -> Mapping[str, str]:
     """What took part, for the record."""
     found = {"sip-harness": __version__, "python": platform.python_version()}
     try:
@@ -182,6 +192,7 @@ async def open_session(system: System, options: Options, scenarios: Iterable[Sce
     devices = max((len(s.devices) for s in scenarios), default=0)
     pool = Pool(devices * (options.jobs + 1))
     async with AsyncExitStack() as clean_up:
+        clean_up.enter_context(calm())
         clean_up.push_async_callback(pool.close)
         clean_up.push_async_callback(system.stop)
         if not available() and options.stack != "wire":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,25 +26,24 @@ class Tape:
     path: Path | None = None
     entries: list[Entry] = field(default_factory=list)
     _writer: Writer | None = field(default=None, init=False)
+    _waiting: list[Entry] = field(default_factory=list, init=False)
     _strays: int = field(default=0, init=False)
     _stray_bytes: int = field(default=0, init=False)
     _kept: int = field(default=0, init=False)
     _filed: int = field(default=0, init=False)
 
     def open(self, header: Header) -> None:
-        """The header is known: from now on every entry goes to disk at once."""
+        """The header is known: from now on entries go to disk, those of one turn of the loop in one write."""
         self.header = header
         if self.path is not None:
             self._writer = Writer(self.path, header)
-            for entry in self.entries:
-                self._writer.write(entry)
+            self._writer.write(*self.entries)
             self._filed = self._kept
 
     def add(self, entry: Entry) -> None:
         """Take one entry of the run."""
         self.entries.append(entry)
-        if self._writer is not None:
-            self._writer.write(entry)
+        self._file(entry)
 
     def add_stray(self, entry: Message | Malformed) -> None:
         """Take what came from elsewhere, or is no SIP: bounded in memory, so that no flood fills it."""
@@ -54,17 +54,30 @@ class Tape:
             self.entries.append(entry)
         if self._writer is not None and self._stray_bytes <= MAX_FILE_BYTES:
             self._filed += 1
-            self._writer.write(entry)
+            self._file(entry)
 
     def close(self) -> Record:
         """The whole record, in time order."""
         if self._strays > self._kept:
             self.add(self._left_out())
         if self._writer is not None:
+            self._flush()
             self._writer.close()
             self._writer = None
         assert self.header is not None
         return Record(self.header, tuple(sorted(self.entries, key=lambda e: e.time)))
+
+    def _file(self, entry: Entry) -> None:
+        if self._writer is not None:
+            if not self._waiting:
+                asyncio.get_running_loop().call_soon(self._flush)
+            self._waiting.append(entry)
+
+    def _flush(self) -> None:
+        """What a crash costs is what came since the last turn of the loop."""
+        waiting, self._waiting = self._waiting, []
+        if self._writer is not None and waiting:
+            self._writer.write(*waiting)
 
     def _left_out(self) -> Note:
         text = f"{self._strays} strays and datagrams that are no SIP came; only {self._kept} of them are shown"

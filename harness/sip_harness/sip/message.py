@@ -8,6 +8,7 @@ Refused is only what nobody could answer or attribute: no start line (RFC 3261 7
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NoReturn
 
 from sip_harness.sip.address import tag_of
@@ -207,6 +208,7 @@ class Message:
         return line if self.cseq[1] == "INVITE" else f"{line} ({self.cseq[1] or '?'})"
 
 
+@lru_cache(maxsize=16)  # transport, record and run read the same bytes one after the other
 def parse(data: bytes) -> Message:
     """Read one message as it came in one datagram or one frame of a stream.
 

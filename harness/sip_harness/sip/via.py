@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from sip_harness.sip.errors import SipError
@@ -88,6 +89,7 @@ def read_via(text: str) -> Via:
     return Via(protocol, version, transport.upper(), host.lower(), number, bounded_params(params or ""), params or "")
 
 
+@lru_cache(maxsize=64)  # whoever handles a message asks for its topmost Via again
 def parse_via(via: str) -> SentBy | None:
     """Protocol, transport and sent-by of one Via element; None if they cannot be read. Parameters do not count."""
     match = _START.match(via)

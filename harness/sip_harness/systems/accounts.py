@@ -29,15 +29,32 @@ def fresh_users(scenario: Scenario, lease: Lease, info: SystemInfo) -> Binding:
     return Binding(
         users={agent: User(_user(name, lease), info.domain, info.password) for agent, name in names.items()},
         uris={t.name: f"sip:{_user(t.name, lease)}@{info.domain}" for t in scenario.targets},
-        registers=frozenset(device.name for device in scenario.devices),
+        registers=frozenset(device.name for device in scenario.devices if device.kind == "device"),
+        preferences=_preferences(scenario),
     )
+
+
+def _preferences(scenario: Scenario) -> dict[str, float]:
+    """Hunting is serial forking by q (RFC 3261 16.6): equal within a group, falling from one to the next."""
+    return {
+        member: round(1 - step / len(target.steps), 3)
+        for target in scenario.targets
+        if target.shape == "hunt"
+        for step, members in enumerate(target.steps)
+        for member in members
+    }
 
 
 def _check_needs(scenario: Scenario, info: SystemInfo) -> None:
     cannot: dict[str, list[str]] = {}
+    carriers = [d.name for d in scenario.devices if d.kind == "carrier"]
     for target in scenario.targets:
-        if target.shape not in info.capabilities:
+        if target.shape not in info.capabilities and not set(target.members) <= set(carriers):
             cannot.setdefault(target.shape, []).append(target.name)
+    if carriers and "carriers" not in info.capabilities:
+        cannot["route to carriers"] = carriers
+    if any(target.together for target in scenario.targets) and "mixed" not in info.capabilities:
+        cannot["hunt through groups"] = [target.name for target in scenario.targets if target.together]
     problems = [f"cannot {shape} as {', '.join(names)} must" for shape, names in sorted(cannot.items())]
     if lacks := sorted(scenario.needs - info.capabilities - cannot.keys()):
         problems.append(f"lacks {', '.join(map(_described, lacks))}")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from sip_harness.model.entry import Exit, Log
+from sip_harness.model.entry import Address, Exit, Log
 from sip_harness.model.scenario import Scenario
 from sip_harness.model.system import SystemInfo, User
 
@@ -47,6 +47,10 @@ class Binding:
     """Request-URI to dial, by target."""
     registers: frozenset[str]
     """Devices that must register to be reached."""
+    listens: Mapping[str, Address] = field(default_factory=dict)
+    """Where the system looks for those of its peers that do not register (carriers). The others take any free port."""
+    preferences: Mapping[str, float] = field(default_factory=dict)
+    """The q of the contact that a device registers (RFC 3261 10.2.1.2): the higher, the earlier it is tried."""
 
 
 class System(Protocol):
@@ -64,6 +68,15 @@ class System(Protocol):
 
     def bind(self, scenario: Scenario, lease: Lease) -> Binding:
         """Users and dial strings for one run. Raises CannotBind."""
+
+    async def admit(self, scenario: Scenario, lease: Lease, binding: Binding) -> None:
+        """The run begins, its agents start next: set up what it needs (routes to its carriers, a slot).
+
+        Raises SystemFailed.
+        """
+
+    async def release(self, lease: Lease) -> None:
+        """The run is over and its agents have gone: nothing of it is left in the system. Never raises."""
 
     def watch(self, sink: Watch) -> Callable[[], None]:
         """Hand log lines and an unexpected exit to `sink` until the returned function is called."""

@@ -232,6 +232,12 @@ class Kamailio:
         """Fresh users for one run. Raises CannotBind with what is missing, SystemFailed before `start`."""
         return fresh_users(scenario, lease, self.info)
 
+    async def admit(self, scenario: Scenario, lease: Lease, binding: Binding) -> None:
+        """Nothing to set up: every run has users of its own."""
+
+    async def release(self, lease: Lease) -> None:
+        """Nothing to take down: the devices have unregistered."""
+
     def watch(self, sink: Watch) -> Callable[[], None]:
         """Hand every log line, and an exit that nobody asked for, to `sink` until the returned function is called."""
         key = object()

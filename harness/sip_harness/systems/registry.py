@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sip_harness.model.faults import FAULTS, Fault
 from sip_harness.model.policy import Kind
-from sip_harness.model.vocabulary import CAPABILITIES, FAULTS, Fault
+from sip_harness.model.vocabulary import CAPABILITIES
 from sip_harness.systems import kamailio
 from sip_harness.systems.base import System
 from sip_harness.systems.names import UnknownName

@@ -115,6 +115,8 @@ def account_config(assignment: Assignment, local: Address, transport: int) -> pj
     if assignment.register:
         config.regConfig.registrarUri = f"sip:{user.domain}"
         config.regConfig.timeoutSec = assignment.expires
+        if assignment.preference is not None:
+            config.regConfig.contactParams = f";q={assignment.preference:.3g}"
         config.regConfig.retryIntervalSec = config.regConfig.firstRetryIntervalSec = 0
     _keep_quiet(config)
     return config
