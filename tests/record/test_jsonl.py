@@ -289,7 +289,7 @@ def test_bad_base64_is_refused(tmp_path: Path, bad: str) -> None:
 
 
 def policy(prompt: float, timer: dict[str, float]) -> dict[str, object]:
-    return {"prompt": prompt, "settle": 1, "timers": {"t": timer}, "codes": {}, "codes": {}, "deviations": []}
+    return {"prompt": prompt, "settle": 1, "timers": {"t": timer}, "codes": {}, "deviations": []}
 
 
 BAD_HEADERS = {
