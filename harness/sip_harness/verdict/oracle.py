@@ -1,0 +1,184 @@
+"""What a conforming proxy owes the caller of a fork, from what its devices did (RFC 3261 16.7, 16.8, 16.10).
+
+Pure: no record, no clock. A fork is told as branches with the times at which each answered; the answer is the set of
+outcomes that the rules allow. Where a rule is a SHOULD, what it wants stands beside what the MUSTs allow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+SYSTEM = ""
+"""In the place of a device: the proxy made the response by itself."""
+_RESUBMIT = frozenset({401, 407, 415, 420, 484})
+"""Preferred among 4xx, because they say how to ask again (16.7 step 6)."""
+_TERMINATED = 487
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One device that the request was forwarded to. Times in seconds, from any common beginning."""
+
+    device: str
+    step: int = 0
+    """Which group in turn it is in: a ring has one group, a hunt one after the other."""
+    invited: float = 0.0
+    provisional: float = math.inf
+    """When it sent its first provisional."""
+    final: float = math.inf
+    """When it sent its first final response; what it sends after that counts for nothing (RFC 6026 7.3)."""
+    code: int = 0
+    """The code of that final response."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timers:
+    """When the proxy gives a branch up, seconds."""
+
+    transaction: float
+    """Without any response (Timer B)."""
+    ring: float
+    """With provisional responses only (Timer C)."""
+    late: float = 0.0
+    """By how much either may come later, or earlier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A final response to the caller."""
+
+    code: int
+    device: str = SYSTEM
+
+    def __str__(self) -> str:
+        return f"{self.code} from {self.device or 'the system itself'}"
+
+
+@dataclass(frozen=True)
+class Owed:
+    """What the caller may get, and which devices have to be rung and cancelled."""
+
+    answers: tuple[Answer, ...] = ()
+    """Every 2xx: each must reach the caller at once (16.7 step 5)."""
+    finals: frozenset[Answer] = frozenset()
+    """What the MUSTs allow as the one other final response; empty if none is allowed."""
+    wanted: frozenset[Answer] = frozenset()
+    """Those of them that the SHOULDs allow as well (16.7 step 6)."""
+    earliest: float = math.inf
+    """When the last branch may be over: no final response but a 2xx comes before that (16.7 step 5)."""
+    due: float = math.inf
+    """When the last branch must be over: then that response is due."""
+    cancelled: dict[str, float] = field(default_factory=dict)
+    """Devices that have to be cancelled and from when on (16.7 steps 5 and 10, 16.8, 16.10; not before a provisional:
+    9.1)."""
+    tried: dict[str, float] = field(default_factory=dict)
+    """Devices that have to be tried and from when on."""
+    untried: frozenset[str] = frozenset()
+    """Devices of later groups that must not be tried: someone answered, a 6xx came or the caller has given up."""
+
+
+@dataclass(frozen=True)
+class Fork:
+    """A forked INVITE as its devices and its caller have seen it."""
+
+    branches: tuple[Branch, ...]
+    timers: Timers
+    steps: tuple[tuple[str, ...], ...] = ()
+    """All devices by group, those that were never tried as well; empty: there are none but those of the branches."""
+    caller_cancels: float = math.inf
+    timeout_codes: frozenset[int] = frozenset({408})
+    """What the proxy says for a branch that it has given up (16.6 step 11, 16.8; its policy may have another)."""
+
+    def owed(self) -> Owed:
+        """The allowed outcomes."""
+        answers = tuple(
+            Answer(b.code, b.device)
+            for b in sorted(self.branches, key=lambda b: b.final)
+            if b.code and b.code < 300 and b.final <= self._given_up(b)
+        )
+        overs = [self._over(b) for b in self.branches]
+        earliest, due = (max((over[n] for over in overs), default=math.inf) for n in (0, 1))
+        allowed = _allowed(self._candidates()) if not answers or self._answered_late() else frozenset()
+        tried, untried = self._search()
+        return Owed(answers, allowed, _wanted(allowed), earliest, due, self._to_cancel(), tried, untried)
+
+    def _answered_late(self) -> bool:
+        """Whether an answer came when its branch had been given up: the caller may have heard of that already."""
+        return any(b.final > self._timer(b) for b in self.branches if b.code and b.code < 300)
+
+    def _timer(self, branch: Branch) -> float:
+        """When the branch is given up, or cancelled if it has sent a provisional."""
+        silent = branch.invited + self.timers.transaction
+        return silent if branch.provisional > silent else branch.provisional + self.timers.ring
+
+    def _given_up(self, branch: Branch) -> float:
+        """When nothing that the branch says counts any more. A cancelled one has the time of a transaction to say it
+        (9.1)."""
+        cancelled = self._to_cancel().get(branch.device, -math.inf)
+        return max(self._timer(branch), cancelled + self.timers.transaction) + self.timers.late
+
+    def _over(self, branch: Branch) -> tuple[float, float]:
+        """When the branch is over, at the earliest and at the latest."""
+        if branch.code and branch.final <= self._given_up(branch):
+            return branch.final, branch.final
+        cancelled = self._to_cancel().get(branch.device, math.inf)
+        earliest = min(self._timer(branch), cancelled + self.timers.transaction) - self.timers.late
+        return earliest, self._given_up(branch)
+
+    def _candidates(self) -> list[Answer]:
+        """The final responses of the context (16.7 step 4), with one of the proxy's own for each branch without."""
+        real = [Answer(b.code, b.device) for b in self.branches if b.code >= 300 and b.final <= self._given_up(b)]
+        dead = [b for b in self.branches if not b.code or b.final > self._timer(b) - self.timers.late]
+        made = [Answer(code) for code in self.timeout_codes] if dead or not self.branches else []
+        if self.caller_cancels < math.inf:
+            made.append(Answer(_TERMINATED))
+        return real + made
+
+    def _ending(self) -> float:
+        """When the context takes no new branch and cancels the others."""
+        enough = [b.final for b in self.branches if b.code and (b.code < 300 or b.code >= 600)]
+        return min([self.caller_cancels, *enough])
+
+    def _to_cancel(self) -> dict[str, float]:
+        ending = self._ending()
+        due = {
+            b.device: max(min(ending, b.provisional + self.timers.ring), b.provisional, b.invited)
+            for b in self.branches
+        }
+        return {b.device: due[b.device] for b in self.branches if due[b.device] < b.final}
+
+    def _search(self) -> tuple[dict[str, float], frozenset[str]]:
+        """Who has to be tried, from when on, and who must not be: a group is due once all before it are over, unless
+        that has ended the search."""
+        ending, over = self._ending(), 0.0
+        due: dict[str, float] = {}
+        untried: set[str] = set()
+        for number, group in enumerate(self.steps):
+            if ending <= over:
+                untried |= set(group)
+                continue
+            due |= dict.fromkeys(group, over)
+            here = [self._over(b)[0] for b in self.branches if b.step == number]
+            over = max([over, *here]) if here else math.inf
+        return due, frozenset(untried)
+
+
+def _allowed(candidates: Iterable[Answer]) -> frozenset[Answer]:
+    """A 6xx must be chosen if there is one (16.7 step 6). For 503 the proxy may have its own 500 (same)."""
+    found = frozenset(candidates)
+    worst = frozenset(a for a in found if a.code >= 600)
+    if worst:
+        return worst
+    return found | {Answer(500) for a in found if a.code == 503}
+
+
+def _wanted(allowed: frozenset[Answer]) -> frozenset[Answer]:
+    """The lowest class, in it those that help to ask again, and no 503 (16.7 step 6)."""
+    if not allowed or any(a.code >= 600 for a in allowed):
+        return allowed
+    lowest = min(a.code // 100 for a in allowed)
+    best = frozenset(a for a in allowed if a.code // 100 == lowest)
+    helpful = frozenset(a for a in best if a.code in _RESUBMIT)
+    return helpful or frozenset(a for a in best if a.code != 503)
