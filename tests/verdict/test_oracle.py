@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sip_harness.verdict.oracle import SYSTEM, Answer, Branch, Fork, Owed, Timers
+from sip_harness.verdict.oracle import SYSTEM, Answer, Branch, Fork, Owed, Timers, Window
 
 TIMERS = Timers(transaction=1.0, ring=3.0, late=0.1)
 SILENT = Branch("b")
@@ -79,19 +79,19 @@ def owed(*branches: Branch, cancel: float = math.inf, steps: tuple[tuple[str, ..
 def test_a_6xx_must_be_told_and_is_held_back_until_all_is_over() -> None:
     told = owed(Branch("a", final=0.2, code=486), Branch("b", provisional=0.1, final=0.5, code=603))
     assert told.finals == told.wanted == {Answer(603, "b")}
-    assert (told.earliest, told.due) == (0.5, 0.5)
+    assert told.over == Window(0.5, 0.5)
 
 
 def test_a_6xx_cancels_who_still_rings_and_waits_for_it() -> None:
     told = owed(Branch("a", provisional=0.1, final=0.3, code=600), Branch("b", provisional=0.1, final=0.31, code=487))
-    assert told.cancelled == {"b": 0.3}
-    assert told.due == 0.31
+    assert told.cancelled == {"b": Window(0.3, 0.3)}
+    assert told.over.due == 0.31
     assert told.finals == {Answer(600, "a")}
 
 
 def test_nobody_is_cancelled_before_a_provisional() -> None:
     late = Branch("b", provisional=0.8, final=0.81, code=487)
-    assert owed(Branch("a", provisional=0.1, final=0.3, code=600), late).cancelled == {"b": 0.8}
+    assert owed(Branch("a", provisional=0.1, final=0.3, code=600), late).cancelled == {"b": Window(0.8, 0.8)}
     assert "b" not in owed(Branch("a", final=0.3, code=600), SILENT).cancelled
 
 
@@ -105,7 +105,7 @@ def test_an_answer_beats_a_6xx_in_the_race() -> None:
     told = owed(Branch("a", provisional=0.1, final=0.3, code=600), Branch("b", provisional=0.1, final=0.31, code=200))
     assert told.answers == (Answer(200, "b"),)
     assert not told.finals
-    assert told.cancelled == {"b": 0.3}
+    assert told.cancelled == {"b": Window(0.3, 0.3)}
 
 
 def test_an_answer_after_the_ring_timer_may_come_second() -> None:
@@ -134,15 +134,15 @@ def test_within_4xx_those_that_help_to_ask_again_come_first() -> None:
 
 def test_a_caller_who_gives_up_hears_487() -> None:
     told = owed(Branch("a", provisional=0.1, final=0.52, code=487), cancel=0.5)
-    assert told.cancelled == {"a": 0.5}
+    assert told.cancelled == {"a": Window(0.5, 0.5)}
     assert told.finals == {Answer(487, "a"), Answer(487)}
-    assert told.due == 0.52
+    assert told.over.due == 0.52
 
 
 def test_a_hunt_tries_one_after_the_other() -> None:
     steps = (("a",), ("b",), ("c",))
     told = owed(Branch("a", 0, 0, 0.1, 0.2, 486), Branch("b", 1, 0.21, 0.3, 0.4, 200), steps=steps)
-    assert told.tried == {"a": 0, "b": 0.2}
+    assert told.tried == {"a": Window(0, 0), "b": Window(0.2, 0.2)}
     assert told.untried == {"c"}
 
 
@@ -159,8 +159,8 @@ def test_a_hunt_ends_when_the_caller_gives_up() -> None:
 
 def test_a_hunt_goes_on_when_the_ring_timer_ends() -> None:
     told = owed(Branch("a", 0, 0, 0.1, 3.2, 487), Branch("b", 1, 3.25, 3.3, 3.5, 200), steps=(("a",), ("b",)))
-    assert told.cancelled["a"] == pytest.approx(3.1)
-    assert told.tried["b"] == pytest.approx(3.1, abs=0.2)
+    assert told.cancelled["a"] == Window(pytest.approx(3.0), pytest.approx(3.2))
+    assert told.tried["b"] == Window(pytest.approx(3.0), 3.2)
     assert told.answers == (Answer(200, "b"),)
 
 
@@ -195,10 +195,11 @@ def test_whatever_devices_do_something_is_owed_and_it_is_consistent(fork: Fork) 
     real = {Answer(b.code, b.device) for b in fork.branches}
     assert set(told.answers) <= real
     assert all(a in real or a.device == SYSTEM for a in told.finals)
-    assert told.earliest <= told.due < math.inf
-    for device, begin in told.cancelled.items():
+    assert told.over.begin <= told.over.due < math.inf
+    for device, window in told.cancelled.items():
         [branch] = [b for b in fork.branches if b.device == device]
-        assert branch.provisional <= begin < branch.final
+        assert branch.provisional <= window.begin < branch.final
+        assert window.begin <= window.due
     if any(a.code >= 600 for a in told.finals):
         assert all(a.code >= 600 for a in told.finals)
 

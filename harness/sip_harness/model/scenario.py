@@ -346,7 +346,14 @@ class Order:
     place: Place = NOWHERE
 
 
-Expectation = Sequence | Never | Reached | Order
+@dataclass(frozen=True, slots=True)
+class Conforms:
+    """Every fork must be as the rules want it (RFC 3261 16): who is tried, who is cancelled, what the caller hears."""
+
+    place: Place = NOWHERE
+
+
+Expectation = Sequence | Never | Reached | Order | Conforms
 
 
 @dataclass(frozen=True, slots=True)

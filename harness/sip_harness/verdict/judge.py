@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from sip_harness.model.entry import Exit, Note, Record
-from sip_harness.model.scenario import Never, Order, Reached, Scenario, Sequence
+from sip_harness.model.scenario import Conforms, Never, Order, Reached, Scenario, Sequence
 from sip_harness.model.verdict import Finding, Outcome, Verdict
 from sip_harness.record.seen import happens
 from sip_harness.verdict import words
 from sip_harness.verdict.case import Case
+from sip_harness.verdict.conformance import judge_conformance
 from sip_harness.verdict.known import weigh
 from sip_harness.verdict.order import Follows, follows, span
 from sip_harness.verdict.sequences import judge_sequence
@@ -71,6 +72,8 @@ def _findings(case: Case) -> Iterator[Finding]:
                 yield from _reached(case, expectation)
             case Order():
                 yield from _order(case, expectation)
+            case Conforms():
+                yield from judge_conformance(case, expectation)
     yield from _uncalled(case)
     yield from _unattributed(case)
     yield from _unfinished(case)

@@ -56,6 +56,14 @@ class Answer:
         return f"{self.code} from {self.device or 'the system itself'}"
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When something may happen at the earliest, and when it must have been caused at the latest; seconds."""
+
+    begin: float
+    due: float
+
+
 @dataclass(frozen=True)
 class Owed:
     """What the caller may get, and which devices have to be rung and cancelled."""
@@ -66,15 +74,12 @@ class Owed:
     """What the MUSTs allow as the one other final response; empty if none is allowed."""
     wanted: frozenset[Answer] = frozenset()
     """Those of them that the SHOULDs allow as well (16.7 step 6)."""
-    earliest: float = math.inf
-    """When the last branch may be over: no final response but a 2xx comes before that (16.7 step 5)."""
-    due: float = math.inf
-    """When the last branch must be over: then that response is due."""
-    cancelled: dict[str, float] = field(default_factory=dict)
-    """Devices that have to be cancelled and from when on (16.7 steps 5 and 10, 16.8, 16.10; not before a provisional:
-    9.1)."""
-    tried: dict[str, float] = field(default_factory=dict)
-    """Devices that have to be tried and from when on."""
+    over: Window = field(default=Window(math.inf, math.inf))
+    """When the last branch is over: no final response but a 2xx comes before (16.7 step 5), and then it is due."""
+    cancelled: dict[str, Window] = field(default_factory=dict)
+    """Devices that have to be cancelled (16.7 steps 5 and 10, 16.8, 16.10), not before a provisional (9.1)."""
+    tried: dict[str, Window] = field(default_factory=dict)
+    """Devices that have to be tried."""
     untried: frozenset[str] = frozenset()
     """Devices of later groups that must not be tried: someone answered, a 6xx came or the caller has given up."""
 
@@ -98,11 +103,11 @@ class Fork:
             for b in sorted(self.branches, key=lambda b: b.final)
             if b.code and b.code < 300 and b.final <= self._given_up(b)
         )
-        overs = [self._over(b) for b in self.branches]
-        earliest, due = (max((over[n] for over in overs), default=math.inf) for n in (0, 1))
+        overs = [self._over(b) for b in self.branches] or [Window(math.inf, math.inf)]
+        over = Window(max(w.begin for w in overs), max(w.due for w in overs))
         allowed = _allowed(self._candidates()) if not answers or self._answered_late() else frozenset()
         tried, untried = self._search()
-        return Owed(answers, allowed, _wanted(allowed), earliest, due, self._to_cancel(), tried, untried)
+        return Owed(answers, allowed, _wanted(allowed), over, self._to_cancel(), tried, untried)
 
     def _answered_late(self) -> bool:
         """Whether an answer came when its branch had been given up: the caller may have heard of that already."""
@@ -116,16 +121,18 @@ class Fork:
     def _given_up(self, branch: Branch) -> float:
         """When nothing that the branch says counts any more. A cancelled one has the time of a transaction to say it
         (9.1)."""
-        cancelled = self._to_cancel().get(branch.device, -math.inf)
-        return max(self._timer(branch), cancelled + self.timers.transaction) + self.timers.late
+        cancelled = self._to_cancel().get(branch.device)
+        until = cancelled.due + self.timers.transaction if cancelled else 0.0
+        return max(self._timer(branch), until) + self.timers.late
 
-    def _over(self, branch: Branch) -> tuple[float, float]:
-        """When the branch is over, at the earliest and at the latest."""
+    def _over(self, branch: Branch) -> Window:
+        """A branch is over with its final response, or when a timer says so."""
+        cancelled = self._to_cancel().get(branch.device)
+        until = cancelled.begin + self.timers.transaction if cancelled else math.inf
+        given_up = min(self._timer(branch), until) - self.timers.late
         if branch.code and branch.final <= self._given_up(branch):
-            return branch.final, branch.final
-        cancelled = self._to_cancel().get(branch.device, math.inf)
-        earliest = min(self._timer(branch), cancelled + self.timers.transaction) - self.timers.late
-        return earliest, self._given_up(branch)
+            return Window(min(branch.final, given_up), branch.final)
+        return Window(given_up, self._given_up(branch))
 
     def _candidates(self) -> list[Answer]:
         """The final responses of the context (16.7 step 4), with one of the proxy's own for each branch without."""
@@ -141,28 +148,30 @@ class Fork:
         enough = [b.final for b in self.branches if b.code and (b.code < 300 or b.code >= 600)]
         return min([self.caller_cancels, *enough])
 
-    def _to_cancel(self) -> dict[str, float]:
-        ending = self._ending()
-        due = {
-            b.device: max(min(ending, b.provisional + self.timers.ring), b.provisional, b.invited)
-            for b in self.branches
-        }
-        return {b.device: due[b.device] for b in self.branches if due[b.device] < b.final}
+    def _to_cancel(self) -> dict[str, Window]:
+        windows = {b.device: self._cancel_window(b) for b in self.branches}
+        return {b.device: windows[b.device] for b in self.branches if windows[b.device].begin < b.final}
 
-    def _search(self) -> tuple[dict[str, float], frozenset[str]]:
-        """Who has to be tried, from when on, and who must not be: a group is due once all before it are over, unless
-        that has ended the search."""
-        ending, over = self._ending(), 0.0
-        due: dict[str, float] = {}
+    def _cancel_window(self, branch: Branch) -> Window:
+        ending, ring = self._ending(), branch.provisional + self.timers.ring
+        begin, due = (min(ending, ring + slack) for slack in (-self.timers.late, self.timers.late))
+        return Window(max(begin, branch.provisional), max(due, branch.provisional))
+
+    def _search(self) -> tuple[dict[str, Window], frozenset[str]]:
+        """Who has to be tried, and who must not be: a group is due once all before it are over, unless that has ended
+        the search."""
+        ending, over = self._ending(), Window(0.0, 0.0)
+        tried: dict[str, Window] = {}
         untried: set[str] = set()
         for number, group in enumerate(self.steps):
-            if ending <= over:
+            if ending <= over.due:
                 untried |= set(group)
                 continue
-            due |= dict.fromkeys(group, over)
-            here = [self._over(b)[0] for b in self.branches if b.step == number]
-            over = max([over, *here]) if here else math.inf
-        return due, frozenset(untried)
+            tried |= dict.fromkeys(group, over)
+            here = [self._over(b) for b in self.branches if b.step == number]
+            begin = max([over.begin, *(w.begin for w in here)]) if here else math.inf
+            over = Window(begin, max([over.due, *(w.due for w in here)]) if here else math.inf)
+        return tried, frozenset(untried)
 
 
 def _allowed(candidates: Iterable[Answer]) -> frozenset[Answer]:
