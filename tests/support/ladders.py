@@ -77,7 +77,8 @@ class Maker:
         is_request = what.isalpha()
         method = what if is_request else (to or "INVITE")
         leg = agent if agent != "alice" else ""
-        transaction = "INVITE" if method == "ACK" and to and int(to) >= 300 else method
+        of_the_invite = method == "CANCEL" or (method == "ACK" and to and int(to) >= 300)
+        transaction = "INVITE" if of_the_invite else method
         branch = self.branches.setdefault((f"{leg}{self.cseq}{self.call}", transaction), f"z9hG4bK{len(self.branches)}")
         branch = more.get("branch", branch)
         if is_request:
