@@ -41,6 +41,10 @@ class Sip:
         """What each agent gets: a list, or `never` or `reached`."""
         self._part("expect").update(sequences)
 
+    def conforms(self) -> None:
+        """In place of expectations: every fork must be as the rules of forking want it (RFC 3261 16)."""
+        self.document["expect"] = "rfc3261"
+
     def order(self, *events: str) -> None:
         """Events that follow one another."""
         self.document.setdefault("order", []).append(list(events))

@@ -18,6 +18,7 @@ from sip_harness.language.source import Map
 from sip_harness.model.pattern import Event
 from sip_harness.model.scenario import (
     AnyOrder,
+    Conforms,
     Device,
     Expectation,
     Expected,
@@ -77,6 +78,8 @@ def _devices(document: ScenarioDoc) -> Iterator[Device]:
 
 
 def _expectations(document: ScenarioDoc) -> Iterator[Expectation]:
+    if document.rules is not None:
+        yield Conforms(document.rules.place)
     for name, wanted in document.expect.items():
         agent, place = str(name), name.place
         if wanted == "never":

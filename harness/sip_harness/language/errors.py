@@ -87,7 +87,8 @@ def _shape(name: str, path: _Path, value: Node) -> str:
         return f"write '{path[-1]} {value}' without a colon, or {path[-1]}: {{reason: {value}}}"
     if name in parts:
         return f"write {parts[name].shape}"
-    return _MISSING.get(str(path[0]), "") if len(path) == 1 else ""
+    top = [part for part in path if not str(part).startswith("<")]
+    return _MISSING.get(str(path[0]), "") if len(top) == 1 else ""
 
 
 def _below(part: type[Part]) -> Iterator[type[Part]]:

@@ -155,6 +155,14 @@ def _fate(text: Text, names: Names) -> str:
     raise text.all.mistake(f"{quoted(text)} is no list of messages", hint)
 
 
+def _rules(text: Text, names: Names) -> Text:
+    """A whole `expect` in one word."""
+    if text != RULES:
+        hint = f"write 'expect: {RULES}' for what the rules of forking want, or say what each agent gets"
+        raise text.all.mistake(f"{quoted(text)} is no mapping of agents", hint)
+    return text
+
+
 def _check_headers(headers: dict[Text, tuple[Text, ...] | None]) -> dict[Text, tuple[Text, ...] | None]:
     collect(headers)
     return headers
@@ -175,6 +183,8 @@ def _header_values(value: object) -> tuple[Text, ...] | None:
     return (one_line(text_of(value, "text, a list of texts or null"), "a header value"),)
 
 
+RULES = "rfc3261"
+"""In place of expectations: every fork as the rules want it."""
 Line = Annotated[str, reads(_filled, "text")]
 Title = Annotated[str, reads(_title, "text")]
 Id = Annotated[Text, reads(_id, "an id")]
@@ -208,6 +218,7 @@ DialogText = Annotated[
 DialogKey = Annotated[Text, reads(lambda text, names: within_dialog(text.all) and text, "a request, as re-INVITE")]
 ReactedKey = Annotated[Text, reads(lambda text, names: reacted_to(text.all) and text, "a request, as CANCEL")]
 Fate = Annotated[Literal["never", "reached"], reads(_fate, "never or reached")]
+Rules = Annotated[Text, reads(_rules, RULES)]
 WaitText = Annotated[Wait, reads(lambda text, names: Wait(duration(text.all), text.place), "a duration, as 100ms")]
 AfterText = Annotated[
     After, reads(lambda text, names: After(grammar.event(text, names), text.place), "an event, as 'mobile sends 180'")

@@ -24,6 +24,7 @@ from sip_harness.language.fields import (
     Line,
     Misfit,
     NewName,
+    Rules,
     RungName,
     TagName,
     Title,
@@ -102,7 +103,10 @@ class ScenarioDoc(Part):
     devices: Annotated[dict[NewName, DeviceDoc], AfterValidator(_some_devices)] = Field(default_factory=dict)
     carriers: Annotated[dict[CarrierName, DeviceDoc], AfterValidator(_some_carriers)] = Field(default_factory=dict)
     calls: Annotated[list[CallDoc], AfterValidator(_some_calls)]
-    expect: dict[AgentName, Expectation] = Field(default_factory=dict)
+    seen: Annotated[
+        Annotated[Rules, Tag("<rules>")] | Annotated[dict[AgentName, Expectation], Tag("<agents>")],
+        by_kind(text="<rules>", map="<agents>", list="<agents>"),
+    ] = Field(alias="expect", default_factory=dict)
     order: Annotated[list[OrderItem], AfterValidator(orders)] = Field(default_factory=list)
     proof: list[Fault] = Field(default_factory=list)
 
@@ -112,6 +116,16 @@ class ScenarioDoc(Part):
         if "devices" not in data and "carriers" not in data:
             hint = "say who answers, as 'devices: {desk: {answer: [ringing, busy-here]}}'"
             names.mistakes.append(data.spot.mistake("'devices' is missing", hint).diagnostic)
+
+    @property
+    def expect(self) -> dict[Text, Expectation]:
+        """What each agent gets; nothing if the rules alone say it."""
+        return {} if isinstance(self.seen, Text) else self.seen
+
+    @property
+    def rules(self) -> Text | None:
+        """The word that stands for what the rules of forking want, if it is there."""
+        return self.seen if isinstance(self.seen, Text) else None
 
     @property
     def agents(self) -> dict[Text, DeviceDoc]:

@@ -29,7 +29,7 @@ def senseless(document: ScenarioDoc) -> Iterator[Misfit]:
 
 
 def _assertions(document: ScenarioDoc) -> Iterator[Misfit]:
-    if not document.expect and not document.order:
+    if not document.expect and not document.order and document.rules is None:
         hint = "say under 'expect' what each agent gets, as 'alice: [486 from desk]'"
         yield Misfit("this scenario asserts nothing: it could never fail", hint, "expect", key=True)
 
