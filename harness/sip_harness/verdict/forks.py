@@ -46,8 +46,11 @@ def forks_of(case: Case) -> Iterator[Forked]:
         if m.method != "INVITE" or m.to_tag or item.seen.agent in case.devices:
             continue
         target = targets.get(reached.get(m.call_id, ""))
-        if target is not None and not _challenged(case, item):
-            yield _forked(case, item, target.steps)
+        if target is None:
+            continue
+        forked = _forked(case, item, target.steps)
+        if any(forked.branches.values()) or not _challenged(case, item):
+            yield forked
 
 
 def _call_notes(case: Case) -> Iterator[Note]:

@@ -1,0 +1,155 @@
+"""Forks that nobody thought of: whatever devices do, a system does what the rules want, up to its known deviations.
+
+A disagreement is shrunk by hypothesis; what is left of it is a scenario file, in the failure's text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from sip_harness.language import load_text
+from sip_harness.model.result import Result
+from sip_harness.model.verdict import Outcome
+from sip_harness.run.session import Options, Session, open_session
+from sip_harness.systems.registry import create
+
+SIDE_BY_SIDE = 6
+"""Forks of one example: they run at once, so that waiting for one is waiting for all."""
+CODES = (200, 302, 401, 404, 407, 480, 486, 499, 500, 503, 599, 600, 603, 699)
+NAMES = ("desk", "mobile", "softphone", "kitchen", "attic")
+
+
+@dataclass(frozen=True)
+class Phone:
+    """What one device does, in steps of 40 ms."""
+
+    provisional: int | None
+    final: int | None
+    code: int
+
+    @property
+    def answer(self) -> str:
+        """Its script."""
+        steps = [] if self.provisional is None else [*_wait(self.provisional), "180"]
+        if self.final is not None:
+            steps += [*_wait(self.final), str(self.code)]
+        return ", ".join(steps) if steps else "silence"
+
+
+def _wait(ticks: int) -> list[str]:
+    return [f"wait {40 * ticks}ms"] if ticks else []
+
+
+def text(phones: tuple[Phone, ...], cancel: int | None, number: int) -> str:
+    """The scenario file of a fork."""
+    names = NAMES[: len(phones)]
+    devices = "\n".join(f"  {name}: {{answer: [{phone.answer}]}}" for name, phone in zip(names, phones, strict=True))
+    gives_up = f", cancel: {40 * cancel}ms" if cancel is not None else ""
+    return (
+        f"title: A fork that nobody thought of\nid: RANDOM-{number}\ncite: RFC 3261 16\n"
+        f"targets: {{bob: {{ring: [{', '.join(names)}]}}}}\ndevices:\n{devices}\n"
+        f"calls: [{{from: alice, to: bob{gives_up}}}]\nexpect: rfc3261\n"
+    )
+
+
+phones = st.builds(
+    Phone,
+    st.sampled_from([0, 0, 0, 1, 3, None]),
+    st.sampled_from([0, 1, 2, 4, 5, 7, None]),
+    st.sampled_from(CODES),
+)
+forks = st.tuples(
+    st.lists(phones, min_size=2, max_size=5).map(tuple), st.one_of(st.none(), st.none(), st.sampled_from([1, 2, 3, 6]))
+)
+
+
+class Stage:
+    """A system that stays up from one example to the next."""
+
+    def __init__(self, system: str, faults: tuple[str, ...] = ()) -> None:
+        self.runner = asyncio.Runner()
+        self.opening = open_session(create(system, faults=faults), Options("wire", SIDE_BY_SIDE), [])
+        self.session: Session = self.runner.run(self.opening.__aenter__())
+
+    def run(self, texts: list[str]) -> list[Result]:
+        """The results of these scenarios, run side by side."""
+        scenarios = [load_text(one, f"random-{n}.sip.yaml") for n, one in enumerate(texts)]
+
+        async def work() -> list[Result]:
+            return list(await asyncio.gather(*(self.session.run(one) for one in scenarios)))
+
+        return self.runner.run(work())
+
+    def close(self) -> None:
+        self.runner.run(self.opening.__aexit__(None, None, None))
+        self.runner.close()
+
+
+@pytest.fixture(scope="module", params=[pytest.param("kamailio", marks=pytest.mark.needs_kamailio)])
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    made = Stage(request.param)
+    yield made
+    made.close()
+
+
+Fork = tuple[tuple[Phone, ...], int | None]
+
+
+def complaint(result: Result) -> str:
+    """What the judge has against it; empty if the rules hold."""
+    found = "\n".join(f"{f.outcome.value}: {f.expected}; {f.seen} ({f.cite})" for f in result.verdict.findings)
+    return "" if result.verdict.outcome is Outcome.PASS else f"{result.verdict.outcome.value} {found}"
+
+
+def simpler(fork: Fork) -> Iterator[Fork]:
+    """What may show the same with less."""
+    phones, cancel = fork
+    if cancel is not None:
+        yield phones, None
+    for n, phone in enumerate(phones):
+        rest = phones[:n], phones[n + 1 :]
+        if len(phones) > 1:
+            yield (*rest[0], *rest[1]), cancel
+        for plain in (replace(phone, final=None), replace(phone, provisional=None), replace(phone, code=486)):
+            if plain != phone:
+                yield (*rest[0], plain, *rest[1]), cancel
+
+
+def shrunk(stage: Stage, fork: Fork) -> tuple[str, str]:
+    """The simplest scenario that still breaks a rule, and which."""
+    written = text(*fork, 1)
+    said = complaint(stage.run([written])[0])
+    for candidate in simpler(fork) if said else ():
+        if complaint(stage.run([text(*candidate, 1)])[0]):
+            return shrunk(stage, candidate)
+    return written, said
+
+
+@settings(max_examples=5, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(some=st.lists(forks, min_size=SIDE_BY_SIDE, max_size=SIDE_BY_SIDE))
+def test_a_random_fork_is_as_the_rules_want_it(stage: Stage, tmp_path: Path, some: list[Fork]) -> None:
+    texts = [text(*fork, number) for number, fork in enumerate(some, 1)]
+    for fork, written, result in zip(some, texts, stage.run(texts), strict=True):
+        if said := complaint(result):
+            simplest, why = shrunk(stage, fork)
+            file = tmp_path / "found.sip.yaml"
+            file.write_text(simplest if why else written)
+            pytest.fail(f"{file}:\n{simplest if why else written}\n{why or said}")
+
+
+@pytest.mark.needs_kamailio
+def test_what_breaks_a_rule_is_shrunk_to_a_scenario_that_shows_it() -> None:
+    stage = Stage("kamailio", ("maps-600-to-486",))
+    fork = ((Phone(1, 2, 404), Phone(0, 1, 600), Phone(0, 7, 200)), 6)
+    written, said = shrunk(stage, fork)
+    stage.close()
+    assert written.count("answer") == 1
+    assert "600" in written
+    assert "alice got 486 Busy Here" in said
