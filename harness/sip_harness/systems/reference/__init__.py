@@ -1,1 +1,1 @@
-"""The embedded reference: registrar and stateful proxy in this process, with fault switches. An instrument, no server."""
+"""The embedded reference: registrar and stateful proxy in this process, with fault switches. No server to deploy."""

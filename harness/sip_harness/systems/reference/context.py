@@ -226,10 +226,10 @@ class Context:
     def _failure(self, branch: Branch, response: Message, now: float, number: int) -> list[Action]:
         if branch.final:
             return []
-        if 300 <= response.code < 400 and self.settings.recurse and not self._closed:
-            if targets := self._untried(response):
-                branch.final = response.code
-                return self._start(targets, branch.group, now)
+        recurses = 300 <= response.code < 400 and self.settings.recurse and not self._closed
+        if recurses and (targets := self._untried(response)):
+            branch.final = response.code
+            return self._start(targets, branch.group, now)
         if branch.rang_out and response.code == 487:
             return self._end(branch, Answer(RING_TIMEOUT, None, branch.group), now)
         actions = self._end(branch, Answer(response.code, response, branch.group), now)

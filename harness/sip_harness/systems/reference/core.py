@@ -1,4 +1,4 @@
-"""What every part of the proxy shares: its layer and transports, ways to the next hop, responses of its own, its log."""
+"""What every part of the proxy shares: layer and transports, ways to the next hop, responses of its own, its log."""
 
 from __future__ import annotations
 
