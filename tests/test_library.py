@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from sip_harness.language import load
-from sip_harness.model.faults import FAULTS
 from sip_harness.model.scenario import Scenario
 from sip_harness.run.plan import CannotCarryOut, Stacks, choose_stacks
+from sip_harness.systems import kamailio
 
 LIBRARY = Path(__file__).parent.parent / "scenarios"
 SCENARIOS = load([LIBRARY])
@@ -42,7 +42,7 @@ def single_stack() -> dict[str, str]:
 
 @pytest.mark.needs_kamailio
 @pytest.mark.needs_pjsua2
-@pytest.mark.parametrize("system", ["kamailio", "kamailio-digest"])
+@pytest.mark.parametrize("system", ["kamailio", "kamailio-digest", "reference", "reference-digest"])
 def test_both_stacks_give_the_same_verdict(system: str, capsys: pytest.CaptureFixture[str]) -> None:
     alone = single_stack()
     both = [s for s in SCENARIOS if s.id not in alone]
@@ -62,12 +62,19 @@ def files(scenarios: list[Scenario]) -> list[str]:
 
 
 @pytest.mark.needs_kamailio
-@pytest.mark.parametrize("fault", sorted(FAULTS))
-def test_every_proof_fault_makes_its_scenarios_fail_and_no_others(fault: str) -> None:
+@pytest.mark.parametrize("fault", sorted(kamailio.FAULTS))
+def test_every_proof_fault_of_kamailio_makes_its_scenarios_fail_and_no_others(fault: str) -> None:
     """A scenario that fails under a fault that it does not name has a proof that its author did not know of."""
-    verdicts = run(str(LIBRARY), "--fault", fault, "-j", "4")
+    verdicts = run(str(LIBRARY), "--system", "kamailio", "--fault", fault, "-j", "4")
     proved = {s.id for s in SCENARIOS if fault in s.proof}
     assert {name for name, verdict in verdicts.items() if verdict == "fail"} == proved, verdicts
+
+
+@pytest.mark.parametrize("fault", sorted({fault for s in SCENARIOS for fault in s.proof}))
+def test_every_proof_fault_of_the_reference_makes_its_scenarios_fail(fault: str) -> None:
+    proved = [s for s in SCENARIOS if fault in s.proof]
+    verdicts = run(*files(proved), "--system", "reference", "--fault", fault, "-j", "4", "--stack", "wire")
+    assert verdicts == {s.id: "fail" for s in proved}
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.id)
@@ -90,6 +97,8 @@ def test_fk_01_under_its_fault_names_the_late_cancel_to_the_other_phone(tmp_path
         "sip_harness",
         "run",
         str(file),
+        "--system",
+        "kamailio",
         "--fault",
         "forks-on-after-6xx",
         "--out",

@@ -33,7 +33,7 @@ class NotJudged(Exception):
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("sip-harness", "scenarios of SIP systems")
     for name, default, help_text in (
-        ("system", "kamailio", "system under test (default: kamailio)"),
+        ("system", "reference", "system under test (default: reference)"),
         ("stack", "auto", "stack of devices whose scenario leaves it open: auto, pjsua2 or wire"),
         ("out", "", "directory for report.html, records and captures"),
         ("jobs", "1", "scenarios side by side; selected items run ahead of their turn"),

@@ -24,8 +24,8 @@ def test_piped_it_is_plain_text():
     text = output()
     assert text.isascii()
     assert "\x1b" not in text
-    assert text.startswith("kamailio: Kamailio on loopback")
-    assert "  capabilities: register, ring, digest, tcp\n" in text
+    assert text.startswith("reference: embedded")
+    assert "  capabilities: register, ring, hunt, mixed, carriers, probing, digest, tcp\n" in text
     for fault in FAULTS.values():
         assert f"  fault {fault.name}: {fault.does} (breaks {fault.breaks}; seen: {fault.seen})\n" in text
 
@@ -35,7 +35,7 @@ def test_json_has_all_there_is():
     assert [system["name"] for system in data] == [system.name for system in describe()]
     digest = data[1]
     assert digest["kind"] == "proxy"
-    assert digest["capabilities"] == ["register", "ring", "digest", "tcp"]
+    assert digest["capabilities"] == ["register", "ring", "hunt", "mixed", "carriers", "probing", "digest", "tcp"]
     fault = digest["faults"][0]
     assert fault == {
         "name": fault["name"],

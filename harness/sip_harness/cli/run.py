@@ -47,7 +47,7 @@ Exit status: 0 all held, 1 a scenario failed, 2 a scenario is wrong, 3 blocked o
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @click.option(
-    "--system", "system_name", default="kamailio", show_default=True, metavar="NAME", help="System under test."
+    "--system", "system_name", default="reference", show_default=True, metavar="NAME", help="System under test."
 )
 @click.option(
     "--stack",

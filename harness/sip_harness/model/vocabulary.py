@@ -8,6 +8,7 @@ CAPABILITIES = {
     "hunt": "tries the devices of a user in turn (serial forking)",
     "mixed": "tries groups of devices in turn, each group at once",
     "carriers": "routes to carriers in turn (trunks, gateways) and fails over",
+    "probing": "asks carriers with OPTIONS whether they are there, and passes over those that are not",
     "digest": "challenges callers and registrations",
     "tcp": "speaks SIP over TCP",
     "tls": "speaks SIP over TLS",

@@ -147,12 +147,12 @@ class Openness:
     def _final(self, seen: Seen) -> None:
         m = seen.sip
         key = _key(seen)
-        again = key in self._ended
         item = self._open.pop(key, None)
         if item is not None:
             self._ended.add(key)
-        # An answer beyond the rules: after another one, or when the system has given up. It need not heed that.
-        odd = not seen.received and (again or (item is not None and item.due <= seen.time))
+        # An answer beyond the rules: to no request that is open (any more), or when the system has given up. It need
+        # not heed that.
+        odd = not seen.received and (item is None or item.due <= seen.time)
         due = seen.time + self._patience if odd else math.inf
         if key[4] == "BYE":
             self._end_dialogs(seen, item)

@@ -11,6 +11,8 @@ from sip_harness.model.vocabulary import CAPABILITIES
 from sip_harness.systems import kamailio
 from sip_harness.systems.base import System
 from sip_harness.systems.names import UnknownName
+from sip_harness.systems.reference import system as reference
+from sip_harness.systems.reference.settings import Settings
 
 
 class UnknownSystem(UnknownName):
@@ -50,8 +52,30 @@ def _kamailio(*, digest: bool = False, tls: bool = False, ws: bool = False) -> _
     return _Entry(about, lambda faults: kamailio.Kamailio(digest=digest, tls=tls, ws=ws, faults=faults))
 
 
+def _reference(*, digest: bool = False) -> _Entry:
+    known = reference.faults_of(digest)
+    about = BuiltIn(
+        name=reference.name_of(digest),
+        summary="embedded: registrar, forking and hunting proxy, routes to carriers"
+        + (", challenging registrations and callers" if digest else ""),
+        kind="proxy",
+        capabilities=tuple(c for c in CAPABILITIES if c in reference.capabilities(digest)),
+        faults=tuple(FAULTS[name] for name in known),
+    )
+    settings = Settings(digest=digest, password=reference.PASSWORD)
+    return _Entry(about, lambda faults: reference.Reference(settings=settings, faults=faults))
+
+
 _SYSTEMS = {
-    entry.about.name: entry for entry in (_kamailio(), _kamailio(digest=True), _kamailio(tls=True), _kamailio(ws=True))
+    entry.about.name: entry
+    for entry in (
+        _reference(),
+        _reference(digest=True),
+        _kamailio(),
+        _kamailio(digest=True),
+        _kamailio(tls=True),
+        _kamailio(ws=True),
+    )
 }
 
 

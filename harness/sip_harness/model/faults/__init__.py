@@ -1,0 +1,13 @@
+"""Fault switches: named ways in which real systems go wrong, each breaking one rule. By topic."""
+
+from __future__ import annotations
+
+from sip_harness.model.faults import cancelling, carriers, forking, registering, relaying
+from sip_harness.model.faults.fault import Fault
+
+__all__ = ["FAULTS", "Fault"]
+
+FAULTS = {
+    fault.name: fault for topic in (forking, cancelling, carriers, relaying, registering) for fault in topic.FAULTS
+}
+"""All of them by name."""

@@ -1,0 +1,44 @@
+"""Faults of routing to carriers: failover, overload, probing (RFC 3261 21.5.4, RFC 3263 4.3)."""
+
+from __future__ import annotations
+
+from sip_harness.model.faults.fault import Fault
+
+FAULTS = (
+    Fault(
+        "never-fails-over",
+        "gives up with the first carrier whatever it said",
+        "RFC 3261 21.5.4",
+        "dsiprouter issue 532: a 5xx stops the failover",
+    ),
+    Fault(
+        "fails-over-on-486",
+        "tries the next carrier although the called one is busy",
+        "RFC 3261 21.4.24",
+        "ASTPP issue 419: the busy phone rings once per gateway",
+    ),
+    Fault(
+        "ignores-retry-after",
+        "calls a carrier again that has asked to be left alone",
+        "RFC 3261 21.5.4, 20.33",
+        "OpenSIPS reads no Retry-After",
+    ),
+    Fault(
+        "bans-after-503",
+        "passes a carrier over for an hour after a 503 that did not ask for it",
+        "RFC 3261 21.5.4",
+        "blacklists that turn one refusal into an outage",
+    ),
+    Fault(
+        "calls-dead-carriers",
+        "calls carriers that do not answer its probes",
+        "a carrier that probing has found dead is passed over",
+        "dispatchers that probe and do not look at the result",
+    ),
+    Fault(
+        "takes-404-for-dead",
+        "passes carriers over that answer its probes with a failure",
+        "RFC 3261 11: whoever answers OPTIONS is alive",
+        "dispatchers that want a 200; carriers that answer 404 or 403",
+    ),
+)

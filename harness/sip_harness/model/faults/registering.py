@@ -1,0 +1,44 @@
+"""Faults of registration, location and authentication (RFC 3261 10, 16.5, 22)."""
+
+from __future__ import annotations
+
+from sip_harness.model.faults.fault import Fault
+
+FAULTS = (
+    Fault(
+        "keeps-expired-contacts",
+        "calls devices whose registration has run out",
+        "RFC 3261 10.3 step 8, 16.5",
+        "calls that wait for phones which were unplugged long ago",
+    ),
+    Fault(
+        "ignores-unregistration",
+        "keeps contacts that were taken back",
+        "RFC 3261 10.3 step 7",
+        "phones that ring after they have logged off",
+    ),
+    Fault(
+        "ignores-q",
+        "rings all devices at once, whatever preference they have",
+        "RFC 3261 16.6",
+        "proxies that read no q",
+    ),
+    Fault(
+        "rings-one-phone-only",
+        "rings only the device that registered first",
+        "RFC 3261 16.5",
+        "PBXs with one contact per extension",
+    ),
+    Fault(
+        "challenges-with-401",
+        "asks callers for credentials with 401, as if it were the one who was called",
+        "RFC 3261 22.1",
+        "PBXs that use one code for everything",
+    ),
+    Fault(
+        "accepts-any-password",
+        "lets everybody in who shows credentials at all",
+        "RFC 3261 22.2, RFC 7616 3.4",
+        "systems with a password check that was switched off for a test",
+    ),
+)

@@ -1,0 +1,203 @@
+"""One request on its way through the proxy: its response context carried out on the transaction layer."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+from sip_harness.endpoint.layer import Client, Server, Why
+from sip_harness.net.clock import Timer
+from sip_harness.sip.errors import SipError
+from sip_harness.sip.headers import contacts, seconds
+from sip_harness.sip.message import Message
+from sip_harness.systems.reference import forward
+from sip_harness.systems.reference.best import Answer
+from sip_harness.systems.reference.context import (
+    Action,
+    Cancel,
+    Context,
+    Finish,
+    Forward,
+    GiveUp,
+    Start,
+    Target,
+)
+from sip_harness.systems.reference.core import Core
+from sip_harness.systems.reference.router import LONGEST_BAN
+
+LATENESS = 0.8
+"""Of the transaction timer: how late a CANCEL is under the fault `cancels-late`."""
+_FAILED = {"timeout": 408, "transport": 503}
+"""What a branch without an answer counts as (RFC 3261 16.7, 16.9)."""
+
+
+class Call:
+    """A server transaction, its branches, and the context between them."""
+
+    def __init__(self, core: Core, server: Server, groups: Sequence[Sequence[Target]], routes: list[str]) -> None:
+        """Nothing is sent before `begin`."""
+        self._core = core
+        self._server = server
+        self._routes = routes
+        self._invite = server.request.method == "INVITE"
+        self._context = Context(groups, core.settings, self._invite, self._redirects)
+        self._clients: dict[int, Client] = {}
+        self._timer: Timer | None = None
+        self._reasons: list[str] = []
+        self._waiting: list[Server] = []
+
+    def begin(self) -> None:
+        """Answer 100 and try the first targets."""
+        if self._invite and "sends-no-100" not in self._core.faults:
+            self._core.reply(self._server, 100)  # RFC 3261 17.2.1
+        self._server.on_cancel = self._on_cancel
+        self._core.open.add(self)
+        self._perform(self._context.begin(self._now()))
+
+    def close(self) -> None:
+        """Stop its timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _on_cancel(self, cancel: Server) -> None:
+        """The caller's CANCEL is answered here, at once, and passed on to every branch (RFC 3261 16.10)."""
+        self._core.log(self._server.request, "the caller cancels")
+        if "delays-200-to-cancel" in self._core.faults and not self._context.finished:
+            self._waiting.append(cancel)
+        else:
+            self._core.reply(cancel, 200)
+        self._reasons = cancel.request.all("reason")
+        self._perform(self._context.cancel(self._now()))
+
+    def _on_response(self, number: int, response: Message) -> None:
+        self._log(f"{response.code} {response.reason} on branch {number}")
+        self._note_retry_after(self._context.branches[number].target, response)
+        self._perform(self._context.receive(number, response, self._now()))
+
+    def _on_failure(self, number: int, why: Why) -> None:
+        self._log(f"{'no answer' if why == 'timeout' else 'nothing could be sent'} on branch {number}")
+        self._perform(self._context.fail(number, _FAILED[why], self._now()))
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._perform(self._context.tick(self._now()))
+
+    def _perform(self, actions: Iterable[Action]) -> None:
+        todo = deque(actions)
+        while todo:
+            action = todo.popleft()
+            if isinstance(action, Start):
+                todo.extend(self._start(action))
+            elif isinstance(action, Forward):
+                self._forward(action)
+            elif isinstance(action, Cancel):
+                self._cancel(action)
+            elif isinstance(action, GiveUp):
+                self._log(f"branch {action.branch} is given up")
+                self._clients[action.branch].stop()
+            else:
+                self._finish(action)
+        self._arm()
+
+    def _arm(self) -> None:
+        self.close()
+        if self._context.over:
+            self._server.release()
+            self._core.open.discard(self)
+        elif (deadline := self._context.deadline) is not None:
+            self._timer = self._core.clock.at(deadline, self._tick)
+
+    def _start(self, action: Start) -> list[Action]:
+        request, uri = self._server.request, action.target.uri
+        hop = self._core.hop_to(forward.next_hop(uri, self._routes))
+        if hop is None:
+            self._log(f"branch {action.branch}: {uri} is not on loopback or not by UDP or TCP: nothing is sent there")
+            return self._context.fail(action.branch, _FAILED["transport"], self._now())
+        self._log(f"branch {action.branch}: {request.method} to {uri}")
+        onward = self._core.onward(request, self._server.source, uri, self._routes, hop)
+        client = self._core.layer.request(onward, hop, "protocol", partial(self._on_response, action.branch))
+        client.on_failure = partial(self._on_failure, action.branch)
+        self._clients[action.branch] = client
+        return []
+
+    def _forward(self, action: Forward) -> None:
+        data = forward.response_on(action.message, faults=self._core.faults)
+        if action.past:
+            self._server.send_past(data, "protocol")
+        else:
+            self._server.respond(action.message.code, data, "protocol")
+
+    def _cancel(self, action: Cancel) -> None:
+        client = self._clients[action.branch]
+        cancel = self._core.cancel_of(client.request, [action.reason] if action.reason else self._reasons)
+        self._log(f"CANCEL on branch {action.branch}")
+        if "acknowledges-no-487" in self._core.faults:
+            client.hold_ack()
+        if "cancels-late" in self._core.faults:
+            self._core.clock.after(
+                LATENESS * self._core.settings.transaction, partial(self._send_cancel, cancel, client)
+            )
+        else:
+            self._send_cancel(cancel, client)
+
+    def _send_cancel(self, cancel: Message, client: Client) -> None:
+        layer = self._core.layer
+        layer.request(cancel, client.hop, "protocol", lambda _: None)
+        if "repeats-cancel" in self._core.faults:
+            for times in (1, 2):
+                layer.later(times * 0.4 * self._core.settings.transaction, cancel.data, client.hop, "protocol")
+
+    def _finish(self, action: Finish) -> None:
+        answer = self._told(action.answer)
+        if answer.code == 408 and not self._invite and "answers-408-to-others" not in self._core.faults:
+            self._log("no answer, so there is none to pass on")  # RFC 4320 4.2
+            self._core.clock.after(self._core.layer.timers.lifetime, self._server.stop)
+            return
+        self._log(f"best response {answer.code}{'' if answer.message else ', made here'}")
+        if answer.message is None:
+            self._core.reply(self._server, answer.code)
+        else:
+            data = forward.response_on(answer.message, list(action.challenges), self._core.faults)
+            self._server.respond(answer.code, data, "protocol")
+        if "sends-second-final" in self._core.faults:
+            self._server.send_past(self._core.own(self._server, 500), "protocol")
+        for cancel in self._waiting:
+            self._core.reply(cancel, 200)
+
+    def _told(self, answer: Answer) -> Answer:
+        """A 503 says that this proxy is overloaded, which it is not (RFC 3261 16.7 step 6)."""
+        if answer.code == 503 and ("leaks-503" not in self._core.faults or answer.message is None):
+            return Answer(500)
+        if answer.code == 600 and "maps-600-to-486" in self._core.faults:
+            return Answer(486)
+        return answer
+
+    def _note_retry_after(self, target: Target, response: Message) -> None:
+        """A carrier that cannot serve now says when to come again (RFC 3261 20.33, 21.5.4)."""
+        if not target.carrier or response.code not in self._core.settings.failover:
+            return
+        try:
+            pause = seconds(response, "retry-after")
+        except SipError:
+            return
+        if pause is None and response.code == 503 and "bans-after-503" in self._core.faults:
+            pause = round(LONGEST_BAN)
+        if pause:
+            self._log(f"{target.carrier} is passed over for {pause} s")
+            self._core.router.ban(target, pause, self._now())
+
+    def _redirects(self, response: Message) -> Iterable[Target]:
+        """Contacts of a 3xx that we can reach."""
+        try:
+            found = contacts(response)
+        except SipError:
+            return []
+        return [Target(contact.uri) for contact in found if self._core.hop_to(contact.uri) is not None]
+
+    def _now(self) -> float:
+        return self._core.clock.now()
+
+    def _log(self, text: str) -> None:
+        self._core.log(self._server.request, text)

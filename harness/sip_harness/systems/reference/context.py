@@ -1,0 +1,334 @@
+"""The response context of a forked request: RFC 3261 16.7, 16.8 and 16.10 as a state machine without socket or clock.
+
+It is told what each branch answered and what time it is (seconds of any monotonic clock), and says what is to be done,
+in order. `deadline` says when to call `tick` next.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sip_harness.sip.message import Message
+from sip_harness.systems.reference.best import Answer, choose, other_challenges
+from sip_harness.systems.reference.settings import NO_TARGET, RING_TIMEOUT, Settings
+
+MAX_BRANCHES = 100
+"""Of one request, redirections included; further targets are not tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a request may go."""
+
+    uri: str
+    q: float = 1.0
+    """The higher, the earlier; equals are tried at once (RFC 3261 16.6)."""
+    carrier: str = ""
+    """Name of the carrier; empty for a device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Forward the request to this target, as the branch of this number."""
+
+    branch: int
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Pass this response on at once: a provisional or a 2xx."""
+
+    branch: int
+    message: Message
+    past: bool = False
+    """Whether the state machine of the transaction would not let it through: a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Send a CANCEL for this branch, with this Reason (RFC 3326); empty: the caller's own."""
+
+    branch: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Forget the transaction of this branch: whatever it still sends belongs to nothing."""
+
+    branch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Answer with this, the last final response of the context, with these headers of other responses added."""
+
+    answer: Answer
+    challenges: Sequence[tuple[str, str]] = ()
+
+
+Action = Start | Forward | Cancel | GiveUp | Finish
+
+
+@dataclass(slots=True)
+class Branch:
+    """One target being tried."""
+
+    target: Target
+    group: int
+    due: float
+    """When Timer C, or the patience with a cancelled branch, ends."""
+    provisional: bool = False
+    wants_cancel: str | None = None
+    """Reason of the CANCEL that it is to get; None while nobody wants one."""
+    cancelled: bool = False
+    rang_out: bool = False
+    final: int = 0
+    """Code of its final response; 0 while it is open."""
+
+
+@dataclass
+class Context:
+    """All branches of one request."""
+
+    groups: Sequence[Sequence[Target]]
+    """Tried in turn, the members of each at once."""
+    settings: Settings
+    invite: bool = True
+    redirects: Callable[[Message], Iterable[Target]] = lambda _: ()
+    """Targets that a 3xx names, usable ones only."""
+    branches: list[Branch] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    finished: bool = False
+    """Whether the one final response other than 2xx was sent."""
+    answered: str | None = None
+    """To tag of the first 2xx passed on; None while there is none."""
+    abandoned: bool = False
+    """Whether the caller has cancelled."""
+    _next: int = 0
+    _closed: bool = False
+    """No new branch any more."""
+    _kept: list[Forward] = field(default_factory=list)
+
+    @property
+    def faults(self) -> frozenset[str]:
+        """Switches that are on."""
+        return self.settings.faults
+
+    @property
+    def over(self) -> bool:
+        """Whether every branch has ended and none will follow."""
+        return (self.finished or self.answered is not None) and all(b.final for b in self.branches)
+
+    @property
+    def deadline(self) -> float | None:
+        """When to call `tick` next; None while no timer runs."""
+        if not self.invite:
+            return None
+        due = min((b.due for b in self.branches if not b.final), default=math.inf)
+        return None if math.isinf(due) else due
+
+    def begin(self, now: float) -> list[Action]:
+        """Try the first group. Call it once, first."""
+        return self._advance(now)
+
+    def receive(self, number: int, response: Message, now: float) -> list[Action]:
+        """A response of a branch."""
+        branch = self.branches[number]
+        if response.code < 200:
+            return self._provisional(number, branch, response, now)
+        if response.code < 300:
+            return self._success(number, branch, response, now)
+        return self._failure(branch, response, now, number)
+
+    def fail(self, number: int, code: int, now: float) -> list[Action]:
+        """A branch got no answer in time (408) or could not be reached (503; RFC 3261 16.9)."""
+        branch = self.branches[number]
+        return [] if branch.final else self._end(branch, Answer(code, None, branch.group), now)
+
+    def cancel(self, now: float) -> list[Action]:
+        """The caller cancels (RFC 3261 16.10)."""
+        if self.finished or self.answered is not None:
+            return []
+        self.abandoned = self._closed = True
+        if "ignores-callers-cancel" in self.faults:
+            return []
+        return self._cancel_pending("", now)
+
+    def tick(self, now: float) -> list[Action]:
+        """Timer C, and the end of the patience with a branch that was cancelled and stays silent (9.1)."""
+        actions: list[Action] = []
+        for number, branch in enumerate(tuple(self.branches)):
+            if branch.final or branch.due > now:
+                continue
+            if branch.cancelled or not branch.provisional or "ghost-call" in self.faults:
+                if not branch.cancelled and branch.provisional:
+                    actions += self._cancel(number, branch, now)
+                code = 487 if self.abandoned else RING_TIMEOUT
+                actions.append(GiveUp(number))
+                actions += self._end(branch, Answer(code, None, branch.group), now)
+            else:
+                branch.rang_out, branch.wants_cancel = True, ""
+                actions += self._cancel(number, branch, now)
+        return actions
+
+    def _provisional(self, number: int, branch: Branch, response: Message, now: float) -> list[Action]:
+        if branch.final:
+            return []
+        branch.provisional = True
+        actions: list[Action] = []
+        if response.code > 100 and not branch.cancelled:
+            branch.due = now + self._ring  # RFC 3261 16.7 step 2
+        if self._passes(response) and not self.finished:
+            actions.append(Forward(number, response))
+        if branch.wants_cancel is not None and not branch.cancelled:
+            actions += self._cancel(number, branch, now)
+        return actions
+
+    def _passes(self, response: Message) -> bool:
+        """Every provisional but 100 is passed on (RFC 3261 16.7 step 5)."""
+        if response.code == 100:
+            return "forwards-100" in self.faults
+        if response.code == 183 and "swallows-183" in self.faults:
+            return False
+        return response.code == 183 or "swallows-ringing" not in self.faults
+
+    def _success(self, number: int, branch: Branch, response: Message, now: float) -> list[Action]:
+        """Passed on at once, whatever else has happened; all other branches are cancelled (steps 5 and 10)."""
+        if branch.final >= 300 and "forwards-stray-2xx" in self.faults:
+            return [Forward(number, response, past=True)]
+        if branch.final >= 300 or (not self.invite and self.answered is not None):
+            return []  # it has had its final response: this one belongs to nothing (RFC 6026 8.10)
+        again = branch.final > 0
+        if self._swallows(again, response):
+            return []
+        branch.final, self._closed = response.code, True
+        forward = Forward(number, response, past=self.finished)
+        if self.finished and "sends-2xx-after-6xx" not in self.faults:
+            return []
+        self.answered = self.answered or response.to_tag
+        actions = [] if again else self._cancel_pending('SIP;cause=200;text="Call completed elsewhere"', now)
+        if "holds-back-2xx" in self.faults and not all(b.final for b in self.branches):
+            self._kept.append(forward)
+            return actions
+        return [forward, *actions]
+
+    def _swallows(self, again: bool, response: Message) -> bool:
+        if "swallows-second-2xx" in self.faults and self.answered not in (None, response.to_tag):
+            return True
+        if "swallows-repeated-2xx" in self.faults and again:
+            return True
+        return "swallows-2xx-after-cancel" in self.faults and self.abandoned
+
+    def _failure(self, branch: Branch, response: Message, now: float, number: int) -> list[Action]:
+        if branch.final:
+            return []
+        recurses = 300 <= response.code < 400 and self.settings.recurse and not self._closed
+        if recurses and (targets := self._untried(response)):
+            branch.final = response.code
+            return self._start(targets, branch.group, now)
+        if branch.rang_out and response.code == 487:
+            return self._end(branch, Answer(RING_TIMEOUT, None, branch.group), now)
+        actions = self._end(branch, Answer(response.code, response, branch.group), now)
+        if self.answered is not None and branch.cancelled and "relays-487-after-answer" in self.faults:
+            actions.append(Forward(number, response, past=True))
+        return actions
+
+    def _end(self, branch: Branch, answer: Answer, now: float) -> list[Action]:
+        """A branch is over without a 2xx: stop the others, wait for them, go on, or answer."""
+        branch.final = answer.code
+        self.answers.append(answer)
+        actions = self._stop_others(answer, now)
+        if self.finished or self.answered is not None:
+            if self._kept and all(b.final for b in self.branches):
+                actions += self._kept
+                self._kept = []
+            return actions
+        at_once = answer.code >= 600 and bool({"sends-6xx-at-once", "sends-2xx-after-6xx"} & self.faults)
+        if at_once or "first-failure-wins" in self.faults:
+            self._closed = self.finished = True
+            return [*actions, Finish(answer)]
+        return [*actions, *self._advance(now)]
+
+    def _stop_others(self, answer: Answer, now: float) -> list[Action]:
+        """After a 6xx all others are cancelled and no new branch is opened (RFC 3261 16.7 step 5)."""
+        if answer.code == 486 and "one-486-ends-the-fork" in self.faults:
+            self._closed = True
+            return self._cancel_pending("", now)
+        if answer.code < 600:
+            return []
+        if "hunts-on-after-6xx" not in self.faults:
+            self._closed = True
+        if "forks-on-after-6xx" in self.faults:
+            return []
+        return self._cancel_pending(f"SIP;cause={answer.code}", now)
+
+    def _advance(self, now: float) -> list[Action]:
+        """The next group once all branches have ended; after the last one the best of all responses."""
+        if any(not b.final for b in self.branches):
+            return []
+        while not self._closed and self._next < len(self.groups) and self._may_go_on():
+            group, self._next = self.groups[self._next], self._next + 1
+            if actions := self._start(group, self._next - 1, now):
+                return actions
+        self._closed = self.finished = True
+        if not self.answers:
+            return [Finish(Answer(NO_TARGET))]
+        answers = self.answers
+        if not self.invite:  # nobody may say 408 to it (RFC 4320 4.2)
+            answers = [a for a in answers if a.code != 408] or answers
+        best = choose(answers, self.faults, cancelled=self.abandoned)
+        return [Finish(best, other_challenges(best, answers, self.faults))]
+
+    def _may_go_on(self) -> bool:
+        """Whether the last group has failed in a way after which the next one is tried: with carriers only some."""
+        last = [(b, b.final) for b in self.branches if b.group == self._next - 1]
+        if "stops-hunting-at-486" in self.faults and any(code == 486 for _, code in last):
+            return False
+        return all(not branch.target.carrier or self._fails_over(code) for branch, code in last)
+
+    def _fails_over(self, code: int) -> bool:
+        if "never-fails-over" in self.faults:
+            return False
+        if code == 486 and "fails-over-on-486" in self.faults:
+            return True
+        return code in self.settings.failover or (code >= 600 and "hunts-on-after-6xx" in self.faults)
+
+    def _untried(self, response: Message) -> list[Target]:
+        tried = {branch.target.uri for branch in self.branches}  # RFC 3261 16.5: no URI twice
+        found: dict[str, Target] = {}
+        for target in self.redirects(response):
+            if target.uri not in tried:
+                found.setdefault(target.uri, target)
+        return list(found.values())
+
+    def _start(self, targets: Sequence[Target], group: int, now: float) -> list[Action]:
+        actions: list[Action] = []
+        for target in targets[: MAX_BRANCHES - len(self.branches)]:
+            self.branches.append(Branch(target, group, now + self._ring))
+            actions.append(Start(len(self.branches) - 1, target))
+        return actions
+
+    @property
+    def _ring(self) -> float:
+        return math.inf if "rings-for-ever" in self.faults else self.settings.ring
+
+    def _cancel_pending(self, reason: str, now: float) -> list[Action]:
+        if not self.invite or ("forgets-cancel" in self.faults and reason):
+            return []
+        actions: list[Action] = []
+        for number, branch in enumerate(self.branches):
+            if branch.final or branch.wants_cancel is not None:
+                continue
+            branch.wants_cancel = reason
+            if branch.provisional or "cancels-before-1xx" in self.faults:  # RFC 3261 9.1
+                actions += self._cancel(number, branch, now)
+        return actions
+
+    def _cancel(self, number: int, branch: Branch, now: float) -> list[Action]:
+        branch.cancelled = True
+        branch.due = now + self.settings.transaction
+        return [Cancel(number, branch.wants_cancel or "")]

@@ -1,0 +1,161 @@
+"""Requests and responses as a proxy hands them on (RFC 3261 16.4, 16.6, 16.7). Pure: bytes in, bytes out."""
+
+from __future__ import annotations
+
+from hashlib import blake2s
+
+from sip_harness.model.entry import Address
+from sip_harness.net.base import host_port
+from sip_harness.sip.errors import SipError
+from sip_harness.sip.headers import max_forwards
+from sip_harness.sip.message import Message, build, first_element, split_list
+from sip_harness.sip.transaction_key import COOKIE
+from sip_harness.sip.uri import Uri, parse_uri, uri_text
+from sip_harness.sip.via import with_source
+
+DEFAULT_HOPS = 70
+"""Max-Forwards of a request that came without (RFC 3261 16.6 step 3)."""
+RECORDED = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
+"""Methods whose dialogs we stay in the path of (RFC 3261 16.6 step 4)."""
+
+Headers = list[tuple[str, str]]
+
+
+def request_on(
+    request: Message,
+    source: Address,
+    *,
+    uri: str,
+    via: str,
+    routes: list[str],
+    record: list[str],
+    realm: str = "",
+    faults: frozenset[str] = frozenset(),
+) -> bytes:
+    """The request as it goes to the next hop: our Via on top, one hop less, the rest as it came.
+
+    `routes` replace its Route values, `record` are Record-Route values of ours. Credentials for our own `realm` were
+    meant for us and go no further (RFC 3261 22.3).
+    """
+    headers: Headers = [("Via", via), *(("Record-Route", value) for value in record)]
+    first_via, routed, counted = True, False, False
+    for field in request.fields:
+        name, value = field.key, field.value
+        if name == "proxy-authorization" and realm and f'realm="{realm}"' in value:
+            continue
+        if name == "via" and first_via:
+            first_via, value = False, with_source(value, *source)
+        elif name == "max-forwards":
+            value, counted = str(hops_left(request, faults)), True
+        elif name == "route":
+            if not routed:
+                headers += [("Route", route) for route in routes]
+            routed = True
+            continue
+        headers.append((field.name, value))
+    if not counted:
+        headers.append(("Max-Forwards", str(DEFAULT_HOPS)))
+    if not routed:
+        headers += [("Route", route) for route in routes]
+    return build(f"{request.method} {uri} SIP/2.0", headers, request.body)
+
+
+def hops_left(request: Message, faults: frozenset[str]) -> int:
+    """Max-Forwards of the request on its way on (RFC 3261 16.6 step 3)."""
+    try:
+        hops = max_forwards(request)
+    except SipError:
+        hops = None
+    if hops is None:
+        return DEFAULT_HOPS
+    return hops if "counts-no-hops" in faults else max(hops - 1, 0)
+
+
+def response_on(response: Message, more: Headers | None = None, faults: frozenset[str] = frozenset()) -> bytes:
+    """The response as it goes back: without our Via, otherwise as it came (RFC 3261 16.7 steps 3 and 9)."""
+    headers: Headers = []
+    ours, body = True, response.body
+    for field in response.fields:
+        value = field.value
+        if field.key == "via" and ours:
+            ours, rest = False, split_list(value)[1:]
+            if not rest:
+                continue
+            value = ", ".join(rest)
+        if field.key in _lost(faults):
+            continue
+        if field.key == "to" and "changes-to-tag" in faults and response.code > 100:
+            value = f"{value.partition(';tag=')[0]};tag=changed{response.code}"
+        headers.append((field.name, value))
+    if "drops-body" in faults and response.code >= 300:
+        headers, body = [h for h in headers if not h[0].lower().startswith("content-")], b""
+    return build(f"SIP/2.0 {response.code} {response.reason}", [*headers, *(more or [])], body)
+
+
+def _lost(faults: frozenset[str]) -> frozenset[str]:
+    names = {"drops-reason": "reason", "drops-retry-after": "retry-after", "drops-warning": "warning"}
+    return frozenset(header for fault, header in names.items() if fault in faults)
+
+
+def loop_mark(request: Message) -> str:
+    """What stays the same when a request comes back unchanged (RFC 5393 4.2.1): part of our branches."""
+    parts = [request.uri, request.from_tag, request.to_tag, request.call_id, str(request.cseq[0])]
+    for name in ("route", "proxy-require", "proxy-authorization"):
+        parts += request.all(name)
+    return blake2s("\n".join(parts).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+
+
+def branch_of(request: Message, unique: str) -> str:
+    """A branch of ours: unique in front, the loop mark behind (RFC 3261 16.6 step 8)."""
+    return f"{COOKIE}{unique}.{loop_mark(request)}"
+
+
+def loops(request: Message, here: Address) -> bool:
+    """Whether we have had this very request before (RFC 3261 16.3 step 4, RFC 5393 4.2.2)."""
+    mark, ours = f".{loop_mark(request)}", host_port(here)
+    vias = [via for value in request.all("via") for via in split_list(value)]
+    return any(f" {ours};" in via and mark in via for via in vias)
+
+
+def routes_of(request: Message) -> list[str]:
+    """Route values in order, lists taken apart."""
+    return [element for value in request.all("route") for element in split_list(value)]
+
+
+def is_here(uri: str, here: Address) -> bool:
+    """Whether a URI names us: our host and port, whatever its user and transport."""
+    parsed = readable(uri)
+    return parsed is not None and (parsed.host, parsed.port or 5060) == (here[0], here[1])
+
+
+def readable(uri: str) -> Uri | None:
+    """The URI taken apart; None if it is no SIP URI."""
+    try:
+        return parse_uri(uri)
+    except SipError:
+        return None
+
+
+def past_us(request: Message, here: Address) -> tuple[str, list[str]]:
+    """Request-URI and Route values once our own entries are taken off (RFC 3261 16.4).
+
+    A strict router before us has put our Record-Route value into the Request-URI: the real one is the last Route.
+    """
+    uri, routes = request.uri, routes_of(request)
+    parsed = readable(uri)
+    if routes and parsed is not None and parsed.has("lr") and is_here(uri, here):
+        uri = uri_text(routes.pop())
+    while routes and is_here(uri_text(routes[0]), here):
+        del routes[0]
+    return uri, routes
+
+
+def next_hop(uri: str, routes: list[str]) -> str:
+    """The URI that says where the request goes (RFC 3261 16.6 steps 6 and 7)."""
+    return uri_text(routes[0]) if routes else uri
+
+
+def via_back(response: Message) -> str:
+    """The Via element below the topmost one: whom a response goes to; empty if there is none."""
+    vias = [via for value in response.all("via") for via in split_list(value)]
+    return first_element(vias[1]) if len(vias) > 1 else ""

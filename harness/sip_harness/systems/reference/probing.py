@@ -1,0 +1,73 @@
+"""OPTIONS to the carriers of runs: one that does not answer is passed over until it does (RFC 3261 11)."""
+
+from __future__ import annotations
+
+import secrets
+from functools import partial
+
+from sip_harness.endpoint import build
+from sip_harness.endpoint.layer import Client
+from sip_harness.net.base import host_port
+from sip_harness.net.clock import Timer
+from sip_harness.sip.message import Message, parse
+from sip_harness.systems.reference.core import Core
+from sip_harness.systems.reference.router import Carrier
+
+
+class Prober:
+    """Asks the carriers of one run, each by itself, until it is stopped."""
+
+    def __init__(self, core: Core, carriers: list[Carrier]) -> None:
+        """The first question comes after one interval: until then everybody is believed to be there."""
+        self._core = core
+        self._timers: dict[str, Timer] = {}
+        self._clients: dict[str, Client] = {}
+        for carrier in carriers:
+            self._schedule(carrier)
+
+    def stop(self) -> None:
+        """Ask nobody any more."""
+        for timer in self._timers.values():
+            timer.cancel()
+        for client in self._clients.values():
+            client.stop()
+
+    def _schedule(self, carrier: Carrier) -> None:
+        ask = partial(self._ask, carrier)
+        self._timers[carrier.target.carrier] = self._core.clock.after(self._core.settings.probe, ask)
+
+    def _ask(self, carrier: Carrier) -> None:
+        hop = self._core.hop_to(carrier.target.uri)
+        if hop is None:
+            return
+        request = self._options(carrier.target.uri, build.new_via(hop.transport))
+        client = self._core.layer.request(request, hop, "protocol", partial(self._heard, carrier))
+        client.on_failure = lambda _: self._judge(carrier, alive=False)
+        self._clients[carrier.target.carrier] = client
+
+    def _options(self, uri: str, via: str) -> Message:
+        here = host_port(self._core.here)
+        data = build.request(
+            "OPTIONS",
+            uri,
+            via=via,
+            sender=f"<sip:probe@{here}>;tag={build.new_tag()}",
+            to=f"<{uri}>",
+            call_id=f"{secrets.token_hex(8)}@{self._core.here[0]}",
+            cseq=1,
+            headers=[],
+        )
+        return parse(data)
+
+    def _heard(self, carrier: Carrier, response: Message) -> None:
+        """Whatever it says, it is there; a carrier need not know OPTIONS."""
+        if response.code >= 200:
+            refuses = "takes-404-for-dead" in self._core.faults and response.code >= 300
+            self._judge(carrier, alive=not refuses)
+
+    def _judge(self, carrier: Carrier, *, alive: bool) -> None:
+        if alive != carrier.alive:
+            options = self._clients[carrier.target.carrier].request
+            self._core.log(options, f"{carrier.target.carrier} {'answers again' if alive else 'does not answer'}")
+        carrier.alive = alive
+        self._schedule(carrier)

@@ -1,0 +1,201 @@
+"""The proxy's decisions about requests: RFC 3261 16.3 to 16.6, 16.10, 16.11 and 10.3."""
+
+from __future__ import annotations
+
+import re
+
+from sip_harness.endpoint.layer import Server
+from sip_harness.net.base import Hop
+from sip_harness.net.clock import Clock
+from sip_harness.sip.errors import SipError
+from sip_harness.sip.headers import listed, max_forwards
+from sip_harness.sip.message import Message
+from sip_harness.sip.via import parse_via
+from sip_harness.systems.reference import forward
+from sip_harness.systems.reference.auth import Authenticator
+from sip_harness.systems.reference.call import Call
+from sip_harness.systems.reference.context import Target
+from sip_harness.systems.reference.core import Core, LogLine
+from sip_harness.systems.reference.registrar import Refused
+from sip_harness.systems.reference.settings import NO_CARRIER, NO_TARGET, Settings
+
+_ABOUT = [("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER"), ("Accept", "application/sdp"), ("Supported", "")]
+
+
+class Proxy:
+    """Transaction user of a layer of its own."""
+
+    def __init__(self, clock: Clock, settings: Settings, log: LogLine) -> None:
+        """Set `core.transports` before anything comes in."""
+        self.core = Core(clock, settings, self, log)
+        self._auth = Authenticator(settings.password, clock.now)
+
+    def receive(self, message: Message, hop: Hop) -> None:
+        """What a transport received; responses that are none are dropped (RFC 3261 18.1.2, 18.3, RFC 4475 3.1.2.19)."""
+        if not message.is_request and (message.truncated or not 100 <= message.code <= 699):
+            self.core.log(message, f"dropped: {message.code}, which is no whole response")
+        else:
+            self.core.layer.receive(message, hop)
+
+    def close(self) -> None:
+        """Forget everything at once."""
+        self.core.close()
+
+    def on_request(self, server: Server) -> None:
+        """Decide where a new request goes."""
+        for decide in (self._refuse, self._cancel, self._within, self._about_us, self._challenge, self._register):
+            if decide(server):
+                return
+        self._route(server)
+
+    def on_ack(self, ack: Message, hop: Hop) -> None:
+        """The ACK to a 2xx goes on without a transaction (RFC 3261 13.2.2.4, 16.11); any other is nobody's."""
+        uri, routes = forward.past_us(ack, self.core.here)
+        next_hop = self.core.hop_to(forward.next_hop(uri, routes))
+        if not ack.to_tag or forward.is_here(forward.next_hop(uri, routes), self.core.here) or next_hop is None:
+            return
+        if self._hops(ack) != 0:
+            self.core.layer.send(self.core.onward(ack, hop, uri, routes, next_hop).data, next_hop, "protocol")
+
+    def on_stray(self, response: Message, hop: Hop) -> None:
+        """Never passed on (RFC 6026 8.10)."""
+        self.core.log(response, f"dropped: {response.code} {response.reason}, which answers nothing")
+        via = parse_via(forward.via_back(response))
+        if via is not None and 200 <= response.code < 300 and "forwards-stray-2xx" in self.core.faults:
+            back = self.core.hop_to(f"sip:{via.host}:{via.port};transport={via.transport.lower()}")
+            if back is not None:
+                self.core.layer.send(forward.response_on(response), back, "protocol")
+
+    def on_unsent(self, why: str) -> None:
+        """Its transaction hears of it."""
+
+    def on_lost(self, why: str) -> None:
+        """Its transaction hears of it."""
+
+    def _refuse(self, server: Server) -> bool:
+        """Reasonable syntax, scheme, hops, loops, extensions (RFC 3261 16.3)."""
+        request = server.request
+        code, more = self._objection(request)
+        if code:
+            self.core.log(request, f"{request.method} refused: {code}")
+            self.core.reply(server, code, more)
+        return bool(code)
+
+    def _objection(self, request: Message) -> tuple[int, list[tuple[str, str]]]:
+        if request.truncated or request.cseq[1] != request.method or not request.call_id or not request.from_tag:
+            return 400, []
+        if not re.match("sip:", request.uri, re.IGNORECASE):
+            return 416, []
+        if self._hops(request) == 0 and "ignores-max-forwards" not in self.core.faults:
+            return 483, []
+        if request.method == "CANCEL":  # it goes no further than its INVITE has gone
+            return 0, []
+        if "forwards-loops" not in self.core.faults and forward.loops(request, self.core.here):
+            return 482, []
+        required = _listed(request, "proxy-require")
+        if required and "ignores-proxy-require" not in self.core.faults:
+            return 420, [("Unsupported", ", ".join(required))]
+        return 0, []
+
+    def _hops(self, request: Message) -> int | None:
+        try:
+            return max_forwards(request)
+        except SipError:
+            return None
+
+    def _cancel(self, server: Server) -> bool:
+        """RFC 3261 9.2, 16.10. Nobody behind us could know an INVITE that we do not: we never forward without one."""
+        if server.request.method != "CANCEL":
+            return False
+        if self.core.settings.digest and "challenges-cancel" in self.core.faults and not self._admits(server.request):
+            self.core.reply(server, 407, [("Proxy-Authenticate", self._auth.challenge())])
+            return True
+        invite = self.core.layer.invite_of(server.request)
+        if invite is None:
+            self.core.reply(server, 481)
+        elif invite.on_cancel is None:  # it is over: nothing to cancel any more
+            self.core.reply(server, 200)
+        else:
+            invite.on_cancel(server)
+        return True
+
+    def _within(self, server: Server) -> bool:
+        """A request of a dialog goes where its Route and its Request-URI say (RFC 3261 16.4, 16.12)."""
+        request = server.request
+        if not request.to_tag:
+            return False
+        uri, routes = forward.past_us(request, self.core.here)
+        if forward.is_here(forward.next_hop(uri, routes), self.core.here):
+            self.core.reply(server, 404)
+        else:
+            Call(self.core, server, [[Target(uri)]], routes).begin()
+        return True
+
+    def _about_us(self, server: Server) -> bool:
+        """OPTIONS to the proxy itself (RFC 3261 11.2)."""
+        uri = forward.readable(server.request.uri)
+        ours = uri is not None and not uri.user and forward.is_here(server.request.uri, self.core.here)
+        if server.request.method != "OPTIONS" or not ours:
+            return False
+        self.core.reply(server, 200, _ABOUT)
+        return True
+
+    def _challenge(self, server: Server) -> bool:
+        """401 from the registrar, 407 from the proxy (RFC 3261 22.1)."""
+        request = server.request
+        if not self.core.settings.digest or self._admits(request):
+            return False
+        registers = request.method == "REGISTER"
+        code = 401 if registers or "challenges-with-401" in self.core.faults else 407
+        name = "WWW-Authenticate" if code == 401 else "Proxy-Authenticate"
+        stale = self._auth.is_stale(request, _credentials(request))
+        self.core.reply(server, code, [(name, self._auth.challenge(stale=stale))])
+        return True
+
+    def _admits(self, request: Message) -> bool:
+        name = _credentials(request)
+        if "accepts-any-password" in self.core.faults and request.get(name) is not None:
+            return True
+        also = "authorization" if "challenges-with-401" in self.core.faults else name
+        return self._auth.accepts(request, name) or self._auth.accepts(request, also)
+
+    def _register(self, server: Server) -> bool:
+        if server.request.method != "REGISTER":
+            return False
+        try:
+            if not forward.is_here(server.request.uri, self.core.here):
+                raise Refused(403)
+            headers = self.core.registrar.register(server.request, self.core.clock.now())
+        except Refused as refused:
+            self.core.log(server.request, f"REGISTER refused: {refused.code}")
+            self.core.reply(server, refused.code)
+        else:
+            self.core.log(server.request, f"REGISTER: {len(headers)} contacts")
+            self.core.reply(server, 200, headers)
+        return True
+
+    def _route(self, server: Server) -> None:
+        """To whom the dialled user is known, and to nobody else: this is an instrument for one machine."""
+        uri, routes = forward.past_us(server.request, self.core.here)
+        parsed = forward.readable(uri)
+        if routes or parsed is None or not forward.is_here(uri, self.core.here):
+            self.core.reply(server, 403, reason="Relaying Denied")
+            return
+        groups = self.core.router.groups(parsed.user, self.core.clock.now())
+        if groups:
+            Call(self.core, server, groups, []).begin()
+        else:
+            code = NO_CARRIER if self.core.router.has_carriers(parsed.user) else NO_TARGET
+            self.core.log(server.request, f"nobody to call: {code}")
+            self.core.reply(server, code)
+
+
+def _credentials(request: Message) -> str:
+    return "authorization" if request.method == "REGISTER" else "proxy-authorization"
+
+
+def _listed(request: Message, name: str) -> tuple[str, ...]:
+    try:
+        return listed(request, name)
+    except SipError:
+        return tuple(request.all(name))

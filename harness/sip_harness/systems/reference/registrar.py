@@ -1,0 +1,124 @@
+"""The registrar: contacts of addresses of record, in memory (RFC 3261 10.3). Pure: time is passed in, in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+from sip_harness.sip.address import Address, parse_address
+from sip_harness.sip.errors import SipError
+from sip_harness.sip.headers import contacts, seconds
+from sip_harness.sip.message import Message
+from sip_harness.sip.uri import Uri, parse_uri, unescape
+
+MAX_USERS = 10_000
+MAX_CONTACTS = 100
+DEFAULT_EXPIRES = 300
+"""Seconds, for a contact that asks for none."""
+MAX_EXPIRES = 3600
+
+Headers = list[tuple[str, str]]
+
+
+class Refused(Exception):
+    """The registration is not accepted; has the code to answer with."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One binding."""
+
+    uri: Uri
+    q: float
+    until: float
+    call_id: str
+    cseq: int
+
+
+class Registrar:
+    """All bindings of one domain."""
+
+    def __init__(self, faults: frozenset[str] = frozenset()) -> None:
+        self._faults = faults
+        self._users: dict[str, list[Contact]] = {}
+
+    def register(self, request: Message, now: float) -> Headers:
+        """Carry a REGISTER out; the headers of its 200. Raises Refused, and nothing is changed then."""
+        try:
+            user, asked = unescape(parse_uri(parse_address(request.get("to") or "").uri).user), contacts(request)
+            general = seconds(request, "expires")
+            known = self._current(user, now)
+            kept = self._without_all(request, asked, general, known) if _is_star(asked) else known
+            if not _is_star(asked):
+                for contact in asked:
+                    kept = self._with(kept, contact, general, request, now)
+        except SipError as error:
+            raise Refused(400) from error
+        self._store(user, kept)
+        return [("Contact", _listed(contact, now)) for contact in kept]
+
+    def lookup(self, user: str, now: float) -> list[Contact]:
+        """Who is there for this user, in the order of registration."""
+        return self._current(unescape(user), now)
+
+    def forget(self, user: str) -> None:
+        """Take all contacts of a user off."""
+        self._users.pop(unescape(user), None)
+
+    def _current(self, user: str, now: float) -> list[Contact]:
+        known = self._users.get(user, [])
+        return known if "keeps-expired-contacts" in self._faults else [c for c in known if c.until > now]
+
+    def _store(self, user: str, contacts: list[Contact]) -> None:
+        if len(contacts) > MAX_CONTACTS or (user not in self._users and len(self._users) >= MAX_USERS):
+            raise Refused(403)
+        if contacts:
+            self._users[user] = contacts
+        else:
+            self._users.pop(user, None)
+
+    def _without_all(
+        self, request: Message, asked: tuple[Address, ...], general: int | None, known: list[Contact]
+    ) -> list[Contact]:
+        """`Contact: *` stands alone and with Expires: 0 (RFC 3261 10.3 step 6)."""
+        if len(asked) > 1 or general != 0:
+            raise Refused(400)
+        for contact in known:
+            _check_order(contact, request)
+        return []
+
+    def _with(
+        self, known: list[Contact], asked: Address, general: int | None, request: Message, now: float
+    ) -> list[Contact]:
+        """One contact added, replaced or removed (RFC 3261 10.3 step 7)."""
+        uri = parse_uri(asked.uri)
+        lifetime = asked.expires if asked.expires is not None else general
+        lifetime = min(DEFAULT_EXPIRES if lifetime is None else lifetime, MAX_EXPIRES)
+        place = next((i for i, c in enumerate(known) if c.uri.equivalent(uri)), None)
+        if place is not None:
+            _check_order(known[place], request)
+        rest = [*islice(known, place), *islice(known, place + 1, None)] if place is not None else list(known)
+        if lifetime == 0:
+            return known if "ignores-unregistration" in self._faults else rest
+        new = Contact(uri, 1.0 if asked.q is None else asked.q, now + lifetime, request.call_id, request.cseq[0])
+        rest.insert(len(rest) if place is None else place, new)
+        return rest
+
+
+def _is_star(asked: tuple[Address, ...]) -> bool:
+    return any(contact.uri == "*" for contact in asked)
+
+
+def _check_order(contact: Contact, request: Message) -> None:
+    """A REGISTER that was overtaken changes nothing (RFC 3261 10.3 step 7)."""
+    if contact.call_id == request.call_id and request.cseq[0] <= contact.cseq:
+        raise Refused(500)
+
+
+def _listed(contact: Contact, now: float) -> str:
+    q = f";q={contact.q:g}" if contact.q != 1 else ""
+    return f"<{contact.uri}>{q};expires={max(round(contact.until - now), 1)}"

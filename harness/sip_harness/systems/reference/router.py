@@ -1,0 +1,69 @@
+"""Where a dialled user is: registered contacts and the carriers of runs, in groups of equal preference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from sip_harness.sip.uri import unescape
+from sip_harness.systems.reference.context import Target
+from sip_harness.systems.reference.registrar import Registrar
+
+LONGEST_BAN = 3600.0
+"""Seconds that a Retry-After can take a carrier out."""
+
+
+@dataclass
+class Carrier:
+    """A carrier of one run."""
+
+    target: Target
+    banned_until: float = 0.0
+    """It asked to be left alone until then (RFC 3261 20.33)."""
+    alive: bool = True
+    """Whether it answered the last probe."""
+
+
+@dataclass
+class Router:
+    """The location service (RFC 3261 16.5)."""
+
+    registrar: Registrar
+    faults: frozenset[str] = frozenset()
+    _routes: dict[str, list[Carrier]] = field(default_factory=dict)
+
+    def add(self, user: str, carriers: Iterable[Target]) -> list[Carrier]:
+        """Route a user to carriers as well."""
+        added = [Carrier(target) for target in carriers]
+        self._routes.setdefault(unescape(user), []).extend(added)
+        return added
+
+    def remove(self, user: str) -> None:
+        """Forget a user's carriers and contacts."""
+        self._routes.pop(unescape(user), None)
+        self.registrar.forget(user)
+
+    def has_carriers(self, user: str) -> bool:
+        """Whether calls to this user go to carriers, usable or not."""
+        return unescape(user) in self._routes
+
+    def groups(self, user: str, now: float) -> list[list[Target]]:
+        """Targets of a user that can be tried, the most preferred group first (RFC 3261 16.6)."""
+        targets = [Target(str(c.uri), c.q) for c in self.registrar.lookup(user, now)]
+        targets += [c.target for c in self._routes.get(unescape(user), ()) if self._usable(c, now)]
+        if "ignores-q" in self.faults:
+            return [targets] if targets else []
+        if "rings-one-phone-only" in self.faults:
+            targets = targets[:1]
+        ordered = sorted(targets, key=lambda target: -target.q)
+        return [list(group) for _, group in groupby(ordered, key=lambda target: target.q)]
+
+    def ban(self, carrier: Target, seconds: float, now: float) -> None:
+        """Pass a carrier over for so long."""
+        for found in (c for carriers in self._routes.values() for c in carriers if c.target == carrier):
+            found.banned_until = now + min(seconds, LONGEST_BAN)
+
+    def _usable(self, carrier: Carrier, now: float) -> bool:
+        banned = carrier.banned_until > now and "ignores-retry-after" not in self.faults
+        return not banned and (carrier.alive or "calls-dead-carriers" in self.faults)

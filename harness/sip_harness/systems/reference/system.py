@@ -1,0 +1,186 @@
+"""The reference as a system under test: started in this process, on loopback, within milliseconds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from sip_harness import __version__
+from sip_harness.model.entry import Log
+from sip_harness.model.faults import cancelling, carriers, forking, registering, relaying
+from sip_harness.model.scenario import Scenario
+from sip_harness.model.system import SystemInfo
+from sip_harness.net.base import host_port
+from sip_harness.net.clock import Clock
+from sip_harness.net.stream import StreamTransport
+from sip_harness.net.udp import UdpSocket
+from sip_harness.systems.accounts import fresh_users
+from sip_harness.systems.base import Binding, Lease, SystemFailed, Watch
+from sip_harness.systems.kept import printable
+from sip_harness.systems.names import check_names
+from sip_harness.systems.reference.context import Target
+from sip_harness.systems.reference.core import is_loopback
+from sip_harness.systems.reference.forward import readable
+from sip_harness.systems.reference.probing import Prober
+from sip_harness.systems.reference.proxy import Proxy
+from sip_harness.systems.reference.settings import Settings
+from sip_harness.systems.slots import carrier_addresses
+
+HOST = "127.0.0.1"
+CAPABILITIES = frozenset({"register", "ring", "hunt", "mixed", "carriers", "probing", "tcp"})
+PASSWORD = "loopback-only"  # noqa: S105 - of made-up users on a system that only this machine reaches
+_ATTEMPTS = 20
+_FAULTS = tuple(
+    fault.name for topic in (forking, cancelling, carriers, relaying, registering) for fault in topic.FAULTS
+)
+_OF_DIGEST = frozenset({"challenges-cancel", "challenges-with-401", "accepts-any-password"})
+
+
+def capabilities(digest: bool = False) -> frozenset[str]:
+    """What it can do in this variant, in the words of `needs`."""
+    return CAPABILITIES | {"digest"} if digest else CAPABILITIES
+
+
+def name_of(digest: bool = False) -> str:
+    """Name of this variant."""
+    return "reference-digest" if digest else "reference"
+
+
+def faults_of(digest: bool = False) -> tuple[str, ...]:
+    """Fault switches of this variant."""
+    return tuple(name for name in _FAULTS if digest or name not in _OF_DIGEST)
+
+
+class Reference:
+    """Registrar and forking proxy. It may be started again after `stop`, and belongs to the loop that started it."""
+
+    def __init__(self, *, settings: Settings | None = None, faults: Sequence[str] = ()) -> None:
+        """Raises UnknownName for a fault that it does not have."""
+        settings = settings or Settings()
+        self._faults = check_names("fault", faults, faults_of(settings.digest))
+        self._settings = replace(settings, faults=frozenset(self._faults))
+        self.name = name_of(self._settings.digest)
+        self._info: SystemInfo | None = None
+        self._proxy: Proxy | None = None
+        self._transports: tuple[UdpSocket, StreamTransport] | None = None
+        self._users: dict[str, tuple[str, ...]] = {}
+        self._probers: dict[str, Prober] = {}
+        self._watches: dict[object, Watch] = {}
+
+    @property
+    def info(self) -> SystemInfo:
+        """Known after `start`, and still after `stop`; before, raises SystemFailed."""
+        if self._info is None:
+            raise SystemFailed(f"{self.name} has not been started")
+        return self._info
+
+    async def start(self) -> None:
+        """Listen on a free port of loopback, the same for UDP and TCP. Raises SystemFailed."""
+        if self._proxy is not None:
+            raise SystemFailed(f"{self.name} has already been started")
+        clock = Clock(asyncio.get_running_loop())
+        proxy = Proxy(clock, self._settings, self._log)
+        self._transports = udp, tcp = self._open(clock, proxy)
+        proxy.core.transports = {"udp": udp, "tcp": tcp}
+        self._proxy = proxy
+        self._info = SystemInfo(
+            name=self.name,
+            kind="proxy",
+            address=udp.local,
+            domain=host_port(udp.local),
+            policy=self._settings.policy(),
+            capabilities=capabilities(self._settings.digest),
+            addresses={"tcp": udp.local},
+            faults=self._faults,
+            versions={"reference": __version__},
+            password=self._settings.password if self._settings.digest else "",
+        )
+
+    def _open(self, clock: Clock, proxy: Proxy) -> tuple[UdpSocket, StreamTransport]:
+        """A port that was free for UDP may be taken for TCP: then another one."""
+        problem: OSError | None = None
+        for _ in range(_ATTEMPTS):
+            udp: UdpSocket | None = None
+            try:
+                udp = UdpSocket(
+                    clock, (HOST, 0), agent=self.name, record=_nowhere, receive=proxy.receive, guard=is_loopback
+                )
+                tcp = StreamTransport(
+                    clock, udp.local, "tcp", agent=self.name, record=_nowhere, receive=proxy.receive, guard=is_loopback
+                )
+            except OSError as error:
+                problem = error
+                if udp is not None:
+                    udp.close()
+            else:
+                return udp, tcp
+        raise SystemFailed(f"{self.name} could not be started: {problem}")
+
+    async def stop(self) -> None:
+        """Close its ports and forget everything. Never raises; may be repeated."""
+        proxy, self._proxy = self._proxy, None
+        transports, self._transports = self._transports, None
+        for prober in self._probers.values():
+            prober.stop()
+        self._probers.clear()
+        self._users.clear()
+        if proxy is not None:
+            proxy.close()
+        for transport in transports or ():
+            transport.close()
+
+    def bind(self, scenario: Scenario, lease: Lease) -> Binding:
+        """Fresh users for one run, a free address for every carrier. Raises CannotBind with what is missing."""
+        binding = fresh_users(scenario, lease, self.info)
+        carriers = [device.name for device in scenario.devices if device.kind == "carrier"]
+        return replace(binding, listens=carrier_addresses(carriers))
+
+    async def admit(self, scenario: Scenario, lease: Lease, binding: Binding) -> None:
+        """Route what is dialled to the carriers of this run; probe them if it needs that. Raises SystemFailed."""
+        if self._proxy is None:
+            raise SystemFailed(f"{self.name} is not running")
+        core, carriers, users = self._proxy.core, [], []
+        for target in scenario.targets:
+            dialled = readable(binding.uris[target.name])
+            if dialled is not None:
+                users.append(dialled.user)
+                members = [_carrier(name, dialled.user, binding) for name in target.members if name in binding.listens]
+                if members:
+                    carriers += core.router.add(dialled.user, members)
+        self._users[lease.token] = (*users, *(user.name for user in binding.users.values()))
+        if "probing" in scenario.needs:
+            self._probers[lease.token] = Prober(core, carriers)
+
+    async def release(self, lease: Lease) -> None:
+        """Forget the carriers and contacts of this run."""
+        if (prober := self._probers.pop(lease.token, None)) is not None:
+            prober.stop()
+        for user in self._users.pop(lease.token, ()):
+            if self._proxy is not None:
+                self._proxy.core.router.remove(user)
+
+    def watch(self, sink: Watch) -> Callable[[], None]:
+        """Hand every log line to `sink` until the returned function is called."""
+        key = object()
+        self._watches[key] = sink
+
+        def leave() -> None:
+            self._watches.pop(key, None)
+
+        return leave
+
+    def _log(self, text: str) -> None:
+        line = Log(time.time_ns(), printable(text.encode("utf-8", "backslashreplace")))
+        for sink in tuple(self._watches.values()):
+            sink(line)
+
+
+def _carrier(name: str, user: str, binding: Binding) -> Target:
+    uri = f"sip:{user}@{host_port(binding.listens[name])}"
+    return Target(uri, binding.preferences.get(name, 1.0), name)
+
+
+def _nowhere(_entry: object) -> None:
+    """The agents record what crosses the wire: the system under test is judged by what they saw."""
