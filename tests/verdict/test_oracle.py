@@ -139,6 +139,16 @@ def test_a_caller_who_gives_up_hears_487() -> None:
     assert told.over.due == 0.52
 
 
+def test_a_caller_who_gives_up_may_hear_487_though_a_challenge_came() -> None:
+    told = owed(Branch("a", final=0.2, code=407), Branch("b", provisional=0.1, final=0.52, code=487), cancel=0.5)
+    assert told.wanted == {Answer(407, "a"), Answer(487, "b"), Answer(487)}
+
+
+def test_a_branch_that_was_given_up_need_not_count() -> None:
+    told = owed(Branch("a", final=0.2, code=500), Branch("b"))
+    assert told.wanted == {Answer(500, "a"), Answer(408)}
+
+
 def test_a_hunt_tries_one_after_the_other() -> None:
     steps = (("a",), ("b",), ("c",))
     told = owed(Branch("a", 0, 0, 0.1, 0.2, 486), Branch("b", 1, 0.21, 0.3, 0.4, 200), steps=steps)

@@ -107,7 +107,15 @@ class Fork:
         over = Window(max(w.begin for w in overs), max(w.due for w in overs))
         allowed = _allowed(self._candidates()) if not answers or self._answered_late() else frozenset()
         tried, untried = self._search()
-        return Owed(answers, allowed, _wanted(allowed), over, self._to_cancel(), tried, untried)
+        return Owed(answers, allowed, self._wanted(allowed), over, self._to_cancel(), tried, untried)
+
+    def _wanted(self, allowed: frozenset[Answer]) -> frozenset[Answer]:
+        """The best of all, and the best of what devices have really said: the choice between the two is the proxy's, as
+        a branch that was given up needs no response (16.6 step 11, 16.8). A caller who has given up may hear 487
+        whatever else there is: it helps nobody to ask again."""
+        real = frozenset(a for a in allowed if a.device or a.code == 500)
+        ended = frozenset(a for a in allowed if a.code == _TERMINATED and self.caller_cancels < math.inf)
+        return _best(allowed) | _best(real) | ended
 
     def _answered_late(self) -> bool:
         """Whether an answer came when its branch had been given up: the caller may have heard of that already."""
@@ -183,7 +191,7 @@ def _allowed(candidates: Iterable[Answer]) -> frozenset[Answer]:
     return found | {Answer(500) for a in found if a.code == 503}
 
 
-def _wanted(allowed: frozenset[Answer]) -> frozenset[Answer]:
+def _best(allowed: frozenset[Answer]) -> frozenset[Answer]:
     """The lowest class, in it those that help to ask again, and no 503 (16.7 step 6)."""
     if not allowed or any(a.code >= 600 for a in allowed):
         return allowed
