@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,14 @@ import pytest
 from sip_harness.language import LanguageError, load
 
 MISTAKES = Path(__file__).parent / "mistakes"
+SOUND = """\
+title: t
+id: M-1
+targets: {bob: {ring: [desk]}}
+devices: {desk: {answer: [486]}}
+calls: [{from: alice, to: bob}]
+expect: {alice: [486]}
+"""
 CASES = sorted(path.name.removesuffix(".sip.yaml") for path in MISTAKES.glob("*.sip.yaml"))
 
 
@@ -39,10 +48,29 @@ def test_messages_are_as_agreed(name: str) -> None:
 def test_each_message_has_a_place_and_carets_below_its_line(name: str) -> None:
     for block in told(name).rstrip("\n").split("\n\n"):
         head, source, carets = block.split("\n")
-        place = re.match(rf"{re.escape(name)}\.sip\.yaml:(\d+):\d+: \S", head)
+        place = re.match(rf"(?:{re.escape(name)}\.sip|[a-z-]+\.piece)\.yaml:(\d+):\d+: \S", head)
         assert place
         assert source.startswith(f"  {place[1]} | ")
         assert re.fullmatch(r" *\| *\^+", carets)
+
+
+def test_a_file_of_10_mb_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "large.sip.yaml"
+    path.write_bytes(b"title: a\n" + b"x: [[[[[[[[[[\n" * 800_000)
+    begun = time.process_time()
+    with pytest.raises(LanguageError, match=r"large\.sip\.yaml: larger than 1 MB; one file holds one scenario"):
+        load([path])
+    assert time.process_time() - begun < 1
+
+
+def test_an_id_belongs_to_one_scenario(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.sip.yaml").write_text(SOUND, encoding="utf-8")
+    with contextlib.chdir(tmp_path), pytest.raises(LanguageError) as caught:
+        load([Path()])
+    assert str(caught.value) == (
+        "b.sip.yaml:2:5: id 'M-1' is taken; the first is in a.sip.yaml:2:5\n  2 | id: M-1\n    |     ^^^"
+    )
 
 
 def test_every_golden_file_has_its_scenario() -> None:
@@ -55,4 +83,6 @@ def test_all_mistakes_of_all_files_come_at_once_and_sorted() -> None:
         load([MISTAKES])
     places = [diagnostic.place for diagnostic in caught.value.diagnostics]
     assert places == sorted(places)
-    assert {Path(place.file).name.removesuffix(".sip.yaml") for place in places} == set(CASES)
+    files = {Path(place.file).name for place in places} - {path.name for path in MISTAKES.glob("*.piece.yaml")}
+    in_pieces = {"include-cyclic", "include-wrong-inside", "include-with-id"}
+    assert {name.removesuffix(".sip.yaml") for name in files} == set(CASES) - in_pieces

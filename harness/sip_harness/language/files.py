@@ -5,6 +5,8 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+from sip_harness.language.source import File, Spot
+
 
 class Unreadable(Exception):
     """A file cannot be had; says why in a few words."""
@@ -32,3 +34,19 @@ def read_bytes(path: Path, limit: int) -> bytes:
     if len(data) > limit:
         raise TooLarge
     return data
+
+
+def decode(data: bytes, name: str) -> str:
+    """The text of a file of this name. Raises Mistake where it is no UTF-8."""
+    try:
+        return data.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8")
+        source = File(name, data.decode("utf-8", "replace"))
+        spot = Spot(source, len(before), len(before) + 1)
+        raise spot.mistake(f"byte 0x{data[error.start]:02X} is not UTF-8", "save the file as UTF-8") from None
+
+
+def shown(path: Path) -> str:
+    """The path as messages and reports show it: from the working directory if it is in there."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

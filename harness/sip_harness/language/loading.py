@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from sip_harness.language import include, matrix
 from sip_harness.language.build import build
 from sip_harness.language.compose import compose
-from sip_harness.language.diagnostics import Diagnostic, LanguageError, Mistake, quoted
-from sip_harness.language.files import TooLarge, Unreadable, read_bytes
+from sip_harness.language.diagnostics import Diagnostic, LanguageError, Mistake, quoted, visible
+from sip_harness.language.files import TooLarge, Unreadable, decode, read_bytes, shown
 from sip_harness.language.plain import from_values
-from sip_harness.language.source import File, Spot
+from sip_harness.language.source import File, Map, Spot, Text
 from sip_harness.model.place import Place
 from sip_harness.model.scenario import Scenario
 
@@ -21,34 +23,35 @@ MAX_BYTES = 1_000_000
 def load(paths: Iterable[Path]) -> list[Scenario]:
     """Read scenarios from files, and from directories all `*.sip.yaml` in them and below, in the order of their names.
 
-    A file that is named twice is read once. Raises LanguageError with every mistake of every file.
+    A file that is named twice is read once; one with a matrix gives a scenario for each of its cases.
+    Raises LanguageError with every mistake of every file.
     """
-    scenarios: list[Scenario] = []
-    sources: dict[str, File] = {}
+    found: list[tuple[Scenario, Spot]] = []
     mistakes: list[Diagnostic] = []
     for path in _files(paths, mistakes):
         try:
-            source = _source(_read(path), _shown(path))
-            scenarios.append(_scenario(source, path.parent))
-            sources[source.name] = source
+            found.extend(_of_file(File(shown(path), _read(path)), path))
         except LanguageError as error:
             mistakes.extend(error.diagnostics)
         except Mistake as mistake:
             mistakes.append(mistake.diagnostic)
-    mistakes.extend(_same_ids(scenarios, sources))
+    mistakes.extend(_same_ids(found))
     if mistakes:
         raise LanguageError(mistakes)
-    return scenarios
+    return [scenario for scenario, _ in found]
 
 
 def load_text(text: str, file: str) -> Scenario:
     """Read one scenario; `file` is the name that places and messages carry, and other files are looked for beside it.
 
-    Raises LanguageError with every mistake.
+    Raises LanguageError with every mistake, and for a matrix of several cases.
     """
     if len(text) > MAX_BYTES:
         raise LanguageError([_too_large(file).diagnostic])
-    return _scenario(_source(text, file), Path(file).parent)
+    found = _of_file(File(file, text.removeprefix("\ufeff")), Path(file))
+    if len(found) > 1:
+        raise LanguageError([_at(file).mistake(f"a matrix of {len(found)} cases, where one is wanted").diagnostic])
+    return found[0][0]
 
 
 def from_python(document: dict[str, object], place: Place) -> Scenario:
@@ -57,23 +60,57 @@ def from_python(document: dict[str, object], place: Place) -> Scenario:
     Every place in the scenario is `place`, and other files are looked for beside its file; messages name the path of
     keys. Raises LanguageError with every mistake.
     """
+    file = Path(place.file)
     try:
         root, mistakes = from_values(document, place)
+        whole, more = include.merged(root, file)
+        if matrix.KEY in whole:
+            raise whole.keys_at[matrix.KEY].mistake("a matrix is for files", "use a loop, or pytest.mark.parametrize")
     except Mistake as mistake:
         raise LanguageError([mistake.diagnostic]) from None
-    return build(root, mistakes, Path(place.file).parent)
+    return build(whole, [*mistakes, *more], file.parent)
 
 
-def _source(text: str, name: str) -> File:
-    return File(name, text.removeprefix("\ufeff"))
-
-
-def _scenario(source: File, directory: Path) -> Scenario:
+def _of_file(source: File, path: Path) -> list[tuple[Scenario, Spot]]:
+    """The scenarios of a file, each with the place of its id. Raises LanguageError."""
     try:
         root, mistakes = compose(source)
+        whole, more = include.merged(root, path)
     except Mistake as mistake:
         raise LanguageError([mistake.diagnostic]) from None
-    return build(root, mistakes, directory)
+    mistakes = [*mistakes, *more]
+    if matrix.KEY in whole:
+        return _of_cases(matrix.cases(whole), mistakes, path.parent)
+    return [_built(whole, mistakes, path.parent)]
+
+
+def _of_cases(cases: list[matrix.Case], mistakes: list[Diagnostic], directory: Path) -> list[tuple[Scenario, Spot]]:
+    found: list[tuple[Scenario, Spot]] = []
+    wrong: dict[Diagnostic, list[str]] = {}
+    for case in cases:
+        try:
+            found.append(_built(case.root, mistakes, directory))
+        except LanguageError as error:
+            for one in error.diagnostics:
+                wrong.setdefault(one, []).append(case.id)
+    if wrong:
+        raise LanguageError(_told(one, ids, len(cases)) for one, ids in wrong.items())
+    return found
+
+
+def _told(diagnostic: Diagnostic, ids: list[str], cases: int) -> Diagnostic:
+    """A mistake with the cases that have it, unless all have it."""
+    if len(ids) >= cases:
+        return diagnostic
+    more = f" and {len(ids) - 1} more" if len(ids) > 1 else ""
+    return replace(diagnostic, message=f"{diagnostic.message} (in case {visible(ids[0])}{more})")
+
+
+def _built(root: Map, mistakes: list[Diagnostic], directory: Path) -> tuple[Scenario, Spot]:
+    scenario = build(root, mistakes, directory)
+    name = root["id"]
+    assert isinstance(name, Text)
+    return scenario, name.spot()
 
 
 def _files(paths: Iterable[Path], mistakes: list[Diagnostic]) -> Iterator[Path]:
@@ -84,17 +121,12 @@ def _files(paths: Iterable[Path], mistakes: list[Diagnostic]) -> Iterator[Path]:
             found = sorted(p for p in path.rglob(f"*{SUFFIX}") if p.is_file())
             if not found:
                 mistakes.append(
-                    _at(_shown(path)).mistake(f"no scenario in this directory: no file *{SUFFIX}").diagnostic
+                    _at(shown(path)).mistake(f"no scenario in this directory: no file *{SUFFIX}").diagnostic
                 )
         for one in found:
             if (real := _real(one)) not in seen:
                 seen.add(real)
                 yield one
-
-
-def _shown(path: Path) -> str:
-    """The path as messages and reports show it: from the working directory if it is in there."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _real(path: Path) -> Path:
@@ -107,32 +139,22 @@ def _real(path: Path) -> Path:
 
 def _read(path: Path) -> str:
     """The text of a file. Raises Mistake if it cannot be had."""
-    name = _shown(path)
+    name = shown(path)
     try:
-        return _decode(read_bytes(path, MAX_BYTES), name)
+        return decode(read_bytes(path, MAX_BYTES), name)
     except Unreadable as error:
         raise _at(name).mistake(str(error)) from None
     except TooLarge:
         raise _too_large(name) from None
 
 
-def _decode(data: bytes, name: str) -> str:
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8")
-        source = File(name, data.decode("utf-8", "replace"))
-        spot = Spot(source, len(before), len(before) + 1)
-        raise spot.mistake(f"byte 0x{data[error.start]:02X} is not UTF-8", "save the file as UTF-8") from None
-
-
-def _same_ids(scenarios: list[Scenario], sources: dict[str, File]) -> Iterator[Diagnostic]:
+def _same_ids(found: list[tuple[Scenario, Spot]]) -> Iterator[Diagnostic]:
     first: dict[str, Place] = {}
-    for one in scenarios:
-        if (other := first.setdefault(one.id, one.place)) is not one.place:
-            source = sources[one.place.file]
-            begin = source.index(one.place)
-            spot = Spot(source, begin, begin + len(one.id))
+    told: set[Place] = set()
+    for one, spot in found:
+        other = first.setdefault(one.id, one.place)
+        if other is not one.place and one.place not in told:
+            told.add(one.place)  # one message says enough of a matrix that stands twice
             yield spot.mistake(f"id {quoted(one.id)} is taken", f"the first is in {other}").diagnostic
 
 

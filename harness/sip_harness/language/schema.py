@@ -6,9 +6,9 @@ among those gathered beforehand, and a mistyped key is reported and then read as
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
-from pydantic import AfterValidator, Field, Tag, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, Tag, ValidationInfo, model_validator
 
 from sip_harness.language.call_doc import CallDoc
 from sip_harness.language.device_doc import DeviceDoc
@@ -75,6 +75,10 @@ def _some_devices(devices: dict[Text, DeviceDoc], info: ValidationInfo) -> dict[
     return devices
 
 
+Rows = dict[str, Any]
+"""Variables of a matrix with their values; `matrix` and `include` have read these keys before the document is."""
+
+
 def _some_carriers(carriers: dict[Text, DeviceDoc]) -> dict[Text, DeviceDoc]:
     if not carriers:
         raise Misfit("there is no carrier here", "write carriers: {g1: {answer: [503]}}, or drop it", key=True)
@@ -88,10 +92,16 @@ def _some_calls(calls: list[CallDoc]) -> list[CallDoc]:
     return calls
 
 
+MatrixForm = Annotated[None, PlainValidator(lambda _: None, json_schema_input_type=Rows | list[Rows])]
+IncludeForm = Annotated[None, PlainValidator(lambda _: None, json_schema_input_type=str | list[str])]
+
+
 class ScenarioDoc(Part):
     """A whole scenario."""
 
     shape = "a mapping that begins with 'title: ...'"
+    matrix: MatrixForm = Field(default=None, alias="for")
+    include: IncludeForm = None
     title: Title
     id: Id
     cite: Annotated[

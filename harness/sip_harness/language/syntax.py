@@ -12,6 +12,7 @@ from sip_harness.language.source import File, Spot
 
 # `-{from: alice}` or `id:FK-02` where a line begins; a quote, bracket or digit behind is often meant otherwise.
 _GLUED = re.compile(r" *(?:(-)(?=[A-Za-z{\[])|[A-Za-z][A-Za-z -]*(:)(?=[A-Za-z0-9{\[]))")
+_PLACEHOLDER = re.compile(r"(\{[A-Za-z][A-Za-z0-9_-]{0,31}\}) *")
 _TAB = re.compile(r"^ *(\t+)[ \t]*(?=\S)", re.MULTILINE)
 
 # Pattern of PyYAML's problem; message; hint; whether it is better shown where the construct began.
@@ -73,6 +74,8 @@ def explain(error: YAMLError, file: File) -> Mistake:
         return tab.mistake("a tab in the indentation", "indent with spaces")
     if glued := _glued(file, index):
         return glued.mistake("a space is missing after this", "YAML needs one behind every dash and colon")
+    if placeholder := _placeholder(file, index):
+        return placeholder.mistake("a placeholder in a text without quotes", 'quote the whole text, as "ACK to {code}"')
     return _known(error, file, index)
 
 
@@ -99,6 +102,15 @@ def _glued(file: File, index: int) -> Spot | None:
     for start in (begin, above):
         if found := _GLUED.match(file.text, start):
             return Spot(file, found.start(found.lastindex or 0), found.end())
+    return None
+
+
+def _placeholder(file: File, index: int) -> Spot | None:
+    """`{code}` where PyYAML stumbled, or just before that: it is a mapping unless quotes make it part of a text."""
+    begin = file.text.rfind("\n", 0, index) + 1
+    for found in _PLACEHOLDER.finditer(file.text, begin, index + 40):
+        if found.start(1) == index or found.end() == index:
+            return Spot(file, found.start(1), found.end(1))
     return None
 
 
