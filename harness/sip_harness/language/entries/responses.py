@@ -1,0 +1,62 @@
+"""Entries for what a response or a request in full form can say."""
+
+from __future__ import annotations
+
+from sip_harness.language.entries.entry import Entries, Entry
+
+
+def _busy(more: str) -> str:
+    return f"devices: {{desk: {{answer: [486: {{{more}}}]}}}}"
+
+
+def _info(more: str) -> str:
+    return f"devices: {{desk: {{answer: [ok, send: {{INFO: {{{more}}}}}]}}}}"
+
+
+_BODY = "A body; its length is counted. It needs a type."
+_TYPE = "The content type of the body."
+
+REQUEST: Entries = {
+    "headers": Entry("Headers besides its own; a list of values makes several.", _info("headers: {X-Reason: test}")),
+    "body": Entry(_BODY, _info("body: hello, type: text/plain")),
+    "type": Entry(_TYPE, _info("body: Signal=5, type: application/dtmf-relay")),
+}
+
+RESPONSE: Entries = {
+    "reason": Entry("The reason phrase instead of the registry's.", _busy("reason: Line in use")),
+    "headers": Entry(
+        "Headers besides its own; a list of values makes several, an empty value leaves one out that the code would "
+        "carry by itself.",
+        _busy("headers: {Retry-After: 30, Warning: [399 a b, 399 a c], Allow: null}"),
+    ),
+    "body": Entry(_BODY, _busy("body: hello, type: text/plain")),
+    "type": Entry(_TYPE, _busy("body: hello, type: text/plain")),
+    "to tag": Entry(
+        "The To-tag instead of the dialog's own: a text, `other` for a new one, `none` for a response without.",
+        _busy("to tag: other"),
+    ),
+    "branch": Entry("`other`: the branch in the topmost Via is not the request's.", _busy("branch: other")),
+    "cseq": Entry("The method in the CSeq instead of the request's.", _busy("cseq: BYE")),
+    "resend": Entry(
+        "When it is sent again: a list of times that count from the first sending, or `never`.",
+        _busy("resend: [500ms, 1500ms]"),
+    ),
+    "copies": Entry("How many times it is sent at once.", _busy("copies: 2")),
+    "from": Entry("`other port`: it comes from a port that the system has not sent to.", _busy("from: other port")),
+    "reliable": Entry(
+        "`yes`: a provisional response that is sent reliably and waits for PRACK (RFC 3262).",
+        "devices: {desk: {answer: [183: {reliable: yes}, wait 100ms, ok]}}",
+    ),
+    "media": Entry(
+        "`tone` or `silence`: an SDP answer, and media from here on; in a 183 it is early media.",
+        "devices: {desk: {answer: [183: {media: tone}, wait 500ms, 486]}}",
+    ),
+    "strip": Entry("Headers that are left out, also those that no response may lack.", _busy("strip: [To, Call-ID]")),
+    "duplicate": Entry("Headers that stand twice.", _busy("duplicate: CSeq")),
+    "corrupt": Entry("Headers whose values are damaged so that they cannot be read.", _busy("corrupt: Via")),
+    "truncate": Entry("Only so many bytes of it are sent.", _busy("truncate: 40")),
+    "pieces": Entry(
+        "Where a stream cuts it: it is sent in several writes, each cut counted in bytes from the beginning.",
+        "devices: {desk: {answer: [486: {pieces: [10, 100]}], transport: tcp}}",
+    ),
+}

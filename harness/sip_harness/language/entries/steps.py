@@ -1,0 +1,59 @@
+"""Entries for steps: in words, and as mappings."""
+
+from __future__ import annotations
+
+from sip_harness.language.entries.entry import Entries, Entry
+
+STEPS: Entries = {
+    "CODE": Entry(
+        "Sends a response: a number, or the name that the registry's phrase gives (`busy-here` is 486; `sip-harness "
+        "codes` lists them), perhaps with a reason phrase of its own. Headers that the code must carry are added. As a "
+        "mapping, `{486: {...}}`, it says more: see below.",
+        "devices: {desk: {answer: [ringing, 486 On the phone]}}",
+    ),
+    "CODE to METHOD": Entry(
+        "In a reaction, answers another open request instead: `487 to INVITE` under `CANCEL`.",
+        "devices: {desk: {answer: [ringing], on: {CANCEL: [200, wait 100ms, 487 to INVITE]}}}\n"
+        "calls: [{from: alice, to: bob, cancel: 200ms}]",
+    ),
+    "wait": Entry("Waits; `ms`, `s` or `min`.", "devices: {desk: {answer: [ringing, wait 300ms, ok]}}"),
+    "after": Entry(
+        "Waits until an agent has sent or got a message.",
+        "targets: {bob: {ring: [desk, mobile]}}\n"
+        "devices: {desk: {answer: [after mobile sends 180, 486]}, mobile: {answer: [ringing, ok]}}",
+    ),
+    "silence": Entry("Sends nothing at all, not even the 100.", "devices: {desk: {answer: [silence]}}"),
+    "no 100": Entry(
+        "Keeps the 100 back that the stack would send by itself.", "devices: {desk: {answer: [no 100, wait 1s, 486]}}"
+    ),
+    "hang up": Entry("Ends an answered call with BYE.", "devices: {desk: {answer: [ok, wait 300ms, hang up]}}"),
+    "send": Entry(
+        "Sends a request within the dialog; as a mapping with headers and a body.",
+        "devices: {desk: {answer: [ok, send re-INVITE, send: {INFO: {body: 'Signal=1', type: application/dtmf-relay}}]}}",
+    ),
+    "bytes": Entry(
+        "Sends a file as it is; `{via}`, `{from}`, `{to}`, `{call-id}`, `{cseq}` and `{contact}` in it are filled in. "
+        "The file lies in the directory of the scenario or below.",
+        "devices: {desk: {answer: [ringing, bytes broken.sip]}}",
+        {"broken.sip": "SIP/2.0 486 Busy Here\nVia: {via}\nCSeq: what\n\n"},
+    ),
+    "close": Entry("Closes its connection.", "devices: {desk: {answer: [ringing, close], transport: tcp}}"),
+    "reset": Entry("Resets its connection.", "devices: {desk: {answer: [ringing, reset], transport: tcp}}"),
+    "half-open": Entry(
+        "Lets its connection stand and never reads from it or writes to it again.",
+        "devices: {desk: {answer: [ringing, half-open], transport: tcp}}",
+    ),
+}
+
+WAIT: Entries = {"wait": Entry(STEPS["wait"].text, "devices: {desk: {answer: [ringing, wait: 300ms, ok]}}")}
+AFTER: Entries = {
+    "after": Entry(
+        STEPS["after"].text,
+        "targets: {bob: {ring: [desk, mobile]}}\n"
+        "devices: {desk: {answer: [after: mobile sends 180, 486]}, mobile: {answer: [ringing, ok]}}",
+    )
+}
+BYTES: Entries = {
+    "bytes": Entry(STEPS["bytes"].text, "devices: {desk: {answer: [ringing, bytes: broken.sip]}}", STEPS["bytes"].files)
+}
+SEND: Entries = {"send": Entry(STEPS["send"].text, "devices: {desk: {answer: [ok, send: UPDATE]}}")}
