@@ -10,6 +10,7 @@ from sip_harness import __version__
 from sip_harness.cli.codes import codes
 from sip_harness.cli.judge import check, judge
 from sip_harness.cli.run import INTERRUPTED, run
+from sip_harness.cli.schema import schema
 from sip_harness.cli.systems import systems
 
 
@@ -42,5 +43,5 @@ def main() -> None:
     what everybody saw is judged."""
 
 
-for command in (run, check, codes, systems, judge):
+for command in (run, check, codes, systems, schema, judge):
     main.add_command(command)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Annotated, Literal, cast
 
-from pydantic import AfterValidator, BeforeValidator, PlainValidator, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, ValidationInfo, WithJsonSchema
 
 from sip_harness.language import grammar
 from sip_harness.language.answers import STEPS, answers_other
@@ -37,13 +37,17 @@ class Misfit(ValueError):
         super().__init__(message)
 
 
-def reads(parse: Callable[[Text, Names], object], wanted: str) -> PlainValidator:
-    """A validator that hands a scalar to `parse`, with the names of the scenario; `wanted` says what it should be."""
+def reads(parse: Callable[[Text, Names], object], wanted: str, form: str | Iterable[str] = "") -> PlainValidator:
+    """A validator that hands a scalar to `parse`, with the names of the scenario; `wanted` says what it should be.
+
+    `form` tells `json_schema` more: the name of a form that it knows, or all words that there are.
+    """
 
     def validate(value: object, info: ValidationInfo) -> object:
         return parse(text_of(value, wanted), cast(Names, info.context))
 
-    return PlainValidator(validate, json_schema_input_type=str)
+    more: dict[str, object] = {"type": "string", "format": form} if isinstance(form, str) else {"enum": list(form)}
+    return PlainValidator(validate, json_schema_input_type=Annotated[str, WithJsonSchema(more)])
 
 
 def of_kind(wanted: str, *kinds: type[Node]) -> BeforeValidator:
@@ -189,10 +193,10 @@ Line = Annotated[str, reads(_filled, "text")]
 Title = Annotated[str, reads(_title, "text")]
 Id = Annotated[Text, reads(_id, "an id")]
 TagName = Annotated[str, reads(_tag, "a tag")]
-Capability = Annotated[str, reads(one_of(CAPABILITIES, "capability"), "a capability")]
-Fault = Annotated[str, reads(one_of(FAULTS, "fault"), "a fault")]
-StackName = Annotated[Stack, reads(one_of(_STACKS, "stack"), "a stack")]
-TransportName = Annotated[Transport, reads(one_of(_TRANSPORTS, "transport"), "a transport")]
+Capability = Annotated[str, reads(one_of(CAPABILITIES, "capability"), "a capability", CAPABILITIES)]
+Fault = Annotated[str, reads(one_of(FAULTS, "fault"), "a fault", FAULTS)]
+StackName = Annotated[Stack, reads(one_of(_STACKS, "stack"), "a stack", _STACKS)]
+TransportName = Annotated[Transport, reads(one_of(_TRANSPORTS, "transport"), "a transport", _TRANSPORTS)]
 NewName = Annotated[Text, reads(lambda text, names: new_name(text), "a name")]
 CarrierName = Annotated[Text, reads(_carrier, "the name of a carrier")]
 CallerName = Annotated[Text, reads(_caller, "the name of a caller")]
@@ -200,8 +204,8 @@ RungName = Annotated[str, reads(lambda text, names: names.ringing(text.all), "th
 DeviceName = Annotated[str, reads(lambda text, names: names.device(text.all), "the name of a device")]
 AgentName = Annotated[Text, reads(lambda text, names: names.agent(text.all) and text, "the name of an agent")]
 TargetName = Annotated[str, reads(lambda text, names: names.target(text.all), "the name of a target")]
-EventText = Annotated[Event, reads(grammar.event, "an event, as 'mobile sends 180'")]
-TriggerText = Annotated[Trigger, reads(grammar.trigger, "a trigger, as 300ms or after mobile sends 180")]
+EventText = Annotated[Event, reads(grammar.event, "an event, as 'mobile sends 180'", "event")]
+TriggerText = Annotated[Trigger, reads(grammar.trigger, "a trigger, as 300ms or after mobile sends 180", "trigger")]
 ExpectedText = Annotated[Expected, reads(grammar.expected, "a message, as '486' or 'ACK to 486'")]
 ExpectedKey = Annotated[
     Text, reads(lambda text, names: grammar.expected(text, names) and text, "a message, as '486' or 'ACK to 486'")
@@ -209,7 +213,7 @@ ExpectedKey = Annotated[
 AckText = Annotated[
     Trigger | Literal["never"], reads(grammar.acknowledgement, "never or a trigger, as 2s or after mobile sends 180")
 ]
-PrackText = Annotated[Literal["never"], reads(_prack, "never")]
+PrackText = Annotated[Literal["never"], reads(_prack, "never", ["never"])]
 LossText = Annotated[Loss, reads(grammar.loss, "a message, as 'CANCEL' or 'first 2 ACK'")]
 MethodName = Annotated[str, reads(lambda text, names: method(text.all), "a request")]
 DialogText = Annotated[
@@ -217,13 +221,18 @@ DialogText = Annotated[
 ]
 DialogKey = Annotated[Text, reads(lambda text, names: within_dialog(text.all) and text, "a request, as re-INVITE")]
 ReactedKey = Annotated[Text, reads(lambda text, names: reacted_to(text.all) and text, "a request, as CANCEL")]
-Fate = Annotated[Literal["never", "reached"], reads(_fate, "never or reached")]
-Rules = Annotated[Text, reads(_rules, RULES)]
-WaitText = Annotated[Wait, reads(lambda text, names: Wait(duration(text.all), text.place), "a duration, as 100ms")]
-AfterText = Annotated[
-    After, reads(lambda text, names: After(grammar.event(text, names), text.place), "an event, as 'mobile sends 180'")
+Fate = Annotated[Literal["never", "reached"], reads(_fate, "never or reached", ["never", "reached"])]
+Rules = Annotated[Text, reads(_rules, RULES, [RULES])]
+WaitText = Annotated[
+    Wait, reads(lambda text, names: Wait(duration(text.all), text.place), "a duration, as 100ms", "duration")
 ]
-CodeKey = Annotated[Text, reads(_code_key, "a response code or name")]
+AfterText = Annotated[
+    After,
+    reads(
+        lambda text, names: After(grammar.event(text, names), text.place), "an event, as 'mobile sends 180'", "event"
+    ),
+]
+CodeKey = Annotated[Text, reads(_code_key, "a response code or name", "code")]
 Reason = Annotated[Text, reads(lambda text, names: one_line(text, "a reason phrase"), "text")]
 Body = Annotated[Text, reads(lambda text, names: body_text(text), "text")]
 MediaType = Annotated[Text, reads(lambda text, names: media_type(text), "a content type")]

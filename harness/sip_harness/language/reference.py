@@ -27,8 +27,8 @@ _HEAD = """\
 # The scenario language
 
 Every construct with an example. The examples are parts of scenarios: what they leave out (title, id, a phone `desk`
-that answers, a call of `alice` to `bob` who has that phone, an expectation) does not matter there. This page is made from the models
-of the language; an editor shows the same texts with the schema that `sip-harness schema` prints.
+that answers, a call of `alice` to `bob` who has that phone, an expectation) does not matter there. This page is made
+from the models of the language; an editor shows the same texts with the schema that `sip-harness schema` prints.
 """
 _BASE = {
     "title": "title: t",

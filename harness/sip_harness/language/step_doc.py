@@ -92,7 +92,7 @@ def _one_code(value: Response) -> Response:
 
 Steps = list[
     Annotated[
-        Annotated[Step, reads(step, "a step"), Tag("<step>")]
+        Annotated[Step, reads(step, "a step", "step"), Tag("<step>")]
         | Annotated[WaitDoc, Tag("<wait>")]
         | Annotated[AfterDoc, Tag("<after>")]
         | Annotated[BytesDoc, Tag("<bytes>")]

@@ -79,10 +79,10 @@ def _schedule(*words: str) -> PlainValidator:
             raise text.all.mistake(f"unknown schedule {quoted(text)}", hint)
         return str(text)
 
-    return reads(parse, "a schedule")
+    return reads(parse, "a schedule", words)
 
 
-_Time = Annotated[float, reads(lambda text, names: duration(text.all), "a duration, as 500ms")]
+_Time = Annotated[float, reads(lambda text, names: duration(text.all), "a duration, as 500ms", "duration")]
 _Times = Annotated[list[_Time], AfterValidator(_rising), Tag("<times>")]
 _KINDS = by_kind(list="<times>", text="<word>")
 
@@ -97,7 +97,7 @@ Resent = Annotated[
 ]
 """When a message has to be sent again."""
 ToTag = Annotated[str, reads(_tag, "a tag, none or other")]
-YesNo = Annotated[bool, reads(_yes_no, "yes or no")]
+YesNo = Annotated[bool, reads(_yes_no, "yes or no", ["yes", "no"])]
 Copies = Annotated[int, _number(MAX_COPIES)]
 Length = Annotated[int, _number(MAX_LENGTH)]
 Pieces = Annotated[
@@ -112,6 +112,8 @@ HeaderNames = Annotated[
     ],
     of_kind("the name of a header or a list of them", Text, Seq),
 ]
-OtherBranch = Annotated[Literal["other"], reads(one_of(("other",), "branch"), "other")]
-OtherPort = Annotated[Literal["other port"], reads(one_of(("other port",), "port"), "other port")]
-Media = Annotated[Literal["tone", "silence"], reads(one_of(("tone", "silence"), "media"), "tone or silence")]
+OtherBranch = Annotated[Literal["other"], reads(one_of(("other",), "branch"), "other", ["other"])]
+OtherPort = Annotated[Literal["other port"], reads(one_of(("other port",), "port"), "other port", ["other port"])]
+Media = Annotated[
+    Literal["tone", "silence"], reads(one_of(("tone", "silence"), "media"), "tone or silence", ["tone", "silence"])
+]

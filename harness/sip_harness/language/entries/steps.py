@@ -29,7 +29,7 @@ STEPS: Entries = {
     "hang up": Entry("Ends an answered call with BYE.", "devices: {desk: {answer: [ok, wait 300ms, hang up]}}"),
     "send": Entry(
         "Sends a request within the dialog; as a mapping with headers and a body.",
-        "devices: {desk: {answer: [ok, send re-INVITE, send: {INFO: {body: 'Signal=1', type: application/dtmf-relay}}]}}",
+        "devices: {desk: {answer: [ok, send re-INVITE, send: {INFO: {body: hello, type: text/plain}}]}}",
     ),
     "bytes": Entry(
         "Sends a file as it is; `{via}`, `{from}`, `{to}`, `{call-id}`, `{cseq}` and `{contact}` in it are filled in. "
