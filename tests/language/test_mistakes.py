@@ -73,6 +73,26 @@ def test_an_id_belongs_to_one_scenario(tmp_path: Path) -> None:
     )
 
 
+NEWCOMERS = {
+    "wrong code name": "unknown-code-name",
+    "tab": "tab-indentation",
+    "wrong indent": "bad-indentation",
+    "missing device": "devices-missing",
+    "typo in a key": "unknown-key",
+    "expectation on an unknown agent": "unknown-agent-in-expectation",
+    "header with CR/LF": "header-injection",
+    "cyclic include": "include-cyclic",
+    "YAML bomb": "yaml-bomb",
+    "anchors": "anchor",
+    "unquoted comma in a reason phrase": "comma-in-reason",
+}
+"""Beside these: a file of 10 MB and an id that is taken (below); a step that the named stack cannot do (`check`)."""
+
+
+def test_what_newcomers_get_wrong_has_a_golden_file() -> None:
+    assert set(NEWCOMERS.values()) <= set(CASES)
+
+
 def test_every_golden_file_has_its_scenario() -> None:
     assert len(CASES) >= 25
     assert sorted(path.stem for path in MISTAKES.glob("*.txt")) == CASES

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
 from sip_harness.cli.files import load_or_exit
 from sip_harness.model.result import Result
+from sip_harness.model.scenario import Scenario
 from sip_harness.model.verdict import exit_code
 from sip_harness.record import jsonl
 from sip_harness.report import explain, summary
+from sip_harness.run.plan import CannotCarryOut, Stacks, choose_stacks
 from sip_harness.verdict import judge as judge_record
 
 
@@ -23,7 +26,19 @@ def check(paths: tuple[Path, ...]) -> None:
     All mistakes of all files are shown at once, each with its place. Exit status 2 if there are any.
     """
     scenarios = load_or_exit(paths)
+    if impossible := list(dict.fromkeys(_impossible(scenarios))):
+        click.echo("\n".join(impossible), err=True)
+        sys.exit(2)
     click.echo(f"{len(scenarios)} scenario{'s' if len(scenarios) != 1 else ''}, no mistakes")
+
+
+def _impossible(scenarios: Iterable[Scenario]) -> Iterator[str]:
+    """Scripts that the stack which their author names cannot carry out; a matrix says so once."""
+    for scenario in scenarios:
+        try:
+            choose_stacks(scenario, Stacks())
+        except CannotCarryOut as error:
+            yield str(error)
 
 
 @click.command()

@@ -31,7 +31,7 @@ _PLACEHOLDER: Schema = {
 }
 _ANY_CASE: Schema = {"$ref": "#/$defs/placeholder"}
 _CODE = f"([1-6][0-9][0-9]|{'|'.join(NAMES)})"
-_DURATION = r"[0-9]+(\.[0-9]+)?(ms|s|min)"
+_DURATION = r"[0-9]*\.?[0-9]+(ms|s|m)"
 _EVENT = r"[A-Za-z0-9][A-Za-z0-9-]*\s+(sends|gets)\s+\S.*"
 
 

@@ -16,7 +16,10 @@ STEPS: Entries = {
         "devices: {desk: {answer: [ringing], on: {CANCEL: [200, wait 100ms, 487 to INVITE]}}}\n"
         "calls: [{from: alice, to: bob, cancel: 200ms}]",
     ),
-    "wait": Entry("Waits; `ms`, `s` or `min`.", "devices: {desk: {answer: [ringing, wait 300ms, ok]}}"),
+    "wait": Entry(
+        "Waits; milliseconds (`ms`), seconds (`s`) or minutes (`m`).",
+        "devices: {desk: {answer: [ringing, wait 300ms, ok]}}",
+    ),
     "after": Entry(
         "Waits until an agent has sent or got a message.",
         "targets: {bob: {ring: [desk, mobile]}}\n"
