@@ -39,6 +39,6 @@ def test_a_matrix_counts_its_cases_and_names_an_impossible_step_once(tmp_path: P
         0,
         f"{sum(400 <= code <= 499 for code in CODES)} scenarios, no mistakes\n",
     )
-    path.write_text(SOUND.replace("[ringing,", "[no 100, ringing,").replace("}]}", "}], stack: pjsua2}"), "utf-8")
+    path.write_text(SOUND.replace("[ringing,", "[no 100, ringing,").replace("}]}", "}], stack: pjsua2}", 1), "utf-8")
     result = CliRunner().invoke(main, ["check", str(path)])
     assert (result.exit_code, result.output.count("cannot be on the pjsua2 stack")) == (2, 1)
