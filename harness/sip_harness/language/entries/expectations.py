@@ -30,6 +30,11 @@ EXPECTED: Entries = {
         "expect: {mobile: never}",
     ),
     "reached": Entry("For the whole list: this device must get an INVITE.", "expect: {desk: reached}"),
+    "rfc3261": Entry(
+        "For the whole `expect`: every caller and every device must get what a conforming proxy owes them for these "
+        "answers (RFC 3261 16), whichever they are.",
+        f"{_BUSY}\nexpect: rfc3261",
+    ),
     "sends, gets": Entry(
         "An event, in `order`, `after` and triggers: an agent sends or gets a message.",
         "order: [desk sends 180, alice gets 180]",
