@@ -143,6 +143,13 @@ def test_a_mistake_of_some_cases_names_them_and_one_of_all_does_not(tmp_path: Pa
     assert "a provisional response gets no ACK (in case M-1-183 and 1 more)" in twice
 
 
+def test_of_many_wrong_values_only_a_few_are_told(tmp_path: Path) -> None:
+    values = ", ".join(f"x{n}" for n in range(100))
+    message = refused(SMALL.replace("MATRIX", f"{{code: [{values}]}}"), tmp_path)
+    assert message.count("m.sip.yaml:6:29:") == 3
+    assert "unknown response 'x2' (in case M-1-x2), and 97 more mistakes here" in message
+
+
 def test_a_small_file_stays_small(tmp_path: Path) -> None:
     """Values made of values double with each step, in length, in number or in depth."""
 

@@ -18,6 +18,8 @@ from sip_harness.model.scenario import Scenario
 
 SUFFIX = ".sip.yaml"
 MAX_BYTES = 1_000_000
+MAX_ALIKE = 3
+"""Mistakes that are told of one place in a matrix."""
 
 
 def load(paths: Iterable[Path]) -> list[Scenario]:
@@ -94,8 +96,22 @@ def _of_cases(cases: list[matrix.Case], mistakes: list[Diagnostic], directory: P
             for one in error.diagnostics:
                 wrong.setdefault(one, []).append(case.id)
     if wrong:
-        raise LanguageError(_told(one, ids, len(cases)) for one, ids in wrong.items())
+        raise LanguageError(_few([_told(one, ids, len(cases)) for one, ids in wrong.items()]))
     return found
+
+
+def _few(diagnostics: list[Diagnostic]) -> Iterator[Diagnostic]:
+    """Not more than a few for each place: a variable can have hundreds of wrong values."""
+    by_place: dict[Place, list[Diagnostic]] = {}
+    for one in diagnostics:
+        by_place.setdefault(one.place, []).append(one)
+    for alike in by_place.values():
+        yield from alike[: MAX_ALIKE - 1]
+        if len(alike) > MAX_ALIKE:
+            more = f"{alike[MAX_ALIKE - 1].message}, and {len(alike) - MAX_ALIKE} more mistakes here"
+            yield replace(alike[MAX_ALIKE - 1], message=more)
+        else:
+            yield from alike[MAX_ALIKE - 1 :]
 
 
 def _told(diagnostic: Diagnostic, ids: list[str], cases: int) -> Diagnostic:

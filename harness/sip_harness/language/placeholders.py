@@ -23,7 +23,7 @@ _WHOLE = re.compile(rf"\{{({VARIABLE})\}}")
 class Budget:
     """How much all cases together may come to: a small file must not become a large tree."""
 
-    values: int = 400_000
+    values: int = 200_000
     characters: int = 20_000_000
 
     def take(self, spot: Spot, characters: int) -> None:
