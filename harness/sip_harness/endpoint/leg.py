@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from sip_harness.endpoint import build
 from sip_harness.endpoint.dialog import Dialog
@@ -18,9 +18,10 @@ from sip_harness.endpoint.session import Session
 from sip_harness.model.entry import Origin
 from sip_harness.model.scenario import PLAIN, Delivery
 from sip_harness.model.scenario import Request as Step
-from sip_harness.net.clock import Timer
+from sip_harness.net.clock import Clock, Timer
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message
+from sip_harness.sip.transaction_tables import Timers
 
 if TYPE_CHECKING:
     from sip_harness.endpoint.ua import UserAgent
@@ -29,12 +30,22 @@ MEDIA_PORT = DISCARD
 """The discard port: our SDP names it where no media is wanted."""
 
 
+class Timed(Protocol):
+    """What knows the time: a user agent, or a transaction layer by itself."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def timers(self) -> Timers: ...
+
+
 class Acceptance:
     """A 2xx to an INVITE, sent again until its ACK comes (RFC 3261 13.3.1.4)."""
 
     def __init__(
         self,
-        ua: UserAgent,
+        ua: Timed,
         server: Server,
         data: bytes,
         origin: Origin,

@@ -9,6 +9,7 @@ CAPABILITIES = {
     "mixed": "tries groups of devices in turn, each group at once",
     "carriers": "routes to carriers in turn (trunks, gateways) and fails over",
     "probing": "asks carriers with OPTIONS whether they are there, and passes over those that are not",
+    "registers-at-carrier": "registers at carriers by itself and answers their challenges (a trunk client)",
     "digest": "challenges callers and registrations",
     "tcp": "speaks SIP over TCP",
     "tls": "speaks SIP over TLS",

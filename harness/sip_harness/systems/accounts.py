@@ -9,6 +9,7 @@ from sip_harness.model.system import SystemInfo, User
 from sip_harness.model.vocabulary import CAPABILITIES
 from sip_harness.systems.base import Binding, CannotBind, Lease
 
+_KNOW_CARRIERS = {"carriers", "registers-at-carrier"}
 _UNRESERVED = "-_.!~*'()"  # RFC 3261 25.1 `mark`; letters and digits are always safe
 
 
@@ -51,7 +52,7 @@ def _check_needs(scenario: Scenario, info: SystemInfo) -> None:
     for target in scenario.targets:
         if target.shape not in info.capabilities and not set(target.members) <= set(carriers):
             cannot.setdefault(target.shape, []).append(target.name)
-    if carriers and "carriers" not in info.capabilities:
+    if carriers and not info.capabilities & _KNOW_CARRIERS:
         cannot["route to carriers"] = carriers
     if any(target.together for target in scenario.targets) and "mixed" not in info.capabilities:
         cannot["hunt through groups"] = [target.name for target in scenario.targets if target.together]

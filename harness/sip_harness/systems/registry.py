@@ -11,6 +11,7 @@ from sip_harness.model.vocabulary import CAPABILITIES
 from sip_harness.systems import kamailio
 from sip_harness.systems.base import System
 from sip_harness.systems.names import UnknownName
+from sip_harness.systems.reference import b2bua, trunk
 from sip_harness.systems.reference import system as reference
 from sip_harness.systems.reference.settings import Settings
 
@@ -66,11 +67,35 @@ def _reference(*, digest: bool = False) -> _Entry:
     return _Entry(about, lambda faults: reference.Reference(settings=settings, faults=faults))
 
 
+def _b2bua() -> _Entry:
+    about = BuiltIn(
+        name=b2bua.NAME,
+        summary="embedded: PBX with ring and hunt groups, every leg a call of its own",
+        kind="b2bua",
+        capabilities=tuple(c for c in CAPABILITIES if c in b2bua.CAPABILITIES),
+        faults=tuple(FAULTS[name] for name in b2bua.FAULTS),
+    )
+    return _Entry(about, lambda faults: b2bua.ReferenceB2bua(faults=faults))
+
+
+def _trunk() -> _Entry:
+    about = BuiltIn(
+        name=trunk.NAME,
+        summary="embedded: client that registers at carriers, as a PBX does with its trunks",
+        kind="trunk-client",
+        capabilities=tuple(c for c in CAPABILITIES if c in trunk.CAPABILITIES),
+        faults=tuple(FAULTS[name] for name in trunk.FAULTS),
+    )
+    return _Entry(about, lambda faults: trunk.ReferenceTrunk(faults=faults))
+
+
 _SYSTEMS = {
     entry.about.name: entry
     for entry in (
         _reference(),
         _reference(digest=True),
+        _b2bua(),
+        _trunk(),
         _kamailio(),
         _kamailio(digest=True),
         _kamailio(tls=True),

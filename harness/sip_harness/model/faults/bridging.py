@@ -1,0 +1,26 @@
+"""Faults of back-to-back user agents, whose legs are calls of their own (RFC 3261 6, RFC 7092)."""
+
+from __future__ import annotations
+
+from sip_harness.model.faults.fault import Fault
+
+FAULTS = (
+    Fault(
+        "new-to-tag-per-18x",
+        "gives every provisional response a To-tag of its own, as if there were many dialogs",
+        "RFC 3261 12.1.1",
+        "softswitches that make up a tag whenever they build a response",
+    ),
+    Fault(
+        "leaves-leg-up-after-bye",
+        "answers the BYE of one side and tells the other side nothing",
+        "RFC 3261 15.1.2",
+        "PBXs whose channels are left in use after a hang-up",
+    ),
+    Fault(
+        "acknowledges-no-2xx",
+        "sends a device that has answered no ACK",
+        "RFC 3261 13.2.2.4",
+        "calls that are cut after 32 s because the device never learns that its answer arrived",
+    ),
+)

@@ -1,0 +1,50 @@
+"""Faults of clients that register at a carrier (RFC 3261 10.2, 22.2; RFC 4320)."""
+
+from __future__ import annotations
+
+from sip_harness.model.faults.fault import Fault
+
+FAULTS = (
+    Fault(
+        "hammers-after-403",
+        "registers again and again after the carrier has refused it for good",
+        "RFC 3261 21.4.4",
+        "PBXs banned by their carrier's intrusion detection",
+    ),
+    Fault(
+        "ignores-min-expires",
+        "asks for the same too short lifetime after a 423",
+        "RFC 3261 10.2.8",
+        "PBXs with a fixed registration interval",
+    ),
+    Fault(
+        "answers-challenge-for-ever",
+        "gives the credentials that have just been refused again, for every new challenge",
+        "RFC 3261 22.2",
+        "clients with a wrong password that fill the carrier's log",
+    ),
+    Fault(
+        "answers-408-to-options",
+        "answers the carrier's OPTIONS with 408",
+        "RFC 3261 11.2, RFC 4320 4.2",
+        "gateways that route OPTIONS like a call and time out",
+    ),
+    Fault(
+        "retries-without-back-off",
+        "tries a carrier that does not answer again in ever the same short time",
+        "RFC 3261 10.2.7, 21.5.4; RFC 5626 4.5",
+        "PBXs that multiply the load of a carrier that is coming up",
+    ),
+    Fault(
+        "never-refreshes",
+        "registers once and lets the registration run out",
+        "RFC 3261 10.2.4",
+        "trunks that take no calls an hour after every restart",
+    ),
+    Fault(
+        "forgets-to-unregister",
+        "goes without taking its contact back",
+        "RFC 3261 10.2.2",
+        "calls that ring nowhere after a PBX was moved",
+    ),
+)

@@ -1,0 +1,85 @@
+"""A back-to-back user agent as PBXs are: ring and hunt groups, every leg a call of its own (RFC 3261 6, RFC 7092)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sip_harness.model.entry import Address
+from sip_harness.model.faults import bridging
+from sip_harness.model.policy import Kind, Policy, Timer
+from sip_harness.model.scenario import Scenario
+from sip_harness.net.clock import Clock
+from sip_harness.systems.accounts import fresh_users
+from sip_harness.systems.base import Binding, Lease
+from sip_harness.systems.reference.b2bua_core import Pbx, Settings
+from sip_harness.systems.reference.embedded import Embedded
+
+NAME = "reference-b2bua"
+CAPABILITIES = frozenset({"register", "ring", "hunt", "mixed", "tcp"})
+FAULTS = (
+    "forks-on-after-6xx",
+    "hunts-on-after-6xx",
+    "sends-6xx-at-once",
+    "one-486-ends-the-fork",
+    "first-failure-wins",
+    "stops-hunting-at-486",
+    "maps-600-to-486",
+    "rings-for-ever",
+    "forgets-cancel",
+    "ignores-callers-cancel",
+    "swallows-2xx-after-cancel",
+    "swallows-ringing",
+    "drops-reason",
+    "drops-retry-after",
+    "drops-warning",
+    "drops-body",
+    *(fault.name for fault in bridging.FAULTS),
+)
+"""Fault switches, named as in the vocabulary."""
+
+
+class ReferenceB2bua(Embedded):
+    """The PBX as a system under test."""
+
+    name = NAME
+    kind: Kind = "b2bua"
+    capabilities = CAPABILITIES
+
+    def __init__(self, *, settings: Settings | None = None, faults: Sequence[str] = ()) -> None:
+        """Raises UnknownName for a fault that it does not have."""
+        self._settings = settings or Settings()
+        super().__init__(policy(self._settings), faults, FAULTS)
+        self._pbx: Pbx | None = None
+        self._users: dict[str, tuple[str, ...]] = {}
+
+    def bind(self, scenario: Scenario, lease: Lease) -> Binding:
+        """Fresh users for one run. Raises CannotBind with what is missing, SystemFailed before `start`."""
+        return fresh_users(scenario, lease, self.info)
+
+    async def admit(self, scenario: Scenario, lease: Lease, binding: Binding) -> None:
+        """Remember who will have to be forgotten: every run has users of its own."""
+        self._users[lease.token] = tuple(user.name for user in binding.users.values())
+
+    async def release(self, lease: Lease) -> None:
+        """Forget what devices of the run may have left."""
+        for user in self._users.pop(lease.token, ()):
+            if self._pbx is not None:
+                self._pbx.registrar.forget(user)
+
+    def _open(self, clock: Clock) -> Address:
+        self._pbx = Pbx(clock, self._settings, frozenset(self._faults))
+        return self._pbx.station.address
+
+    def _close(self) -> None:
+        pbx, self._pbx = self._pbx, None
+        self._users.clear()
+        if pbx is not None:
+            pbx.close()
+
+
+def policy(settings: Settings) -> Policy:
+    """What the PBX may take its time for."""
+    timers = {"transaction": Timer(settings.transaction), "ring": Timer(settings.ring)}
+    codes = {"ring-timeout": settings.ring_timeout}
+    prompt = min(0.4, settings.transaction / 2, settings.ring / 2)
+    return Policy(prompt=prompt, settle=0.1, timers=timers, codes=codes)

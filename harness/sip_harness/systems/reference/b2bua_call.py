@@ -1,0 +1,227 @@
+"""One call through the back-to-back user agent until somebody answers: rings groups of devices in turn."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sip_harness.endpoint import build
+from sip_harness.endpoint.build import Headers
+from sip_harness.endpoint.dialog import as_callee
+from sip_harness.endpoint.layer import Server, Why
+from sip_harness.net.clock import Timer
+from sip_harness.sip.codes import phrase
+from sip_harness.sip.errors import SipError
+from sip_harness.sip.message import Message
+from sip_harness.systems.reference.b2bua_bridge import Side, join
+from sip_harness.systems.reference.b2bua_leg import Leg
+from sip_harness.systems.reference.headers import content_type, passed
+from sip_harness.systems.reference.registrar import Contact
+
+if TYPE_CHECKING:
+    from sip_harness.systems.reference.b2bua_core import Pbx
+
+_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'  # RFC 3326 3.1
+_PREFERRED = (401, 407, 415, 420, 484)  # RFC 3261 16.7 step 6: they tell the caller what to do about it
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why one leg did not answer."""
+
+    code: int
+    response: Message | None = None
+    """None where the device gave none."""
+
+
+class Call:
+    """An INVITE of a caller, and the legs that it makes. One To-tag towards the caller, whatever the legs have."""
+
+    def __init__(self, pbx: Pbx, server: Server, groups: list[list[Contact]]) -> None:
+        self._pbx = pbx
+        self._server = server
+        self._tag = build.new_tag()
+        self._groups = deque(groups)
+        self._legs: list[Leg] = []
+        self._everyone: list[Leg] = []
+        self._failures: list[Failure] = []
+        self._progress = 0
+        self._timer: Timer | None = None
+        self._over = False
+        self._dialog = as_callee(server.request, self._tag, server.source)
+        self._side = Side(pbx, self._dialog, on_early_bye=self._hung_up)
+        server.on_cancel = self._cancelled
+        server.on_failure = self._lost
+
+    def start(self) -> None:
+        """Ring the first group."""
+        self._pbx.station.respond(self._server, 100)
+        self._next()
+
+    def progress(self, leg: Leg, response: Message) -> None:
+        """From a leg: the caller hears of it under our own To-tag."""
+        self._progress += 1
+        surplus = self._pbx.settings.progress == "first" and self._progress > 1
+        if self._over or leg.given_up or surplus or "swallows-ringing" in self._pbx.faults:
+            return
+        fresh = "new-to-tag-per-18x" in self._pbx.faults
+        self._respond(response.code, response, tag=build.new_tag() if fresh else self._tag)
+
+    def answered(self, leg: Leg, response: Message) -> None:
+        """From a leg: the first answer wins."""
+        if self._over or leg.given_up:
+            if "swallows-2xx-after-cancel" not in self._pbx.faults:
+                leg.decline(response)
+            return
+        self._finish()
+        self._stop_others([("Reason", _ELSEWHERE)])
+        callee = Side(self._pbx, leg.dialog(response))
+        data = self._respond(response.code, response)
+        offer = bool(response.body) and not self._server.request.body
+        waits = offer or self._pbx.settings.ack == "with-caller"
+        if not waits:
+            leg.acknowledge(callee.dialog)
+        self._dialog.confirmed = True
+        join(self._side, callee)
+        late = (lambda ack: leg.acknowledge(callee.dialog, ack.body, content_type(ack))) if waits else None
+        self._side.await_ack(self._server, data, late)
+
+    def failed(self, leg: Leg, response: Message | None, code: int) -> None:
+        """From a leg: it counts, unless it was us who ended it."""
+        if self._over or leg not in self._legs:
+            return
+        self._failures.append(Failure(code, response))
+        if self._ends_the_fork(code):
+            self._stop_others([("Reason", f"SIP;cause={code}")] if code >= 600 else [])
+        if self._ends_the_hunt(code):
+            self._groups.clear()
+        if self._ends_at_once(code):
+            self._fail()
+        elif all(leg.over for leg in self._legs):
+            self._next()
+
+    def _ends_the_fork(self, code: int) -> bool:
+        if code >= 600:
+            return "forks-on-after-6xx" not in self._pbx.faults
+        return code == 486 and "one-486-ends-the-fork" in self._pbx.faults
+
+    def _ends_the_hunt(self, code: int) -> bool:
+        if code >= 600:
+            return "hunts-on-after-6xx" not in self._pbx.faults
+        return code == 486 and "stops-hunting-at-486" in self._pbx.faults
+
+    def _ends_at_once(self, code: int) -> bool:
+        """The other devices' own final responses are waited for: one of them may still be an answer."""
+        faults = self._pbx.faults
+        return "first-failure-wins" in faults or (code >= 600 and "sends-6xx-at-once" in faults)
+
+    def _next(self) -> None:
+        """Ring the next group, or tell the caller that there is none."""
+        self._rest()
+        while self._groups:
+            self._legs = self._make(self._groups.popleft())
+            if self._legs:
+                if "rings-for-ever" not in self._pbx.faults:
+                    self._timer = self._pbx.clock.after(self._pbx.settings.ring, self._rang_out)
+                for leg in self._legs:
+                    leg.start()
+                return
+        self._fail()
+
+    def _make(self, group: list[Contact]) -> list[Leg]:
+        legs = []
+        for contact in group:
+            try:
+                legs.append(Leg(self._pbx, self, contact, self._server.request))
+            except SipError:
+                self._failures.append(Failure(480))
+        self._everyone += legs
+        return legs
+
+    def _rang_out(self) -> None:
+        """The ring timer: whoever has not answered is given up."""
+        self._timer = None
+        open_legs = [leg for leg in self._legs if not leg.over]
+        for leg in open_legs:
+            leg.given_up = True
+            leg.cancel([])
+        self._failures += [Failure(self._pbx.settings.ring_timeout)] * len(open_legs)
+        self._next()
+
+    def _fail(self) -> None:
+        failure = best(self._failures)
+        self._finish()
+        self._respond(self._pbx.mapped(failure.code), failure.response)
+        self._side.close()
+
+    def _respond(self, code: int, response: Message | None, *, tag: str = "") -> bytes:
+        own: Headers = [] if code >= 300 else [("Contact", self._side.contact), ("Allow", self._pbx.allow)]
+        if response is None:
+            return self._pbx.station.respond(self._server, code, tag=self._tag, headers=own)
+        return self._pbx.station.respond(
+            self._server,
+            code,
+            response.reason if response.code == code else phrase(code),
+            tag=tag or self._tag,
+            headers=[*own, *self._pbx.told(response)],
+            body=b"" if code >= 300 and "drops-body" in self._pbx.faults else response.body,
+            content_type=content_type(response),
+        )
+
+    def _cancelled(self, cancel: Server) -> None:
+        """RFC 3261 9.2: the CANCEL itself is answered, the INVITE gets 487."""
+        self._pbx.station.respond(cancel, 200, tag=self._tag)
+        self._end([(f.name, f.value) for f in cancel.request.fields if f.key == "reason"])
+
+    def _hung_up(self, bye: Server) -> None:
+        """A BYE before any answer ends the call as well (RFC 3261 15.1.2)."""
+        self._pbx.station.respond(bye, 200)
+        self._end(passed(bye.request))
+
+    def _end(self, headers: Headers) -> None:
+        if self._over:
+            return
+        self._finish()
+        self._respond(487, None)
+        if "ignores-callers-cancel" not in self._pbx.faults:
+            self._stop(headers)
+        self._side.close()
+
+    def _lost(self, why: Why) -> None:
+        """Nothing reaches the caller any more."""
+        if why == "transport" and not self._over:
+            self._finish()
+            self._stop([])
+            self._side.close()
+
+    def _stop_others(self, headers: Headers) -> None:
+        if "forgets-cancel" not in self._pbx.faults:
+            self._stop(headers)
+
+    def _stop(self, headers: Headers) -> None:
+        for leg in self._everyone:
+            leg.cancel(headers)
+
+    def _finish(self) -> None:
+        self._rest()
+        self._over = True
+        self._server.on_cancel = None
+        self._pbx.calls.discard(self)
+
+    def _rest(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def best(failures: list[Failure]) -> Failure:
+    """The one that the caller is told (RFC 3261 16.7 step 6): any 6xx, else the lowest class; there those that say
+    what to do come first, else the first that came. 480 if nothing was tried."""
+    if not failures:
+        return Failure(480)
+    sixes = [f for f in failures if f.code >= 600]
+    if sixes:
+        return sixes[0]
+    lowest = min(f.code // 100 for f in failures)
+    return min((f for f in failures if f.code // 100 == lowest), key=lambda f: f.code not in _PREFERRED)

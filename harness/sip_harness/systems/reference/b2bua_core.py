@@ -1,0 +1,186 @@
+"""The core of the back-to-back user agent: registers devices, makes calls, finds what requests are within."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from sip_harness.endpoint.build import Headers
+from sip_harness.endpoint.dialog import Dialog, DialogId
+from sip_harness.endpoint.layer import Client, Server
+from sip_harness.net.base import Hop
+from sip_harness.net.clock import Clock
+from sip_harness.sip.errors import SipError
+from sip_harness.sip.message import Message, parse
+from sip_harness.sip.transaction import cancel_for
+from sip_harness.systems.reference.b2bua_bridge import Side
+from sip_harness.systems.reference.b2bua_call import Call
+from sip_harness.systems.reference.b2bua_leg import Leg
+from sip_harness.systems.reference.headers import hops_left, party, passed, user_of
+from sip_harness.systems.reference.registrar import Contact, Refused, Registrar
+from sip_harness.systems.reference.station import ALLOW, Station
+
+MAX_CALLS = 10_000
+"""Calls that ring at one time; further ones get 503."""
+MAX_LATE = 10_000
+"""Legs given up for dead whose late answers are still understood."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What administrators of a PBX choose. Times in seconds."""
+
+    transaction: float = 1.0
+    """A device that says nothing for so long counts as 408."""
+    ring: float = 3.0
+    """A group that nobody of has answered for so long is given up."""
+    ring_timeout: int = 480
+    """What that counts as."""
+    codes: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
+    """What the caller is told for a code of a device, where that is another one (RFC 3398 7.2.4.1 has such a map)."""
+    progress: Literal["each", "first"] = "each"
+    """Which provisional responses the caller gets."""
+    ack: Literal["at-once", "with-caller"] = "at-once"
+    """When a leg's 2xx is acknowledged; one with an offer always waits for the caller's answer."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a time or a code that is none."""
+        for name in ("transaction", "ring"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"timer {name} is {getattr(self, name):g}s: it must be more")
+        for code in (self.ring_timeout, *self.codes.values()):
+            if not 300 <= code <= 699:
+                raise ValueError(f"{code} is no code of a failure (300 to 699)")
+
+
+class Pbx:
+    """The transaction user: registers devices, makes calls, finds what requests are within."""
+
+    def __init__(self, clock: Clock, settings: Settings, faults: frozenset[str]) -> None:
+        """Raises OSError if there is no port to listen on."""
+        self.clock = clock
+        self.settings = settings
+        self.faults = faults
+        self.allow = ALLOW
+        self.sides: dict[DialogId, Side] = {}
+        self.calls: set[Call] = set()
+        self.registrar = Registrar(faults)
+        self._late: dict[str, Leg] = {}
+        self.station = Station(clock, self)
+
+    def close(self) -> None:
+        """Stop at once."""
+        for side in list(self.sides.values()):
+            side.close()
+        self.station.close()
+
+    def mapped(self, code: int) -> int:
+        """What the caller is told for this code."""
+        if code == 600 and "maps-600-to-486" in self.faults:
+            return 486
+        return self.settings.codes.get(code, code)
+
+    def told(self, response: Message) -> Headers:
+        """Headers of a device's response that the caller gets, too."""
+        return [(name, value) for name, value in passed(response) if f"drops-{name.lower()}" not in self.faults]
+
+    def bye(self, dialog: Dialog, headers: Headers) -> None:
+        """Send BYE; whatever it is answered with, the dialog is over (RFC 3261 15.1.1)."""
+        self.station.layer.request(parse(dialog.request("BYE", headers)), dialog.next_hop(), "protocol", _ignore)
+
+    def cancel(self, client: Client, hop: Hop) -> None:
+        """Send CANCEL for an INVITE of ours."""
+        self.station.layer.request(parse(cancel_for(client.request)), hop, "protocol", _ignore)
+
+    def expect_late(self, branch: str, leg: Leg) -> None:
+        """Hand what comes for this branch to the leg from now on, for as long as its transaction would have lived."""
+        if len(self._late) < MAX_LATE:
+            self._late[branch] = leg
+            self.clock.after(self.station.layer.timers.lifetime, lambda: self._forget(branch))
+
+    def on_request(self, server: Server) -> None:
+        """From the layer: a new request."""
+        request = server.request
+        if self.station.refuses(server):
+            return
+        if request.to_tag:
+            side = self.sides.get((request.call_id, request.to_tag, request.from_tag))
+            if side is not None:
+                side.handle(server)
+            else:
+                self.station.respond(server, 481)
+        elif request.method == "REGISTER":
+            self._register(server)
+        elif request.method == "INVITE":
+            self._call(server)
+        elif request.method == "OPTIONS":
+            self.station.respond(server, 200, headers=[("Allow", ALLOW), ("Accept", "application/sdp")])
+        else:
+            self.station.respond(server, 481 if request.method == "BYE" else 405, headers=[("Allow", ALLOW)])
+
+    def on_ack(self, ack: Message, hop: Hop) -> None:
+        """From the layer: an ACK to a 2xx."""
+        side = self.sides.get((ack.call_id, ack.to_tag, ack.from_tag))
+        if side is not None:
+            side.acked(ack)
+
+    def on_stray(self, response: Message, hop: Hop) -> None:
+        """From the layer: perhaps the late word of a leg that was given up for dead."""
+        leg = self._late.get(response.branch)
+        if leg is not None and response.cseq[1] == "INVITE":
+            leg.on_late(response)
+
+    def on_unsent(self, why: str) -> None:
+        """From the layer: the transaction reports it, too."""
+
+    def on_lost(self, why: str) -> None:
+        """From the layer: the transaction reports it, too."""
+
+    def _forget(self, branch: str) -> None:
+        self._late.pop(branch, None)
+
+    def _register(self, server: Server) -> None:
+        try:
+            listed = self.registrar.register(server.request, self.clock.now())
+        except Refused as refused:
+            self.station.respond(server, refused.code)
+        else:
+            self.station.respond(server, 200, headers=listed)
+
+    def _groups(self, user: str) -> list[list[Contact]]:
+        """The contacts of a user, most preferred first; equal ones together."""
+        groups: dict[float, list[Contact]] = {}
+        for contact in self.registrar.lookup(user, self.clock.now()):
+            groups.setdefault(contact.q, []).append(contact)
+        return [groups[q] for q in sorted(groups, reverse=True)]
+
+    def _call(self, server: Server) -> None:
+        request = server.request
+        groups = self._groups(user_of(request.uri))
+        if hops_left(request) < 0:
+            self.station.respond(server, 483)
+        elif len(self.calls) >= MAX_CALLS:
+            self.station.respond(server, 503, headers=[("Retry-After", "10")])
+        elif not _has_parties(request):
+            self.station.respond(server, 400, "Bad Request: From or To cannot be read")
+        elif not groups:
+            self.station.respond(server, 480)
+        else:
+            call = Call(self, server, groups)
+            self.calls.add(call)
+            call.start()
+
+
+def _has_parties(request: Message) -> bool:
+    try:
+        party(request.get("from") or "")
+        party(request.get("to") or "")
+    except SipError:
+        return False
+    return True
+
+
+def _ignore(_response: Message) -> None:
+    """Of these requests no response matters."""

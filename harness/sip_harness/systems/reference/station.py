@@ -1,0 +1,127 @@
+"""Our end of SIP on one port of loopback, by UDP and TCP, with what every server answers in the same way."""
+
+from __future__ import annotations
+
+from sip_harness.endpoint import build
+from sip_harness.endpoint.build import Headers
+from sip_harness.endpoint.layer import Layer, Server, TransactionUser
+from sip_harness.endpoint.ua import wrong_with
+from sip_harness.model.entry import Address, Malformed, Message
+from sip_harness.net.base import Hop, Transport
+from sip_harness.net.clock import Clock
+from sip_harness.net.stream import StreamTransport
+from sip_harness.net.udp import UdpSocket
+from sip_harness.sip.codes import phrase
+from sip_harness.sip.message import Message as Sip
+from sip_harness.sip.transaction_tables import Timers
+from sip_harness.systems.reference.core import is_loopback
+
+HOST = "127.0.0.1"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE, MESSAGE, NOTIFY, REFER"
+_ATTEMPTS = 20
+
+
+class Station:
+    """A transaction layer on a UDP socket and a TCP port of the same number."""
+
+    def __init__(self, clock: Clock, user: TransactionUser, timers: Timers | None = None) -> None:
+        """Raises OSError if no port is free for both."""
+        self.clock = clock
+        self.layer = Layer(clock, timers or Timers(), user)
+        self.udp, self.tcp = self._open()
+
+    @property
+    def address(self) -> Address:
+        """Where it listens."""
+        return self.udp.local
+
+    def transport(self, name: str) -> Transport | None:
+        """The transport that a URI names; None for one that is not spoken here."""
+        known: dict[str, Transport] = {"": self.udp, "udp": self.udp, "tcp": self.tcp}
+        return known.get(name.lower())
+
+    def close(self) -> None:
+        """Forget everything and free the port."""
+        self.layer.close()
+        self.udp.close()
+        self.tcp.close()
+
+    def contact(self, user: str, transport: Transport) -> str:
+        """A Contact value that leads here."""
+        return f"<{build.contact_uri(user, transport)}>"
+
+    def respond(
+        self,
+        server: Server,
+        code: int,
+        reason: str = "",
+        *,
+        tag: str = "",
+        headers: Headers | None = None,
+        body: bytes = b"",
+        content_type: str = build.SDP,
+    ) -> bytes:
+        """Answer a request; the bytes are returned because a 2xx to an INVITE is sent again."""
+        data = build.response(
+            server.request,
+            code,
+            reason or phrase(code),
+            source=server.source.remote,
+            tag=tag or build.new_tag(),
+            own=headers,
+            body=body,
+            content_type=content_type,
+        )
+        server.respond(code, data, "protocol")
+        return data
+
+    def refuses(self, server: Server) -> bool:
+        """Whether the request was such that every server answers it in the same way, and has been (RFC 3261 8.2)."""
+        request = server.request
+        required = [*request.all("require"), *request.all("proxy-require")]
+        if why := wrong_with(request):
+            self.respond(server, 400, f"Bad Request: {why}")
+        elif request.method == "CANCEL":
+            self._cancel(server)
+        elif required and not request.to_tag:
+            self.respond(server, 420, headers=[("Unsupported", ", ".join(required))])
+        else:
+            return False
+        return True
+
+    def _cancel(self, server: Server) -> None:
+        invite = self.layer.invite_of(server.request)
+        if invite is None:
+            self.respond(server, 481)
+        elif invite.on_cancel is None:
+            self.respond(server, 200)
+        else:
+            invite.on_cancel(server)
+
+    def _open(self) -> tuple[UdpSocket, StreamTransport]:
+        for attempt in range(_ATTEMPTS):
+            udp = UdpSocket(
+                self.clock, (HOST, 0), agent="", record=_unrecorded, receive=self._receive, guard=is_loopback
+            )
+            try:
+                return udp, StreamTransport(
+                    self.clock,
+                    udp.local,
+                    "tcp",
+                    agent="",
+                    record=_unrecorded,
+                    receive=self._receive,
+                    guard=is_loopback,
+                )
+            except OSError:
+                udp.close()
+                if attempt == _ATTEMPTS - 1:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def _receive(self, message: Sip, hop: Hop) -> None:
+        self.layer.receive(message, hop)
+
+
+def _unrecorded(_entry: Message | Malformed) -> None:
+    """The agents record what they send and get; the system's own side is not looked at."""

@@ -1,0 +1,192 @@
+"""A trunk's registration at one carrier: made, kept alive, tried again with patience, taken back (RFC 3261 10.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sip_harness.endpoint import build
+from sip_harness.endpoint.layer import Why
+from sip_harness.endpoint.registration import MAX_EXPIRES, granted
+from sip_harness.endpoint.request import Credentials, Request
+from sip_harness.model.entry import Address
+from sip_harness.model.system import User
+from sip_harness.net.base import Hop, host_port
+from sip_harness.net.clock import Timer
+from sip_harness.sip import headers
+from sip_harness.sip.errors import SipError
+from sip_harness.sip.message import Message
+
+if TYPE_CHECKING:
+    from sip_harness.systems.reference.trunk_client import TrunkClient
+
+MAX_WAIT = 24 * 3600.0
+"""Seconds that a Retry-After, or a granted lifetime, can make it wait."""
+_IMPATIENCE = 0.05
+"""Seconds between two tries of a client that has gone wrong: fast enough to be seen, and no flood."""
+_FOR_GOOD = frozenset({400, 401, 402, 403, 404, 405, 407, 410, 416, 420, 485})
+"""What no later try changes (RFC 3261 21.4), besides every 3xx, which is not followed, and every 6xx."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Times of a trunk client, seconds."""
+
+    expires: int = 60
+    """Lifetime that it asks for."""
+    transaction: float = 1.0
+    """A REGISTER without an answer has failed after this."""
+    retry: float = 1.0
+    """First pause after a failure; each further one is twice as long."""
+    cap: float = 4.0
+    """Longest such pause."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a time that is none."""
+        for name in ("expires", "transaction", "retry", "cap"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name):g}s: it must be more")
+
+
+class TrunkRegistration:
+    """One account at one carrier. 401, 407, 423, 503 and silence are met as they should be, 403 ends it."""
+
+    def __init__(self, client: TrunkClient, user: User, carrier: Address) -> None:
+        """Nothing is sent yet."""
+        transport = client.station.udp
+        self._client = client
+        self._user = user
+        self._hop = Hop(transport, carrier)
+        self._uri = f"sip:{host_port(carrier)}"
+        self._aor = f"sip:{user.name}@{host_port(carrier)}"
+        self._contact = client.station.contact(user.name, transport)
+        self._sender = f"<{self._aor}>;tag={build.new_tag()}"
+        self._call_id = f"{build.new_tag()}{build.new_tag()}@{transport.local[0]}"
+        self._asked = client.patience.expires
+        self._pause = client.patience.retry
+        self._seq = 0
+        self._registered = False
+        self._ended = False
+        self._request: Request | None = None
+        self._timer: Timer | None = None
+        self._deadline: Timer | None = None
+
+    def register(self) -> None:
+        """Send REGISTER."""
+        if not self._ended:
+            self._send(self._asked)
+            self._deadline = self._client.clock.after(self._client.patience.transaction, self._no_answer)
+
+    def end(self) -> None:
+        """Take the contact back, and wait for nothing."""
+        self._ended = True
+        for timer in (self._timer, self._deadline):
+            if timer is not None:
+                timer.cancel()
+        if self._registered and "forgets-to-unregister" not in self._client.faults:
+            self._send(0)
+
+    def _send(self, expires: int) -> None:
+        self._request = Request(
+            self._client.station.layer,
+            lambda credentials: self._make(expires, credentials),
+            self._hop,
+            "protocol",
+            Credentials(self._user.name, self._user.password),
+            on_final=self._answered,
+            on_failure=self._failed,
+        )
+
+    def _make(self, expires: int, credentials: build.Headers) -> bytes:
+        self._seq += 1
+        return build.request(
+            "REGISTER",
+            self._uri,
+            via=build.new_via(self._hop.transport),
+            sender=self._sender,
+            to=f"<{self._aor}>",
+            call_id=self._call_id,
+            cseq=self._seq,
+            headers=[("Contact", self._contact), ("Expires", str(expires)), *credentials],
+        )
+
+    def _answered(self, response: Message) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if self._ended:
+            return
+        code = response.code
+        if code < 300:
+            self._granted(granted(response, self._contact, self._asked))
+        elif code == 423:
+            self._too_brief(response)
+        elif code in _FOR_GOOD or 300 <= code < 400 or code >= 600:
+            self._refused(code)
+        else:
+            self._wait_as_told(response)
+
+    def _granted(self, seconds: int) -> None:
+        """Refresh at half the time that was granted (RFC 3261 10.2.4 wants it before the end)."""
+        if not seconds:
+            self._back_off()
+            return
+        self._registered = True
+        self._pause = self._client.patience.retry
+        if "never-refreshes" not in self._client.faults:
+            self._later(min(seconds / 2, MAX_WAIT))
+
+    def _too_brief(self, response: Message) -> None:
+        """RFC 3261 10.2.8: what the carrier wants at least, unless that is absurd."""
+        wanted = _seconds(response, "min-expires")
+        if "ignores-min-expires" in self._client.faults:
+            self._later(_IMPATIENCE)
+        elif wanted is not None and self._asked < wanted <= MAX_EXPIRES:
+            self._asked = wanted
+            self.register()
+        else:
+            self._back_off()
+
+    def _refused(self, code: int) -> None:
+        """Nothing will change it: no further try, which would be hammering."""
+        self._registered = False
+        hammers = code == 403 and "hammers-after-403" in self._client.faults
+        if hammers or (code in (401, 407) and "answers-challenge-for-ever" in self._client.faults):
+            self._later(_IMPATIENCE)
+
+    def _wait_as_told(self, response: Message) -> None:
+        """RFC 3261 20.33: Retry-After says when; without it, with growing patience."""
+        seconds = _seconds(response, "retry-after")
+        if seconds is None:
+            self._back_off()
+        elif "ignores-retry-after" in self._client.faults:
+            self._later(_IMPATIENCE)
+        else:
+            self._later(min(seconds, MAX_WAIT))
+
+    def _back_off(self) -> None:
+        pause = self._pause
+        if "retries-without-back-off" not in self._client.faults:
+            self._pause = min(2 * pause, self._client.patience.cap)
+        self._later(pause)
+
+    def _no_answer(self) -> None:
+        if self._request is not None:
+            self._request.client.stop()
+        self._back_off()
+
+    def _failed(self, why: Why) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if not self._ended:
+            self._back_off()
+
+    def _later(self, seconds: float) -> None:
+        self._timer = self._client.clock.after(seconds, self.register)
+
+
+def _seconds(response: Message, name: str) -> int | None:
+    """A number of seconds; None if there is none that can be read."""
+    try:
+        return headers.seconds(response, name)
+    except SipError:
+        return None
