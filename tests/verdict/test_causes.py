@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from ladders import record, scenario
 
+from sip_harness.model.policy import Kind
 from sip_harness.verdict.causes import Causes
 from sip_harness.verdict.traffic import sort_out
 
@@ -19,9 +20,9 @@ RINGING = """
 """
 
 
-def cause(ladder: str, of: str, at: str) -> str | None:
+def cause(ladder: str, of: str, at: str, kind: Kind = "proxy") -> str | None:
     """The cause of the last message of that name at an agent."""
-    taken = record(ladder)
+    taken = record(ladder, kind=kind)
     traffic = sort_out(taken)
     item = [i for i in traffic.items if i.seen.name.startswith(of) and i.seen.agent == at and i.seen.received][-1]
     found = Causes(FORK, taken.header, traffic).of(item)
@@ -85,3 +86,27 @@ def test_the_second_call_has_causes_of_its_own() -> None:
         + "5.0 alice > INVITE call=2\n5.1 mobile < INVITE\n5.2 mobile > 180\n8.0 mobile < CANCEL"
     )
     assert cause(ladder, "CANCEL", "mobile") is None
+
+
+ANSWERED = RINGING + "0.10 desk > 200\n0.11 alice < 200 from own\n0.12 desk < ACK\n0.13 alice > ACK\n"
+LATE = RINGING + "0.1 alice > CANCEL\n0.2 desk < CANCEL\n0.21 desk > 200\n0.22 desk < ACK\n0.23 desk < BYE"
+
+
+@pytest.mark.parametrize(
+    ("ladder", "of", "at", "expected"),
+    [
+        pytest.param(ANSWERED, "ACK", "desk", "desk sent 200 Phrase", id="its own ACK"),
+        pytest.param(ANSWERED + "0.2 desk < ACK cseq=2", "ACK", "desk", "alice sent ACK", id="ACK with the caller's"),
+        pytest.param(ANSWERED + "9 alice > BYE\n9.1 desk < BYE", "BYE", "desk", "alice sent BYE", id="BYE passed on"),
+        pytest.param(ANSWERED + "9 desk < BYE", "BYE", "desk", None, id="the system's own limit"),
+        pytest.param(ANSWERED + "9 alice > BYE\n9.1 alice < BYE", "BYE", "alice", None, id="no cause of one's own"),
+        pytest.param(LATE, "ACK", "desk", "desk sent 200 Phrase", id="an answer after CANCEL"),
+        pytest.param(LATE, "BYE", "desk", "desk sent 200 Phrase", id="and its end"),
+        pytest.param(
+            RINGING + "1 alice > CANCEL\n1.1 alice < 487 from own", "487", "alice", "alice sent CANCEL", id="487"
+        ),
+        pytest.param(RINGING + "3 alice < 480 from own", "480", "alice", None, id="its ring timer"),
+    ],
+)
+def test_behind_a_b2bua_every_leg_is_a_call_of_its_own(ladder: str, of: str, at: str, expected: str | None) -> None:
+    assert cause(ladder, of, at, "b2bua") == expected

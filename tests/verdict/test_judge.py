@@ -304,6 +304,56 @@ def test_legs_of_a_b2bua_are_attributed_by_the_token(kind: str) -> None:
     assert (result.outcome is Outcome.PASS) == (kind == "b2bua"), result
 
 
+TWICE_BUSY = """
+    0.000 alice > INVITE
+    0.001 desk < INVITE callid=leg-1
+    0.001 mobile < INVITE callid=leg-2
+    0.010 desk > 486 callid=leg-1
+    0.011 desk < ACK to 486 callid=leg-1
+    0.020 mobile > 486 callid=leg-2
+    0.021 mobile < ACK to 486 callid=leg-2
+    0.022 alice < 486 from own
+"""
+AGAIN = """
+    1.000 alice > INVITE call=2
+    1.001 mobile < INVITE callid=leg-3
+    1.010 mobile > 486 callid=leg-3
+    1.011 mobile < ACK to 486 callid=leg-3
+    1.012 alice < 486 from own call=2
+"""
+GIVEN_UP = """
+    0.000 alice > INVITE
+    0.001 desk < INVITE callid=leg-1
+    0.002 desk > 180 callid=leg-1
+    0.100 alice > CANCEL
+    0.101 alice < 200 to CANCEL from own
+    0.102 desk < CANCEL callid=leg-1
+    0.103 desk > 487 callid=leg-1
+    0.104 desk < ACK to 487 callid=leg-1
+    0.105 alice < 487 from own
+    0.200 mobile < INVITE callid=leg-2
+    0.201 mobile > 486 callid=leg-2
+    0.202 mobile < ACK to 486 callid=leg-2
+"""
+
+
+@pytest.mark.parametrize(
+    ("ladder", "wanted", "passes"),
+    [
+        (TWICE_BUSY, "486 from desk", True),
+        (TWICE_BUSY, "486 from mobile", True),
+        (TWICE_BUSY, "486 from system", False),
+        (TWICE_BUSY + AGAIN, "486 from desk, 486 from mobile", True),
+        (TWICE_BUSY + AGAIN, "486 from mobile, 486 from desk", False),
+        (GIVEN_UP, "200 to CANCEL, 487 from system", True),
+        (GIVEN_UP, "200 to CANCEL, 487 from desk", True),
+    ],
+)
+def test_behind_a_b2bua_code_and_time_tell_the_source(ladder: str, wanted: str, passes: bool) -> None:
+    of = scenario("desk: {answer: [486]}\nmobile: {answer: [486]}", f"alice: [{wanted}]")
+    assert (verdict(of, ladder, kind="b2bua").outcome is Outcome.PASS) == passes
+
+
 def silent_fork() -> Scenario:
     """A device that never answers, with Timer A expected up to the system's own timer."""
     made = scenario("desk: {answer: [silence]}", "desk: [INVITE]\nalice: [408 from system]")

@@ -79,17 +79,34 @@ class Case:
         return item.owner is Owner.CALL and item.seen.sip.method in self.methods and not item.seen.sip.to_tag
 
     def source(self, item: Item) -> str:
-        """The device whose response this is, or `system` if it made the response by itself."""
+        """The device whose response this is, or `system` if it made the response by itself. The last one that it may
+        be where a B2BUA does not let us tell."""
+        return next(iter(self._sources(item)), "system")
+
+    def may_be_from(self, item: Item, source: str) -> bool:
+        """Whether this can be the source of a response.
+
+        A proxy must not change the To-tag (RFC 3261 16.7 step 9) and so is sure. A B2BUA has tags of its own: what it
+        has passed on is known by its code and its time alone, and a 487 may always be its own answer to a CANCEL.
+        """
+        sources = self._sources(item)
+        if self.record.header.kind == "proxy":
+            return source == next(iter(sources), "system")
+        return source in sources or (source == "system" and (not sources or item.seen.sip.code == 487))
+
+    def _sources(self, item: Item) -> list[str]:
+        """The devices that have sent such a response since this agent has asked, the last one first."""
         got = item.seen.sip
-        # A proxy must not change the To-tag (RFC 3261 16.7 step 9); a B2BUA has tags of its own.
         keeps_tags = self.record.header.kind == "proxy"
+        asked = [i.time for i in self.traffic.sent() if i.seen.sip.is_request and i.seen.sip.call_id == got.call_id]
+        found = []
         for sent in reversed(self.traffic.sent()):
             m = sent.seen.sip
             same = (m.code, m.cseq[1]) == (got.code, got.cseq[1])
-            relayed = same and (m.to_tag == got.to_tag or not keeps_tags)
+            relayed = same and (m.to_tag == got.to_tag if keeps_tags else sent.time >= min(asked, default=0))
             if relayed and sent.seen.agent in self.devices and sent.time <= item.time:
-                return sent.seen.agent
-        return "system"
+                found.append(sent.seen.agent)
+        return found
 
     def describe(self, item: Item) -> str:
         """The message and, for a response to what a caller has sent, who made it."""

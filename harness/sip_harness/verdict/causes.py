@@ -70,14 +70,29 @@ class Causes:
         if method == "ACK" and acks >= 300:  # hop by hop, RFC 3261 17.1.1.3
             return _last(i for i in earlier if i.seen.agent == agent and i.seen.sip.code == acks)
         callers = [i for i in earlier if i.seen.agent not in self._devices and i.seen.sip.method == method]
+        if method in ("ACK", "BYE") and self._kind == "b2bua":
+            return self._of_a_leg(agent, method, earlier)
         if method in ("ACK", "BYE"):
-            tagged = [i for i in callers if not to_tag or self._kind != "proxy" or i.seen.sip.to_tag == to_tag]
-            return _last(tagged)
+            return _last(i for i in callers if not to_tag or self._kind != "proxy" or i.seen.sip.to_tag == to_tag)
         if method == "INVITE" and agent in self._hunted:
             others = self._members[agent] - {agent}
             finals = [i for i in earlier if i.seen.agent in others and _is_final(i)]
             return _last([*callers, *finals])
         return _last(callers)
+
+    def _of_a_leg(self, agent: str, method: str, earlier: list[Item]) -> Cause | None:
+        """A leg of a B2BUA gets its ACK at once when it has answered, or when another agent of the call sends its own;
+        its BYE when another hangs up, or at once if it had been cancelled. Any other BYE may be that of a timer."""
+        current = self._since_last_invite(earlier, earlier)
+        others = [i for i in current if i.seen.agent != agent and i.seen.sip.method == method]
+        answers = [i for i in current if i.seen.agent == agent and _is_final(i) and i.seen.sip.code < 300]
+        if method == "BYE" and not others and not self._was_cancelled(agent, answers):
+            return None
+        return _last([*others, *answers])
+
+    def _was_cancelled(self, agent: str, answers: list[Item]) -> bool:
+        got = [i for i in self._traffic.at(agent, received=True) if i.seen.sip.method == "CANCEL"]
+        return any(cancel.time < answer.time for cancel in got for answer in answers)
 
     def _of_cancel(self, agent: str, earlier: list[Item]) -> Cause | None:
         """RFC 3261 16.7 steps 5 and 10, 16.10: a 2xx or 6xx of another branch, or the caller's CANCEL; and not before
@@ -116,6 +131,8 @@ class Causes:
         ends: list[Item] = []
         for device in called:
             finals = [i for i in self._earlier(item) if i.seen.agent == device and _is_final(i) and i.time >= begin]
+            if not finals and self._kind == "b2bua" and item.seen.sip.code == 487:
+                return _last(self._own(item, "CANCEL"))  # it need not wait for its legs
             if not finals:
                 return None  # the system gave up on that branch: a timer, not a reaction
             ends.append(min(finals, key=lambda i: i.time))
