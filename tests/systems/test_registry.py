@@ -39,8 +39,11 @@ def test_the_listing_speaks_in_words_of_the_vocabulary():
     for about in listing.values():
         assert set(about.capabilities) <= set(CAPABILITIES)
         assert all(FAULTS[fault.name] == fault for fault in about.faults)
-        assert about.kind == "proxy"
         assert about.summary
+    kinds = {name: about.kind for name, about in listing.items() if about.kind != "proxy"}
+    assert kinds == {"reference-b2bua": "b2bua", "reference-trunk": "trunk-client"}
+    assert listing["reference-b2bua"].capabilities == ("register", "ring", "hunt", "mixed", "tcp")
+    assert listing["reference-trunk"].capabilities == ("registers-at-carrier", "tcp")
 
 
 def test_a_new_system_is_made_every_time():
