@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 import pytest
 from ladders import scenario
 from on_loop import in_virtual_time
+from sip_fuzz import mutate
 from udp_phone import Phone, Stage
 
 from sip_harness.model.vocabulary import CAPABILITIES
@@ -55,7 +58,7 @@ async def on_desk(
         phones = []
         for q in preferences:
             phone = stage.phone("bob")
-            answer = await phone.register(contact=f"<{phone.contact}>;q={q}")
+            answer = await phone.register(contact=f"<{phone.contact}>;q={q};expires=3600")
             assert answer.code == 200
             phones.append(phone)
         await play(Desk(stage, stage.phone("alice"), phones))
@@ -573,6 +576,48 @@ async def test_what_is_refused() -> None:
         alice.request("CANCEL", f"sip:bob@{here}")
         await alice.expect(481)
         await desk.phones[0].quiet(1)
+
+    await on_desk(play, preferences=(1.0,))
+
+
+def discard(phone: Phone) -> None:
+    """All that has come and was not read."""
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            phone.socket.recv(65_535)
+
+
+@in_virtual_time
+async def test_hostile_messages_change_nothing_for_others() -> None:
+    rng = random.Random(7)
+
+    async def play(desk: Desk) -> None:
+        [phone], alice = desk.phones, desk.alice
+        for round_ in range(120):
+            sent = desk.dial(("Subject", f"call {round_}"))
+            while (invite := await phone.receive()).get("subject") != f"call {round_}":
+                pass
+            phone.answer(invite, 180)
+            for data in (sent.data, sent.data.replace(b"INVITE", rng.choice([b"BYE", b"CANCEL", b"REGISTER", b"ACK"]))):
+                alice.send(mutate(data, rng))
+            copied = [(f.name, f.value) for f in invite.fields if f.key in ("via", "from", "call-id", "cseq")]
+            code = rng.choice([42, 100, 183, 200, 302, 401, 486, 600, 777])
+            more = [("To", f"{invite.get('to')};tag={round_}"), ("Contact", f"<{phone.contact}>")]
+            phone.send(mutate(build(f"SIP/2.0 {code} ", [*copied, *more]), rng))
+            await asyncio.sleep(6)
+            discard(phone)
+            discard(alice)
+
+    await on_desk(play, preferences=(1.0,))
+
+
+@in_virtual_time
+@pytest.mark.parametrize("code", [700, 999])
+async def test_a_code_of_no_class_is_told_as_500(code: int) -> None:
+    async def play(desk: Desk) -> None:
+        desk.dial()
+        await desk.phones[0].decline(await desk.phones[0].expect("INVITE"), code)
+        assert (await desk.alice.expect(500)).reason == "Server Internal Error"
 
     await on_desk(play, preferences=(1.0,))
 

@@ -117,8 +117,9 @@ class Side:
             server.on_cancel = lambda cancel: self._cancelled(cancel, client, other)
 
     def _answer(self, server: Server, other: Side, out: Message, response: Message) -> None:
-        if response.code == 100:
-            self._pbx.station.respond(server, 100)
+        if response.code <= 100:
+            if response.code == 100:
+                self._pbx.station.respond(server, 100)
             return
         if response.code >= 200:
             self._inviting = False

@@ -123,6 +123,8 @@ class Leg:
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
+        if response.code < 100:
+            return
         if response.code < 200:
             self._provisional(response)
         elif response.code < 300:

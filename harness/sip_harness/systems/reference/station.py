@@ -61,7 +61,10 @@ class Station:
         body: bytes = b"",
         content_type: str = build.SDP,
     ) -> bytes:
-        """Answer a request; the bytes are returned because a 2xx to an INVITE is sent again."""
+        """Answer a request; the bytes are returned because a 2xx to an INVITE is sent again. A code of a class that
+        there is not counts as 500."""
+        if code > 699:
+            code, reason = 500, ""
         data = build.response(
             server.request,
             code,

@@ -50,7 +50,7 @@ class ReferenceTrunk(Embedded):
         return replace(fresh_users(scenario, lease, self.info), listens=places)
 
     async def admit(self, scenario: Scenario, lease: Lease, binding: Binding) -> None:
-        """Register at the carriers of the scenario; the first REGISTER is sent again until they are there."""
+        """Register at the carriers of the scenario: shortly after, when they are there."""
         if self._client is None:
             raise SystemFailed(f"{self.name} has not been started")
         self._client.admit(lease.token, binding.users, binding.listens)

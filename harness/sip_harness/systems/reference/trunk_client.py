@@ -31,7 +31,7 @@ class TrunkClient:
         """Register at every carrier with the account that is for it."""
         self._runs[token] = [TrunkRegistration(self, users[name], where) for name, where in carriers.items()]
         for registration in self._runs[token]:
-            registration.register()
+            registration.begin()
 
     def release(self, token: str) -> None:
         """Unregister."""

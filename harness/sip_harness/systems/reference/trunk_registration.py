@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MAX_WAIT = 24 * 3600.0
 """Seconds that a Retry-After, or a granted lifetime, can make it wait."""
-_IMPATIENCE = 0.05
+_IMPATIENCE = 0.2
 """Seconds between two tries of a client that has gone wrong: fast enough to be seen, and no flood."""
 _FOR_GOOD = frozenset({400, 401, 402, 403, 404, 405, 407, 410, 416, 420, 485})
 """What no later try changes (RFC 3261 21.4), besides every 3xx, which is not followed, and every 6xx."""
@@ -36,6 +36,8 @@ class Patience:
     """Lifetime that it asks for."""
     transaction: float = 1.0
     """A REGISTER without an answer has failed after this."""
+    begin: float = 0.1
+    """Before the first REGISTER, so that the carriers of a run are there."""
     retry: float = 1.0
     """First pause after a failure; each further one is twice as long."""
     cap: float = 4.0
@@ -43,7 +45,7 @@ class Patience:
 
     def __post_init__(self) -> None:
         """Raises ValueError for a time that is none."""
-        for name in ("expires", "transaction", "retry", "cap"):
+        for name in ("expires", "transaction", "begin", "retry", "cap"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name):g}s: it must be more")
 
@@ -70,6 +72,10 @@ class TrunkRegistration:
         self._request: Request | None = None
         self._timer: Timer | None = None
         self._deadline: Timer | None = None
+
+    def begin(self) -> None:
+        """Register as soon as it is time."""
+        self._later(self._client.patience.begin)
 
     def register(self) -> None:
         """Send REGISTER."""
