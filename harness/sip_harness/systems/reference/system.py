@@ -35,7 +35,8 @@ _ATTEMPTS = 20
 _FAULTS = tuple(
     fault.name for topic in (forking, cancelling, carriers, relaying, registering) for fault in topic.FAULTS
 )
-_OF_DIGEST = frozenset({"challenges-cancel", "challenges-with-401", "accepts-any-password"})
+OF_DIGEST = frozenset({"challenges-cancel", "challenges-with-401", "accepts-any-password"})
+"""Switches that mean nothing without digest."""
 
 
 def capabilities(digest: bool = False) -> frozenset[str]:
@@ -50,7 +51,7 @@ def name_of(digest: bool = False) -> str:
 
 def faults_of(digest: bool = False) -> tuple[str, ...]:
     """Fault switches of this variant."""
-    return tuple(name for name in _FAULTS if digest or name not in _OF_DIGEST)
+    return tuple(name for name in _FAULTS if digest or name not in OF_DIGEST)
 
 
 class Reference:

@@ -1,0 +1,538 @@
+"""Every fault switch of the reference: what it does on the wire, and that the rule holds without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from proxy_stage import HERE, Caller, Phone, Stage
+
+from sip_harness.sip.digest import Challenge, authorization
+from sip_harness.systems.reference import system
+from sip_harness.systems.reference.context import Target
+from sip_harness.systems.reference.probing import Prober
+
+Act = Callable[[Stage], object]
+"""Plays a scene; returns what is looked at."""
+CASES: dict[str, tuple[Act, object, object]] = {}
+"""By fault: the scene, what is seen without and with it."""
+
+
+def case(fault: str, right: object, wrong: object) -> Callable[[Act], Act]:
+    def add(act: Act) -> Act:
+        CASES[fault] = act, right, wrong
+        return act
+
+    return add
+
+
+def test_every_switch_has_its_scene() -> None:
+    assert set(CASES) == set(system.faults_of(digest=True))
+
+
+@pytest.mark.parametrize("fault", sorted(system.faults_of(digest=True)))
+def test_a_fault_shows_and_without_it_the_rule_holds(fault: str) -> None:
+    act, right, wrong = CASES[fault]
+    digest = {"digest": True, "password": "secret"} if fault in system.OF_DIGEST else {}
+    assert act(Stage(**digest)) == right
+    assert act(Stage(fault, **digest)) == wrong
+
+
+def said_no_while_another_rings(stage: Stage, code: int) -> tuple[list[int], list[str], list[float]]:
+    stage.phone("desk", 180, 0.3, code)
+    mobile = stage.phone("mobile", 180, cancel=(200, 0.2, 487))
+    stage.call()
+    return stage.alice.finals, mobile.got, stage.alice.times(str(code))
+
+
+@case("forks-on-after-6xx", [0.3], [1.5])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 180, 0.3, 600)
+    mobile = stage.phone("mobile", 180)
+    stage.call()
+    return [round(at - 0.01, 1) for at in mobile.times("CANCEL")]
+
+
+@case("hunts-on-after-6xx", ([600], []), ([200], ["INVITE"]))
+def _(stage: Stage) -> object:
+    stage.phone("desk", 600, q=0.9)
+    mobile = stage.phone("mobile", 200, q=0.1)
+    stage.call()
+    return stage.alice.finals, mobile.got
+
+
+@case("sends-6xx-at-once", ([600], [0.5]), ([600], [0.3]))
+def _(stage: Stage) -> object:
+    finals, _, at = said_no_while_another_rings(stage, 600)
+    return finals, [round(at[0] - 0.02, 1)]
+
+
+@case("sends-2xx-after-6xx", [201], [600, 201])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 180, 0.3, 600)
+    stage.phone("mobile", 180, cancel=(200, 201))
+    stage.call()
+    return stage.alice.finals
+
+
+@case("one-486-ends-the-fork", [200], [486])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 180, 0.1, 486)
+    stage.phone("mobile", 180, 0.4, 200)
+    stage.call()
+    return stage.alice.finals
+
+
+@case("first-failure-wins", [200], [404])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 180, 0.1, 404)
+    stage.phone("mobile", 180, 0.4, 200)
+    stage.call()
+    return stage.alice.finals
+
+
+@case("stops-hunting-at-486", [200], [486])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 486, q=0.9)
+    stage.phone("mobile", 200, q=0.1)
+    stage.call()
+    return stage.alice.finals
+
+
+@case("last-leg-wins", [404], [500])
+def _(stage: Stage) -> object:
+    for name, code, q in (("desk", 404, 0.9), ("mobile", 486, 0.5), ("tablet", 500, 0.1)):
+        stage.phone(name, code, q=q)
+    stage.call()
+    return stage.alice.finals
+
+
+@case("prefers-5xx", [486], [500])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 486)
+    stage.phone("mobile", 0.1, 500)
+    stage.call()
+    return stage.alice.finals
+
+
+@case("ranks-6xx-last", [603], [404])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 404)
+    stage.phone("mobile", 0.1, 603)
+    stage.call()
+    return stage.alice.finals
+
+
+@case("prefers-busy-to-challenge", [407], [486])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 486)
+    stage.phone("mobile", 0.1, 407)
+    stage.call()
+    return stage.alice.finals
+
+
+@case("timeout-masks-answer", [486], [408])
+def _(stage: Stage) -> object:
+    stage.phone("desk")
+    stage.phone("mobile", 180, 0.2, 486)
+    stage.call()
+    return stage.alice.finals
+
+
+@case("maps-600-to-486", [600], [486])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 600)
+    stage.call()
+    return stage.alice.finals
+
+
+@case("leaks-503", [500], [503])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 503)
+    stage.call()
+    return stage.alice.finals
+
+
+@case("one-challenge-only", (["a"], ["b"]), (["a"], []))
+def _(stage: Stage) -> object:
+    stage.phone("desk", (401, {"WWW-Authenticate": "a"}))
+    stage.phone("mobile", 0.1, (407, {"Proxy-Authenticate": "b"}))
+    stage.call()
+    final = stage.alice.messages("401")[0]
+    return final.all("www-authenticate"), final.all("proxy-authenticate")
+
+
+@case("sends-second-final", [486], [486, 500])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 486)
+    stage.call()
+    return stage.alice.finals
+
+
+def two_answers(stage: Stage) -> None:
+    stage.phone("desk", 180, 0.3, 200)
+    stage.phone("mobile", 180, cancel=(200, 201))
+    stage.call()
+
+
+@case("swallows-second-2xx", [200, 201], [200])
+def _(stage: Stage) -> object:
+    two_answers(stage)
+    return stage.alice.finals
+
+
+@case("swallows-repeated-2xx", 2, 1)
+def _(stage: Stage) -> object:
+    stage.phone("desk", 200, 0.5, (200, {"again": "yes"}))
+    stage.call()
+    return len(stage.alice.messages("200")) - 1  # one is to the REGISTER
+
+
+@case("holds-back-2xx", 0.3, 0.5)
+def _(stage: Stage) -> object:
+    stage.phone("desk", 180, 0.3, 201)
+    stage.phone("mobile", 180, cancel=(200, 0.2, 487))
+    stage.call()
+    return round(stage.alice.times("201")[0] - 0.02, 1)
+
+
+@case("forwards-stray-2xx", [603], [603, 200])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 603, 0.1, (200, {"again": "yes"}))
+    stage.call()
+    return stage.alice.finals
+
+
+@case("ghost-call", ([200], []), ([201], ["INVITE", "ACK"]))
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 180, q=0.9, cancel=(200,))
+    mobile = stage.phone("mobile", 201, q=0.1)
+    stage.call(stage.settings.ring + 0.02)
+    desk.answer(desk.messages("INVITE")[0], 200, {})
+    stage.run(1)
+    stage.ack_answer(stage.alice.heard[-1][1])
+    stage.run(1)
+    return stage.alice.finals, mobile.got
+
+
+@case("rings-for-ever", [408], [])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 180)
+    stage.call(60)
+    return stage.alice.finals
+
+
+@case("forgets-cancel", ["INVITE", "CANCEL", "ACK"], ["INVITE"])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 180, 0.1, 200)
+    mobile = stage.phone("mobile", 180)
+    stage.call(1)
+    return mobile.got
+
+
+@case("ignores-callers-cancel", ([487], ["INVITE", "CANCEL", "ACK"]), ([], ["INVITE"]))
+def _(stage: Stage) -> object:
+    return cancelled_by_alice(stage)
+
+
+def cancelled_by_alice(stage: Stage) -> tuple[list[int], list[str]]:
+    desk = stage.phone("desk", 180)
+    invite = stage.call(0.1)
+    stage.alice.cancel(invite)
+    stage.run(1)
+    return stage.alice.finals, desk.got
+
+
+@case("cancels-before-1xx", [0.6], [0.2])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 180, 0.2, 200)
+    mobile = stage.phone("mobile", 0.6, 180)
+    stage.call()
+    return [round(at - 0.02, 1) for at in mobile.times("CANCEL")][:1]
+
+
+@case("cancels-late", [0.2], [0.8])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 180, 0.2, 200)
+    mobile = stage.phone("mobile", 180)
+    stage.call()
+    return [round(at - 0.02, 1) for at in mobile.times("CANCEL")]
+
+
+@case("repeats-cancel", 1, 3)
+def _(stage: Stage) -> object:
+    stage.phone("desk", 180, 0.2, 200)
+    mobile = stage.phone("mobile", 180)
+    stage.call()
+    return len(mobile.messages("CANCEL"))
+
+
+@case("cancels-with-new-branch", True, False)
+def _(stage: Stage) -> object:
+    stage.phone("desk", 180, 0.2, 200)
+    mobile = stage.phone("mobile", 180)
+    stage.call()
+    return mobile.messages("CANCEL")[0].branch == mobile.messages("INVITE")[0].branch
+
+
+@case("acknowledges-no-487", ["INVITE", "CANCEL", "ACK"], ["INVITE", "CANCEL"])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 180, 0.2, 200)
+    mobile = stage.phone("mobile", 180)
+    stage.call()
+    return mobile.got
+
+
+@case("relays-487-after-answer", [200], [200, 487])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 180, 0.2, 200)
+    stage.phone("mobile", 180)
+    stage.call()
+    return stage.alice.finals
+
+
+@case("swallows-2xx-after-cancel", [200], [487])
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 180, cancel=(200,))
+    invite = stage.call(0.1)
+    stage.alice.cancel(invite)
+    stage.clock.after(0.01, lambda: desk.answer(desk.messages("INVITE")[0], 200, {}))
+    stage.run(5)
+    return stage.alice.finals
+
+
+@case("delays-200-to-cancel", 0.0, 0.2)
+def _(stage: Stage) -> object:
+    stage.phone("desk", 180, cancel=(200, 0.2, 487))
+    invite = stage.call(0.1)
+    stage.alice.cancel(invite)
+    begin = stage.clock.now()
+    stage.run(1)
+    [at] = [at for at, message in stage.alice.heard if message.cseq[1] == "CANCEL"]
+    return round(at - begin, 1)
+
+
+@case("challenges-cancel", ["200"], ["407"])
+def _(stage: Stage) -> object:
+    invite = stage.alice.request("INVITE", stage.bob)
+    stage.run(0.1)
+    stage.alice.cancel(invite)
+    stage.run(1)
+    return [str(m.code) for _, m in stage.alice.heard if m.cseq[1] == "CANCEL"]
+
+
+@case("never-fails-over", [200], [500])
+def _(stage: Stage) -> object:
+    stage.carrier("g1", 503, q=0.9)
+    stage.carrier("g2", 200, q=0.1)
+    stage.call()
+    return stage.alice.finals
+
+
+@case("fails-over-on-486", ([486], []), ([200], ["INVITE"]))
+def _(stage: Stage) -> object:
+    stage.carrier("g1", 486, q=0.9)
+    g2 = stage.carrier("g2", 200, q=0.1)
+    stage.call()
+    return stage.alice.finals, g2.got
+
+
+def called_twice(stage: Stage, headers: dict[str, str]) -> list[str]:
+    g1 = stage.carrier("g1", (503, headers), q=0.9)
+    stage.carrier("g2", 200, q=0.1)
+    stage.call(2)
+    stage.call(2)
+    return [what for what in g1.got if what == "INVITE"]
+
+
+@case("ignores-retry-after", ["INVITE"], ["INVITE", "INVITE"])
+def _(stage: Stage) -> object:
+    return called_twice(stage, {"Retry-After": "30"})
+
+
+@case("bans-after-503", ["INVITE", "INVITE"], ["INVITE"])
+def _(stage: Stage) -> object:
+    return called_twice(stage, {})
+
+
+def probed(stage: Stage, *answer: int) -> list[int]:
+    phones = [Phone(stage, "g1", [201], []), Phone(stage, "g2", [200], [])]
+    phones[0].steps["OPTIONS"] = list(answer)
+    targets = [Target(phone.uri, 1 - 0.5 * i, phone.name) for i, phone in enumerate(phones)]
+    Prober(stage.proxy.core, stage.proxy.core.router.add("bob", targets))
+    stage.run(3)
+    stage.call(2)
+    return stage.alice.finals
+
+
+@case("calls-dead-carriers", [200], [201])
+def _(stage: Stage) -> object:
+    return probed(stage)
+
+
+@case("takes-404-for-dead", [201], [200])
+def _(stage: Stage) -> object:
+    return probed(stage, 404)
+
+
+@case("never-retransmits", ["INVITE", "INVITE"], ["INVITE"])
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk")
+    stage.call()
+    return desk.got
+
+
+@case("sends-no-100", ["100"], [])
+def _(stage: Stage) -> object:
+    stage.phone("desk")
+    stage.call(0.2)
+    return stage.alice.got[1:]
+
+
+@case("forwards-100", ["100", "180"], ["100", "100", "180"])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 100, 0.1, 180)
+    stage.call(1)
+    return stage.alice.got[1:]
+
+
+@case("swallows-ringing", ["100", "180", "183"], ["100", "183"])
+def _(stage: Stage) -> object:
+    return early(stage)
+
+
+@case("swallows-183", ["100", "180", "183"], ["100", "180"])
+def _(stage: Stage) -> object:
+    return early(stage)
+
+
+def early(stage: Stage) -> list[str]:
+    stage.phone("desk", 180, 0.1, 183)
+    stage.call(1)
+    return stage.alice.got[1:]
+
+
+@case("changes-to-tag", "desk-tag", "changed200")
+def _(stage: Stage) -> object:
+    stage.phone("desk", 200)
+    stage.call()
+    return stage.alice.heard[-1][1].to_tag
+
+
+DETAILS = {"Reason": "Q.850;cause=17", "Retry-After": "30", "Warning": '399 x "y"', "X-Own": "1", "body": "why"}
+
+
+def details(stage: Stage) -> list[str]:
+    stage.phone("desk", (486, DETAILS))
+    stage.call()
+    [final] = stage.alice.messages("486")
+    assert final.get("x-own") == "1"
+    return [name for name in DETAILS if (final.body if name == "body" else final.get(name.lower()))]
+
+
+for _fault, _lost in (
+    ("drops-reason", "Reason"),
+    ("drops-retry-after", "Retry-After"),
+    ("drops-warning", "Warning"),
+    ("drops-body", "body"),
+):
+    case(_fault, list(DETAILS), [name for name in DETAILS if name != _lost])(details)
+
+
+@case("records-no-route", True, False)
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 200)
+    stage.call()
+    stage.within("BYE", stage.alice.heard[-1][1])
+    stage.run(1)
+    [bye] = desk.messages("BYE")
+    return len(bye.all("via")) == 2
+
+
+@case("counts-no-hops", "9", "10")
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 486)
+    stage.call(Max_Forwards="10")
+    return desk.messages("INVITE")[0].get("max-forwards")
+
+
+@case("ignores-max-forwards", ([483], []), ([486], ["INVITE", "ACK"]))
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 486)
+    stage.call(Max_Forwards="0")
+    return stage.alice.finals, desk.got
+
+
+@case("forwards-loops", [482], [483])
+def _(stage: Stage) -> object:
+    stage.register(f"sip:bob@{HERE[0]}:{HERE[1]}")
+    stage.call(Max_Forwards="5")
+    return stage.alice.finals
+
+
+@case("ignores-proxy-require", ([420], []), ([486], ["INVITE", "ACK"]))
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 486)
+    stage.call(Proxy_Require="foo")
+    return stage.alice.finals, desk.got
+
+
+@case("answers-408-to-others", [], ["408"])
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk")
+    desk.steps["OPTIONS"] = []
+    stage.alice.request("OPTIONS", stage.bob)
+    stage.run(40)
+    return stage.alice.got[1:]
+
+
+@case("keeps-expired-contacts", ([480], []), ([486], ["INVITE", "ACK"]))
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 486)
+    stage.register(desk.uri, expires=2)
+    stage.run(3)
+    stage.call()
+    return stage.alice.finals, desk.got
+
+
+@case("ignores-unregistration", ([480], []), ([486], ["INVITE", "ACK"]))
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 486)
+    stage.register(desk.uri, expires=0)
+    stage.call()
+    return stage.alice.finals, desk.got
+
+
+@case("ignores-q", [], ["INVITE", "ACK"])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 200, q=0.9)
+    tablet = stage.phone("tablet", 486, q=0.1)
+    stage.call()
+    return tablet.got
+
+
+@case("rings-one-phone-only", ["INVITE", "ACK"], [])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 486)
+    mobile = stage.phone("mobile", 486)
+    stage.call()
+    return mobile.got
+
+
+@case("challenges-with-401", ["407"], ["401"])
+def _(stage: Stage) -> object:
+    stage.alice.request("INVITE", stage.bob)
+    stage.run(1)
+    return stage.alice.got[:1]
+
+
+@case("accepts-any-password", ["407"], ["480"])
+def _(stage: Stage) -> object:
+    stage.alice.request("INVITE", stage.bob)
+    stage.run(0.1)
+    challenge = Challenge.parse(stage.alice.heard[0][1].get("proxy-authenticate") or "")
+    wrong = authorization(challenge, username="alice", password="wrong", method="INVITE", uri=stage.bob)
+    other = Caller(stage, "carol")
+    other.request("INVITE", stage.bob, Proxy_Authorization=wrong)
+    stage.run(0.1)
+    return other.got[:1]
