@@ -117,7 +117,7 @@ class Peer:
 
 
 class Phone(Peer):
-    """Answers an INVITE as told, step by step; a CANCEL with `cancel` (200 is to the CANCEL, all else to the INVITE)."""
+    """Answers an INVITE step by step, a CANCEL with `cancel` (200 is to the CANCEL, all else to the INVITE)."""
 
     def __init__(self, stage: Stage, name: str, steps: list[Step], cancel: list[Step], transport: str = "udp") -> None:
         super().__init__(stage, name, transport)

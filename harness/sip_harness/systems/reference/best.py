@@ -26,8 +26,8 @@ class Answer:
 def choose(answers: Sequence[Answer], faults: frozenset[str], *, cancelled: bool = False) -> Answer:
     """The best of all final responses of a context, in the order in which they came.
 
-    6xx first, then the lowest class; where the caller has cancelled, a 487 before other 4xx. The proxy's own 408 for a
-    branch that said nothing is the last of its class, so that it hides no real answer.
+    6xx first, then the lowest class; within 4xx what helps the caller to try again, then, where he has cancelled, 487.
+    The proxy's own 408 for a branch that said nothing is the last of its class, so that it hides no real answer.
     """
     if "last-leg-wins" in faults:
         answers = [answer for answer in answers if answer.group == answers[-1].group]
@@ -47,13 +47,13 @@ def _class_rank(family: int, faults: frozenset[str]) -> int:
 def _rank_within(answer: Answer, faults: frozenset[str], cancelled: bool) -> int:
     if answer.code // 100 != 4:
         return 0
-    if cancelled and answer.code == 487:
-        return 0
-    if answer.message is None:
-        return -1 if "timeout-masks-answer" in faults else 3
     if answer.code in RESUBMISSION and "prefers-busy-to-challenge" not in faults:
+        return 0
+    if cancelled and answer.code == 487:
         return 1
-    return 2
+    if answer.message is not None:
+        return 2
+    return -1 if "timeout-masks-answer" in faults else 3
 
 
 def other_challenges(chosen: Answer, answers: Sequence[Answer], faults: frozenset[str]) -> list[tuple[str, str]]:

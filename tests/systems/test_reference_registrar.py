@@ -1,0 +1,147 @@
+"""The registrar and the router: who is there, in which order (RFC 3261 10.3, 16.5)."""
+
+from __future__ import annotations
+
+import pytest
+from proxy_stage import Stage
+
+from sip_harness.sip.digest import Challenge, authorization
+from sip_harness.sip.message import Message, build, parse
+from sip_harness.systems.reference.auth import LIFETIME, Authenticator
+from sip_harness.systems.reference.context import Target
+from sip_harness.systems.reference.registrar import MAX_CONTACTS, Refused, Registrar
+from sip_harness.systems.reference.router import Router
+
+
+def register(*contacts: str, expires: str | None = None, call_id: str = "c", cseq: int = 1, to: str = "bob") -> Message:
+    headers = [
+        ("To", f"<sip:{to}@x>"),
+        ("From", "<sip:bob@x>;tag=1"),
+        ("Call-ID", call_id),
+        ("CSeq", f"{cseq} REGISTER"),
+    ]
+    headers += [("Contact", contact) for contact in contacts]
+    headers += [("Expires", expires)] if expires is not None else []
+    return parse(build("REGISTER sip:x SIP/2.0", headers))
+
+
+def there(registrar: Registrar, now: float = 0.0) -> list[str]:
+    return [str(contact.uri) for contact in registrar.lookup("bob", now)]
+
+
+def test_contacts_are_added_replaced_removed_and_listed() -> None:
+    registrar = Registrar()
+    assert registrar.register(register("<sip:a@h>;q=0.5;expires=60"), 0) == [
+        ("Contact", "<sip:a@h>;q=0.5;expires=60"),
+    ]
+    listed = registrar.register(register("sip:b@h", expires="30", cseq=2), 10)
+    assert listed == [("Contact", "<sip:a@h>;q=0.5;expires=50"), ("Contact", "<sip:b@h>;expires=30")]
+    registrar.register(register("<sip:a@h>;q=0.9", cseq=3), 10)
+    assert [c.q for c in registrar.lookup("bob", 10)] == [0.9, 1.0]
+    registrar.register(register("<sip:a@h>;expires=0", cseq=4), 10)
+    assert there(registrar, 10) == ["sip:b@h"]
+    assert there(registrar, 41) == []
+
+
+def test_a_request_without_contact_only_asks() -> None:
+    registrar = Registrar()
+    registrar.register(register("<sip:a@h>"), 0)
+    assert len(registrar.register(register(cseq=2), 0)) == 1
+
+
+def test_a_star_removes_all_and_stands_alone() -> None:
+    registrar = Registrar()
+    registrar.register(register("<sip:a@h>", "<sip:b@h>"), 0)
+    for wrong in (register("*", cseq=2), register("*", "<sip:a@h>", expires="0", cseq=2)):
+        with pytest.raises(Refused) as caught:
+            registrar.register(wrong, 0)
+        assert caught.value.code == 400
+    assert len(there(registrar)) == 2
+    assert registrar.register(register("*", expires="0", cseq=2), 0) == []
+    assert there(registrar) == []
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        register("<sip:a@h>;expires=0"),  # same Call-ID, same CSeq
+        register("<sip:new@h>", "<tel:1>", cseq=9),
+        register("<sip:new@h>", to="<", cseq=9),
+        register("*", expires="0"),
+        register(*(f"<sip:{n}@h>" for n in range(MAX_CONTACTS)), cseq=9),
+    ],
+)
+def test_what_is_refused_changes_nothing(request_: Message) -> None:
+    registrar = Registrar()
+    registrar.register(register("<sip:a@h>"), 0)
+    with pytest.raises(Refused):
+        registrar.register(request_, 0)
+    assert there(registrar) == ["sip:a@h"]
+
+
+def test_groups_are_by_q_and_carriers_may_be_banned_or_dead() -> None:
+    router = Router(Registrar())
+    router.registrar.register(register("<sip:a@h>;q=0.5", "<sip:b@h>;q=0.9", "<sip:c@h>;q=0.5"), 0)
+    g1, g2 = router.add("bob", [Target("sip:g1@h", 0.5, "g1"), Target("sip:g2@h", 0.1, "g2")])
+    uris = [[t.uri for t in group] for group in router.groups("bob", 0)]
+    assert uris == [["sip:b@h"], ["sip:a@h", "sip:c@h", "sip:g1@h"], ["sip:g2@h"]]
+    router.ban(g1.target, 5, 0)
+    g2.alive = False
+    assert [len(group) for group in router.groups("bob", 4)] == [1, 2]
+    assert [len(group) for group in router.groups("bob", 5)] == [1, 3]
+    router.remove("bob")
+    assert router.groups("bob", 5) == []
+
+
+def test_a_ban_holds_for_one_run_only() -> None:
+    router = Router(Registrar())
+    [mine] = router.add("one", [Target("sip:one@127.1.1.1", 1, "g1")])
+    router.add("two", [Target("sip:two@127.2.2.2", 1, "g1")])
+    router.ban(mine.target, 60, 0)
+    assert router.groups("one", 1) == []
+    assert len(router.groups("two", 1)) == 1
+
+
+def test_credentials_are_good_until_the_nonce_is_old() -> None:
+    now = [0.0]
+    auth = Authenticator("secret", lambda: now[0])
+    challenge = Challenge.parse(auth.challenge())
+
+    def request(password: str) -> Message:
+        value = authorization(challenge, username='a"b', password=password, method="REGISTER", uri="sip:x")
+        return parse(build("REGISTER sip:x SIP/2.0", [("Authorization", value)]))
+
+    assert auth.accepts(request("secret"), "authorization")
+    assert not auth.accepts(request("wrong"), "authorization")
+    assert not auth.accepts(request("secret"), "proxy-authorization")
+    now[0] = LIFETIME + 1
+    assert not auth.accepts(request("secret"), "authorization")
+    assert auth.is_stale(request("secret"), "authorization")
+    assert not auth.is_stale(request("wrong"), "authorization")
+
+
+@pytest.mark.parametrize(
+    "value", ["", "Digest", "Basic x", 'Digest nonce="x"', 'Digest realm="sip-harness", nonce="9-9"']
+)
+def test_credentials_that_are_none_are_refused(value: str) -> None:
+    auth = Authenticator("secret", lambda: 0.0)
+    request = parse(build("REGISTER sip:x SIP/2.0", [("Authorization", value)]))
+    assert not auth.accepts(request, "authorization")
+    assert not auth.is_stale(request, "authorization")
+
+
+def test_a_caller_with_credentials_gets_through_and_they_go_no_further() -> None:
+    stage = Stage(digest=True, password="secret")
+    stage.alice.request("INVITE", stage.bob)
+    stage.run(0.1)
+    challenge = Challenge.parse(stage.alice.heard[0][1].get("proxy-authenticate") or "")
+
+    def proved(method: str, uri: str) -> str:
+        return authorization(challenge, username="alice", password="secret", method=method, uri=uri)
+
+    desk = stage.phone("desk", 486)
+    assert stage.proxy.core.registrar.lookup("bob", 0) == []
+    stage.register(desk.uri, Authorization=proved("REGISTER", "sip:127.0.0.1:5060"))
+    stage.call(1, Proxy_Authorization=proved("INVITE", stage.bob))
+    assert stage.alice.finals == [407, 486]
+    assert desk.messages("INVITE")[0].get("proxy-authorization") is None
