@@ -257,7 +257,7 @@ class Context:
         """After a 6xx all others are cancelled and no new branch is opened (RFC 3261 16.7 step 5)."""
         if answer.code == 486 and "one-486-ends-the-fork" in self.faults:
             self._closed = True
-            return self._cancel_pending("", now)
+            return [*self._cancel_pending("", now), *self._drop_silent()]
         if answer.code < 600:
             return []
         if "hunts-on-after-6xx" not in self.faults:
@@ -265,6 +265,13 @@ class Context:
         if "forks-on-after-6xx" in self.faults:
             return []
         return self._cancel_pending(f"SIP;cause={answer.code}", now)
+
+    def _drop_silent(self) -> list[Action]:
+        """Give up every branch that has not said anything."""
+        silent = [(n, b) for n, b in enumerate(self.branches) if not b.final and not b.provisional]
+        for _, branch in silent:
+            branch.final = 408
+        return [GiveUp(number) for number, _ in silent]
 
     def _advance(self, now: float) -> list[Action]:
         """The next group once all branches have ended; after the last one the best of all responses."""
