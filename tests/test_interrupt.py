@@ -240,7 +240,8 @@ def pytest_running(request: pytest.FixtureRequest, scenarios: Path, tmp_path: Pa
     (scenarios / "pytest.ini").write_text("[pytest]\n")
     # What pytest itself keeps in its temporary directory is none of ours.
     arguments = [str(scenarios), "-c", str(scenarios / "pytest.ini"), f"--basetemp={tmp_path / 'pytests'}"]
-    arguments += ["--sip-out", "out", *(["--sip-jobs", "2"] if request.param == "alone" else ["-n", "2"])]
+    arguments += ["--sip-system", "kamailio", "--sip-out", "out"]
+    arguments += ["--sip-jobs", "2"] if request.param == "alone" else ["-n", "2"]
     with Command(tmp_path / "c", *PYTEST, *arguments) as command:
         # xdist gives the first two items to one worker.
         yield Busy(command, "RING-1" if request.param == "alone" else "RING-2")
