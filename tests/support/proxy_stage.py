@@ -15,7 +15,7 @@ from sip_harness.net.clock import Clock
 from sip_harness.sip.message import Message, parse
 from sip_harness.sip.transaction import ack_for_failure, cancel_for
 from sip_harness.sip.uri import uri_text
-from sip_harness.systems.reference.context import Target
+from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.forward import readable
 from sip_harness.systems.reference.proxy import Proxy
 from sip_harness.systems.reference.settings import Settings

@@ -8,17 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sip_harness.sip.message import Message, parse
+from sip_harness.systems.reference.actions import Action, Cancel, Finish, Forward, GiveUp, Start, Target
 from sip_harness.systems.reference.best import Answer, choose, other_challenges
-from sip_harness.systems.reference.context import (
-    Action,
-    Cancel,
-    Context,
-    Finish,
-    Forward,
-    GiveUp,
-    Start,
-    Target,
-)
+from sip_harness.systems.reference.context import Context
 from sip_harness.systems.reference.settings import Settings
 
 DESK, MOBILE, TABLET = (Target(f"sip:{name}@127.0.0.1") for name in ("desk", "mobile", "tablet"))

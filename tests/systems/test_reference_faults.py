@@ -9,7 +9,7 @@ from proxy_stage import HERE, Caller, Phone, Stage
 
 from sip_harness.sip.digest import Challenge, authorization
 from sip_harness.systems.reference import system
-from sip_harness.systems.reference.context import Target
+from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.probing import Prober
 
 Act = Callable[[Stage], object]

@@ -7,8 +7,8 @@ from proxy_stage import Stage
 
 from sip_harness.sip.digest import Challenge, authorization
 from sip_harness.sip.message import Message, build, parse
+from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.auth import LIFETIME, Authenticator
-from sip_harness.systems.reference.context import Target
 from sip_harness.systems.reference.registrar import MAX_CONTACTS, Refused, Registrar
 from sip_harness.systems.reference.router import Router
 

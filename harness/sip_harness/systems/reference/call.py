@@ -12,17 +12,9 @@ from sip_harness.sip.errors import SipError
 from sip_harness.sip.headers import contacts, seconds
 from sip_harness.sip.message import Message
 from sip_harness.systems.reference import forward
+from sip_harness.systems.reference.actions import Action, Cancel, Finish, Forward, GiveUp, Start, Target
 from sip_harness.systems.reference.best import Answer
-from sip_harness.systems.reference.context import (
-    Action,
-    Cancel,
-    Context,
-    Finish,
-    Forward,
-    GiveUp,
-    Start,
-    Target,
-)
+from sip_harness.systems.reference.context import Context
 from sip_harness.systems.reference.core import Core
 from sip_harness.systems.reference.router import LONGEST_BAN
 

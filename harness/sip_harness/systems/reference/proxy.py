@@ -12,9 +12,9 @@ from sip_harness.sip.headers import listed, max_forwards
 from sip_harness.sip.message import Message
 from sip_harness.sip.via import parse_via
 from sip_harness.systems.reference import forward
+from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.auth import Authenticator
 from sip_harness.systems.reference.call import Call
-from sip_harness.systems.reference.context import Target
 from sip_harness.systems.reference.core import Core, LogLine
 from sip_harness.systems.reference.registrar import Refused
 from sip_harness.systems.reference.settings import NO_CARRIER, NO_TARGET, Settings

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from sip_harness.sip.uri import unescape
-from sip_harness.systems.reference.context import Target
+from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.registrar import Registrar
 
 LONGEST_BAN = 3600.0

@@ -20,7 +20,7 @@ from sip_harness.systems.accounts import fresh_users
 from sip_harness.systems.base import Binding, Lease, SystemFailed, Watch
 from sip_harness.systems.kept import printable
 from sip_harness.systems.names import check_names
-from sip_harness.systems.reference.context import Target
+from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.core import is_loopback
 from sip_harness.systems.reference.forward import readable
 from sip_harness.systems.reference.probing import Prober
