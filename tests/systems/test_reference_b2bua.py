@@ -659,6 +659,20 @@ async def test_a_release_forgets_all_that_is_left_of_the_run() -> None:
             await stage.system.start()
 
 
+@in_virtual_time
+async def test_nothing_happens_after_the_stop() -> None:
+    async def play(desk: Desk) -> None:
+        desk.dial()
+        await desk.rung()
+        await desk.stage.system.stop()
+        await desk.phones[0].quiet(60)
+        await desk.alice.quiet(60)
+        await desk.stage.system.start()  # once more
+        assert desk.stage.system.info.address
+
+    await on_desk(play, preferences=(1.0,))
+
+
 def test_what_it_can_is_in_the_vocabulary() -> None:
     assert ReferenceB2bua.capabilities <= set(CAPABILITIES)
     assert len(set(FAULTS)) == len(FAULTS)

@@ -72,6 +72,8 @@ class Pbx:
 
     def close(self) -> None:
         """Stop at once."""
+        for call in list(self.calls):
+            call.close()
         for side in list(self.sides.values()):
             side.close()
         self.station.close()
