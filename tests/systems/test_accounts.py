@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sip_harness.model.policy import Policy
-from sip_harness.model.scenario import Call, Device, Scenario, Script, Target
+from sip_harness.model.scenario import Call, Conforms, Device, Scenario, Script, Target
 from sip_harness.model.system import SystemInfo
 from sip_harness.systems.accounts import fresh_users
 from sip_harness.systems.base import CannotBind, Lease
@@ -134,6 +134,12 @@ class TestCannot:
         assert str(caught.value).count("hunt as pstn must") == 1
         assert "lacks hunt" not in str(caught.value)
         assert "digest" in str(caught.value)
+
+    def test_rules_of_proxies_bind_to_proxies_only(self):
+        of = replace(scenario(), expectations=(Conforms(),))
+        assert fresh_users(of, LEASE, info())
+        with pytest.raises(CannotBind, match="thing is no proxy and owes nothing of what 'expect: rfc3261' asks for"):
+            fresh_users(of, LEASE, replace(info(), kind="b2bua"))
 
     def test_needs_that_are_met_bind(self):
         assert fresh_users(scenario(BOB, needs=("ring", "register")), LEASE, info()).uris

@@ -634,7 +634,7 @@ async def test_a_contact_that_leads_away_from_here_is_not_called() -> None:
 
 
 @in_virtual_time
-async def test_a_release_forgets_the_phones_of_the_run() -> None:
+async def test_a_release_forgets_all_that_is_left_of_the_run() -> None:
     run = scenario("desk: {answer: [486]}", "alice: [486]")
     async with Stage(ReferenceB2bua()) as stage:
         lease = Lease("abc", 7)
@@ -643,11 +643,34 @@ async def test_a_release_forgets_the_phones_of_the_run() -> None:
         user = binding.users["desk"].name
         phone, alice = stage.phone(user), stage.phone("alice")
         await phone.register()
+        here = "{}:{}".format(*alice.system)
+        for _ in range(2):  # one that rings and one that is answered
+            alice.request("INVITE", binding.uris["bob"], from_=f"<sip:alice-abcx7@{here}>;tag=1")
+            invite = await phone.expect("INVITE")
+        phone.answer(invite, 200)
+        await alice.expect(200)
+        await phone.expect("ACK")
         await stage.system.release(lease)
+        await phone.quiet(60)
+        await alice.quiet(60)
         alice.request("INVITE", binding.uris["bob"])
         await alice.expect(480)
         with pytest.raises(SystemFailed, match="already been started"):
             await stage.system.start()
+
+
+@in_virtual_time
+async def test_nothing_happens_after_the_stop() -> None:
+    async def play(desk: Desk) -> None:
+        desk.dial()
+        await desk.rung()
+        await desk.stage.system.stop()
+        await desk.phones[0].quiet(60)
+        await desk.alice.quiet(60)
+        await desk.stage.system.start()  # once more
+        assert desk.stage.system.info.address
+
+    await on_desk(play, preferences=(1.0,))
 
 
 def test_what_it_can_is_in_the_vocabulary() -> None:

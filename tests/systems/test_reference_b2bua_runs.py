@@ -13,7 +13,8 @@ from sip_harness.model.scenario import Scenario
 from sip_harness.model.verdict import Outcome
 from sip_harness.run.session import Options, open_session
 from sip_harness.sip.message import parse
-from sip_harness.systems.registry import create
+from sip_harness.systems.reference.b2bua import ReferenceB2bua
+from sip_harness.systems.reference.b2bua_core import Settings
 
 LIBRARY = Path(__file__).parents[2] / "scenarios"
 HUNTS_ON = """
@@ -78,7 +79,8 @@ def own(text: str) -> Scenario:
 
 def run(scenario: Scenario, *faults: str) -> Result:
     async def whole() -> Result:
-        async with open_session(create("reference-b2bua", faults=faults), Options(stack="wire"), [scenario]) as session:
+        system = ReferenceB2bua(settings=Settings(ring=1.0), faults=faults)
+        async with open_session(system, Options(stack="wire"), [scenario]) as session:
             return await session.run(scenario)
 
     return asyncio.run(whole())

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import pytest
 from ladders import scenario
-from on_loop import in_virtual_time
+from on_loop import in_virtual_time, on_loop
 from udp_phone import Phone
 
 from sip_harness.model.scenario import Device, Scenario, Script, Send
 from sip_harness.model.system import User
 from sip_harness.model.vocabulary import CAPABILITIES
 from sip_harness.sip.digest import Challenge, authorization
-from sip_harness.sip.message import Message
+from sip_harness.sip.message import Message, parse
 from sip_harness.systems.base import Binding, CannotBind, Lease, SystemFailed
 from sip_harness.systems.reference.trunk import FAULTS, ReferenceTrunk
 from sip_harness.systems.reference.trunk_registration import Patience
@@ -232,6 +232,32 @@ async def test_it_takes_no_calls() -> None:
         await here.carrier.expect(480)
         with pytest.raises(CannotBind, match="takes no calls"):
             here.trunk.bind(NOWHERE, LEASE)
+
+
+@on_loop
+async def test_it_registers_by_tcp() -> None:
+    came: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.set_result(await reader.readuntil(b"\r\n\r\n"))
+        writer.close()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    carrier = Device("g1", Script(((Send(486, "Busy"),),)), kind="carrier", transport="tcp")
+    trunk = ReferenceTrunk()
+    await trunk.start()
+    try:
+        binding = Binding({"g1": User("g1-abcx1", "x", "pw")}, {}, frozenset(), {"g1": (host, port)})
+        await trunk.admit(Scenario("T-1", "t", (), (), (carrier,), (), ()), LEASE, binding)
+        register = parse(await came)
+    finally:
+        await trunk.stop()
+        server.close()
+        await server.wait_closed()
+    assert register.uri == f"sip:{host}:{port};transport=tcp"
+    assert (register.get("via") or "").startswith("SIP/2.0/TCP ")
+    assert ";transport=tcp>" in (register.get("contact") or "")
 
 
 @in_virtual_time

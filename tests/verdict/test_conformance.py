@@ -203,3 +203,10 @@ def test_a_device_that_rings_out_is_cancelled_when_its_timer_ends() -> None:
 def test_the_verdict_of_a_run_is_that_of_its_worst_finding() -> None:
     assert judge(RING, record(RINGING + BUSY + TOLD, CALL)).outcome is Outcome.PASS
     assert judge(RING, record(RINGING + BUSY + LATER, CALL)).outcome is Outcome.FAIL
+
+
+def test_a_b2bua_is_not_measured_by_the_rules_of_proxies() -> None:
+    verdict = judge(RING, record(RINGING + BUSY + TOLD, CALL, kind="b2bua"))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert [f.expected for f in verdict.findings] == ["rfc3261"]
+    assert "these rules are those of proxies" in verdict.findings[0].seen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from sip_harness.model.scenario import Scenario
+from sip_harness.model.scenario import Conforms, Scenario
 from sip_harness.model.system import SystemInfo, User
 from sip_harness.model.vocabulary import CAPABILITIES
 from sip_harness.systems.base import Binding, CannotBind, Lease
@@ -61,6 +61,8 @@ def _check_needs(scenario: Scenario, info: SystemInfo) -> None:
         problems.append(f"lacks {', '.join(map(_described, lacks))}")
     if silent := _transports(scenario) - {"udp", *info.addresses}:
         problems.append(f"does not listen by {' or '.join(sorted(silent))}")
+    if info.kind != "proxy" and any(isinstance(wanted, Conforms) for wanted in scenario.expectations):
+        problems.append("is no proxy and owes nothing of what 'expect: rfc3261' asks for")
     if problems:
         raise CannotBind(f"{info.name} {' and '.join(problems)}")
 

@@ -30,6 +30,11 @@ _JUDGED_HERE = ("late INVITE", "late CANCEL")
 
 def judge_conformance(case: Case, wanted: Conforms) -> Iterator[Finding]:
     """Findings on every fork of the record, and on what each device got besides."""
+    kind = case.record.header.kind
+    if kind != "proxy":
+        seen = f"the system is a {kind}: these rules are those of proxies, and nothing can be said by them"
+        yield Finding(Outcome.INCONCLUSIVE, "rfc3261", seen, place=wanted.place)
+        return
     judges = [_Judge(case, wanted, forked) for forked in forks_of(case)]
     for judge in judges:
         yield from judge.findings()

@@ -61,10 +61,10 @@ class ReferenceB2bua(Embedded):
         self._users[lease.token] = tuple(user.name for user in binding.users.values())
 
     async def release(self, lease: Lease) -> None:
-        """Forget what devices of the run may have left."""
-        for user in self._users.pop(lease.token, ()):
-            if self._pbx is not None:
-                self._pbx.registrar.forget(user)
+        """Forget what the agents of the run may have left: they have gone."""
+        users = self._users.pop(lease.token, ())
+        if self._pbx is not None:
+            self._pbx.forget(users, f"-{lease.token}@")
 
     def _open(self, clock: Clock) -> Address:
         self._pbx = Pbx(clock, self._settings, frozenset(self._faults))

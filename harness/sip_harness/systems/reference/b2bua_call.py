@@ -54,10 +54,22 @@ class Call:
         server.on_cancel = self._cancelled
         server.on_failure = self._lost
 
+    @property
+    def caller(self) -> str:
+        """From value of the INVITE."""
+        return self._server.request.get("from") or ""
+
     def start(self) -> None:
         """Ring the first group."""
         self._pbx.station.respond(self._server, 100)
         self._next()
+
+    def close(self) -> None:
+        """Stop without a word to anybody."""
+        self._finish()
+        self._side.close()
+        for leg in self._everyone:
+            leg.close()
 
     def progress(self, leg: Leg, response: Message) -> None:
         """From a leg: the caller hears of it under our own To-tag."""

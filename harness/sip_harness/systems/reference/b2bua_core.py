@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
@@ -23,7 +23,7 @@ from sip_harness.systems.reference.registrar import Contact, Refused, Registrar
 from sip_harness.systems.reference.station import ALLOW, Station
 
 MAX_CALLS = 10_000
-"""Calls that ring at one time; further ones get 503."""
+"""Calls that ring, and dialogs, at one time; further calls get 503."""
 MAX_LATE = 10_000
 """Legs given up for dead whose late answers are still understood."""
 
@@ -72,9 +72,20 @@ class Pbx:
 
     def close(self) -> None:
         """Stop at once."""
+        for call in list(self.calls):
+            call.close()
         for side in list(self.sides.values()):
             side.close()
         self.station.close()
+
+    def forget(self, users: Iterable[str], token: str) -> None:
+        """Drop the contacts of these users, and without a word every call of anybody whose name has the token."""
+        for user in users:
+            self.registrar.forget(user)
+        for call in [c for c in self.calls if token in c.caller]:
+            call.close()
+        for side in [s for s in self.sides.values() if token in s.dialog.local or token in s.dialog.remote]:
+            side.close()
 
     def mapped(self, code: int) -> int:
         """What the caller is told for this code."""
@@ -161,7 +172,7 @@ class Pbx:
         groups = self._groups(user_of(request.uri))
         if hops_left(request) < 0:
             self.station.respond(server, 483)
-        elif len(self.calls) >= MAX_CALLS:
+        elif len(self.calls) + len(self.sides) >= MAX_CALLS:
             self.station.respond(server, 503, headers=[("Retry-After", "10")])
         elif not _has_parties(request):
             self.station.respond(server, 400, "Bad Request: From or To cannot be read")

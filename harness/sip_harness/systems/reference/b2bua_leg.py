@@ -67,6 +67,14 @@ class Leg:
         if self._rang:
             self._send_cancel()
 
+    def close(self) -> None:
+        """Stop without a word."""
+        self.over = True
+        if self._patience is not None:
+            self._patience.cancel()
+        if self._client is not None:
+            self._client.stop()
+
     def dialog(self, response: Message) -> Dialog:
         """The dialog that a 2xx sets up."""
         dialog = self._dialogs.setdefault(response.to_tag, as_caller(self._request, response, self._hop))

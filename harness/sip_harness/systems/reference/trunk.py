@@ -9,6 +9,7 @@ from sip_harness.model.entry import Address
 from sip_harness.model.faults import trunking
 from sip_harness.model.policy import Kind, Policy, Timer
 from sip_harness.model.scenario import Scenario
+from sip_harness.net.base import Hop
 from sip_harness.net.clock import Clock
 from sip_harness.systems.accounts import fresh_users
 from sip_harness.systems.base import Binding, CannotBind, Lease, SystemFailed
@@ -53,7 +54,11 @@ class ReferenceTrunk(Embedded):
         """Register at the carriers of the scenario: shortly after, when they are there."""
         if self._client is None:
             raise SystemFailed(f"{self.name} has not been started")
-        self._client.admit(lease.token, binding.users, binding.listens)
+        spoken = {device.name: self._client.station.transport(device.transport) for device in scenario.devices}
+        carriers = {
+            name: Hop(spoken.get(name) or self._client.station.udp, where) for name, where in binding.listens.items()
+        }
+        self._client.admit(lease.token, binding.users, carriers)
 
     async def release(self, lease: Lease) -> None:
         """Unregister. Nothing waits for the answer: the carriers may have gone."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sip_harness.endpoint.layer import Server
-from sip_harness.model.entry import Address
 from sip_harness.model.system import User
 from sip_harness.net.base import Hop
 from sip_harness.net.clock import Clock
@@ -27,7 +26,7 @@ class TrunkClient:
         self._runs: dict[str, list[TrunkRegistration]] = {}
         self.station = Station(clock, self)
 
-    def admit(self, token: str, users: Mapping[str, User], carriers: Mapping[str, Address]) -> None:
+    def admit(self, token: str, users: Mapping[str, User], carriers: Mapping[str, Hop]) -> None:
         """Register at every carrier with the account that is for it."""
         self._runs[token] = [TrunkRegistration(self, users[name], where) for name, where in carriers.items()]
         for registration in self._runs[token]:

@@ -9,7 +9,6 @@ from sip_harness.endpoint import build
 from sip_harness.endpoint.layer import Why
 from sip_harness.endpoint.registration import MAX_EXPIRES, granted
 from sip_harness.endpoint.request import Credentials, Request
-from sip_harness.model.entry import Address
 from sip_harness.model.system import User
 from sip_harness.net.base import Hop, host_port
 from sip_harness.net.clock import Timer
@@ -53,14 +52,14 @@ class Patience:
 class TrunkRegistration:
     """One account at one carrier. 401, 407, 423, 503 and silence are met as they should be, 403 ends it."""
 
-    def __init__(self, client: TrunkClient, user: User, carrier: Address) -> None:
-        """Nothing is sent yet."""
-        transport = client.station.udp
+    def __init__(self, client: TrunkClient, user: User, carrier: Hop) -> None:
+        """Nothing is sent yet. `carrier` is where it listens, and by which transport."""
+        transport, address = carrier.transport, carrier.remote
         self._client = client
         self._user = user
-        self._hop = Hop(transport, carrier)
-        self._uri = f"sip:{host_port(carrier)}"
-        self._aor = f"sip:{user.name}@{host_port(carrier)}"
+        self._hop = carrier
+        self._uri = f"sip:{host_port(address)}{';transport=tcp' if transport.reliable else ''}"
+        self._aor = f"sip:{user.name}@{host_port(address)}"
         self._contact = client.station.contact(user.name, transport)
         self._sender = f"<{self._aor}>;tag={build.new_tag()}"
         self._call_id = f"{build.new_tag()}{build.new_tag()}@{transport.local[0]}"
