@@ -120,6 +120,14 @@ def test_a_value_may_be_a_list_or_a_mapping_or_nothing(tmp_path: Path) -> None:
     assert [pattern.codes for pattern in _items(other)[:1]] == [frozenset({480})]
 
 
+def test_keys_have_placeholders_too(tmp_path: Path) -> None:
+    text = SMALL.replace("MATRIX", "{code: [486], who: [desk]}").replace("  desk: {answer", '  "{who}": {answer')
+    assert of(text, tmp_path)[0].devices[0].name == "desk"
+    assert "unknown placeholder '{cod}'" in refused(text.replace("calls:", '"{cod}alls":'), tmp_path)
+    twice = text.replace("MATRIX", "x").replace("  desk: [INVITE", '  "{who}": reached\n  desk: [INVITE')
+    assert "'desk' stands twice" in refused(twice, tmp_path)
+
+
 def test_a_choice_says_what_differs_between_cases(tmp_path: Path) -> None:
     chosen = "{by code: {503: [500], 6xx: [600 or 699], other: ['{code} from desk']}}"
     text = SMALL.replace('["{code} from desk"]', chosen)

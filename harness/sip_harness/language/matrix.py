@@ -58,16 +58,21 @@ def cases(root: Map) -> list[Case]:
 
 def _cases(root: Map, rows: list[_Row]) -> list[Case]:
     budget = Budget()
-    template = Map(root.spot, flow=root.flow)
-    for key in root:
-        if key != KEY:
-            template[key], template.keys_at[key] = root[key], root.keys_at[key]
-            template.values_at[key] = root.values_at[key]
+    template = _template(root)
     shown = _in_ids(rows)
     found = list(_distinct(_case(template, values, shown, budget) for row in rows for values in _values(row, budget)))
     if never := list(idle(root, budget.taken)):
         raise LanguageError(never)
     return found
+
+
+def _template(root: Map) -> Map:
+    """The document without its matrix."""
+    result = Map(root.spot, flow=root.flow)
+    for key in root:
+        if key != KEY:
+            result[key], result.keys_at[key], result.values_at[key] = root[key], root.keys_at[key], root.values_at[key]
+    return result
 
 
 def _case(template: Map, values: Values, shown: list[str], budget: Budget) -> Case:
@@ -169,7 +174,7 @@ def _check_size(root: Map, rows: list[_Row]) -> None:
 
 def _check_use(root: Map, rows: list[_Row]) -> None:
     """Every placeholder is known, and every variable is used."""
-    found = [one for key, node in root.items() if key != KEY for one in survey(node, rows[0])]
+    found = list(survey(_template(root), rows[0]))
     for row in rows:
         before: Mapping[str, object] = {}
         for name, alternatives in row.items():
