@@ -40,6 +40,16 @@ order: [[desk sends 486, alice gets 4xx]]
 proof: [maps-600-to-486]
 """
 
+MATRIX = """\
+title: A phone answers {code} ({{{code}}})
+id: S-{code}
+for: [{who: desk, code: [503, 600], full: {reason: a}}, {who: desk, code: 480, full: {headers: {X: "{code}"}}}]
+targets: {bob: {ring: [desk]}}
+devices: {"{who}": {answer: [ringing, {"{code}": {full}}]}}
+calls: [{from: alice, to: bob}]
+expect: {alice: {by code: {503: [500], 4xx: ["{code} from {who}"], other: [{code}]}}}
+"""
+
 WORDS = st.sampled_from(
     """title id cite needs tags targets devices calls expect order proof ring hunt answer answers stack from to cancel
     headers name reason body type wait after sends gets silence never reached maybe or system desk mobile alice bob
@@ -98,6 +108,7 @@ def judged(text: str) -> None:
 
 def test_the_text_that_is_damaged_below_is_right() -> None:
     assert load_text(BASE, "f").id == "S-1"
+    assert told(lambda: load_text(MATRIX, "f"))[0].message == "a matrix of 3 cases, where one is wanted"
 
 
 @MANY
@@ -119,6 +130,17 @@ def test_random_punctuation(text: str) -> None:
 @given(st.integers(0, len(BASE)), st.integers(0, 12), TEXTS | st.text("[]{}:,-'\"\t \n", max_size=4))
 def test_a_scenario_with_a_hole(at: int, cut: int, patch: str) -> None:
     judged(BASE[:at] + patch + BASE[at + cut :])
+
+
+@MANY
+@given(
+    st.integers(0, len(MATRIX)),
+    st.integers(0, 8),
+    st.lists(st.sampled_from(["{", "}", "{code}", "for: ", "by code: ", "known", "4xx", "[", "]", ","]), max_size=3),
+)
+@example(0, 0, ["include: ../x.piece.yaml\n"])
+def test_a_matrix_with_a_hole(at: int, cut: int, patch: list[str]) -> None:
+    judged(MATRIX[:at] + "".join(patch) + MATRIX[at + cut :])
 
 
 @MANY

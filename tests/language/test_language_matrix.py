@@ -120,6 +120,29 @@ def test_a_value_may_be_a_list_or_a_mapping_or_nothing(tmp_path: Path) -> None:
     assert [pattern.codes for pattern in _items(other)[:1]] == [frozenset({480})]
 
 
+def test_keys_have_placeholders_too(tmp_path: Path) -> None:
+    text = SMALL.replace("MATRIX", "{code: [486], who: [desk]}").replace("  desk: {answer", '  "{who}": {answer')
+    assert of(text, tmp_path)[0].devices[0].name == "desk"
+    assert "unknown placeholder '{cod}'" in refused(text.replace("calls:", '"{cod}alls":'), tmp_path)
+    twice = text.replace("MATRIX", "x").replace("  desk: [INVITE", '  "{who}": reached\n  desk: [INVITE')
+    assert "'desk' stands twice" in refused(twice, tmp_path)
+
+
+def test_a_choice_says_what_differs_between_cases(tmp_path: Path) -> None:
+    chosen = "{by code: {503: [500], 6xx: [600 or 699], other: ['{code} from desk']}}"
+    text = SMALL.replace('["{code} from desk"]', chosen)
+    found = of(text.replace("MATRIX", "{code: [486, 503, 600]}"), tmp_path)
+    assert [_items(one)[0].codes for one in found] == [{486}, {500}, {600, 699}]
+    busy = of(text.replace("MATRIX", "{code: [service-unavailable, 480, 699]}"), tmp_path)
+    assert [_items(one)[0].codes for one in busy] == [{500}, {480}, {600, 699}]
+
+
+def test_a_variable_may_be_chosen_by_another(tmp_path: Path) -> None:
+    text = SMALL.replace("MATRIX", "{code: [486, 503], got: {by code: {503: 500, other: '{code}'}}}")
+    found = of(text.replace("{code} from desk", "{got} from desk"), tmp_path)
+    assert [(one.id, _items(one)[0].codes) for one in found] == [("M-1-486", {486}), ("M-1-503", {500})]
+
+
 def test_an_id_may_say_where_the_values_stand(tmp_path: Path) -> None:
     text = SMALL.replace("MATRIX", "{code: [486, 600]}").replace("id: M-1", "id: M-{code}-x")
     assert [one.id for one in of(text, tmp_path)] == ["M-486-x", "M-600-x"]

@@ -27,6 +27,13 @@ _PLACEHOLDER: Schema = {
     "anyOf": [
         {"type": "string", "pattern": rf"\{{{VARIABLE}\}}"},
         {"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": {"type": "null"}},
+        {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "patternProperties": {rf"^by\s+{VARIABLE}$": {"type": "object", "minProperties": 1}},
+            "additionalProperties": False,
+        },
     ]
 }
 _ANY_CASE: Schema = {"$ref": "#/$defs/placeholder"}

@@ -52,7 +52,7 @@ def load_text(text: str, file: str) -> Scenario:
         raise LanguageError([_too_large(file).diagnostic])
     found = _of_file(File(file, text.removeprefix("\ufeff")), Path(file))
     if len(found) > 1:
-        raise LanguageError([_at(file).mistake(f"a matrix of {len(found)} cases, where one is wanted").diagnostic])
+        raise LanguageError([found[0][1].mistake(f"a matrix of {len(found)} cases, where one is wanted").diagnostic])
     return found[0][0]
 
 

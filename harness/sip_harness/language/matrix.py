@@ -4,6 +4,8 @@
     for: [{code: 403, reason: Insufficient funds},      values that belong together; each row by itself is such a
           {code: [4xx, 5xx], reason: Nothing special}]  mapping, and a value may use the variables before it
 
+Where cases differ, a choice says how: `alice: {by code: {503: [500], other: ["{code}"]}}`.
+
 A list holds the alternatives of a variable. Among them `4xx` is every code of the table in that class, `known` every
 code of it that a standard or a vendor has defined, and `unknown` those in no registry. A case has the id of the file
 and its values behind it, or the id that the file makes of them: `id: CODES-{code}`.
@@ -18,10 +20,11 @@ from itertools import product
 from math import prod
 from typing import TypeAlias
 
+from sip_harness.language.choice import idle, same_code
 from sip_harness.language.diagnostics import Diagnostic, LanguageError, Mistake, quoted
 from sip_harness.language.placeholders import VARIABLE, Budget, Filler, survey
 from sip_harness.language.source import Map, Node, Seq, Spot, Text
-from sip_harness.sip.codes import CODES, NAMES
+from sip_harness.sip.codes import CODES
 
 KEY = "for"
 MAX_CASES = 2_000
@@ -55,13 +58,21 @@ def cases(root: Map) -> list[Case]:
 
 def _cases(root: Map, rows: list[_Row]) -> list[Case]:
     budget = Budget()
-    template = Map(root.spot, flow=root.flow)
+    template = _template(root)
+    shown = _in_ids(rows)
+    found = list(_distinct(_case(template, values, shown, budget) for row in rows for values in _values(row, budget)))
+    if never := list(idle(root, budget.taken)):
+        raise LanguageError(never)
+    return found
+
+
+def _template(root: Map) -> Map:
+    """The document without its matrix."""
+    result = Map(root.spot, flow=root.flow)
     for key in root:
         if key != KEY:
-            template[key], template.keys_at[key] = root[key], root.keys_at[key]
-            template.values_at[key] = root.values_at[key]
-    shown = _in_ids(rows)
-    return list(_distinct(_case(template, values, shown, budget) for row in rows for values in _values(row, budget)))
+            result[key], result.keys_at[key], result.values_at[key] = root[key], root.keys_at[key], root.values_at[key]
+    return result
 
 
 def _case(template: Map, values: Values, shown: list[str], budget: Budget) -> Case:
@@ -129,7 +140,7 @@ def _alternatives(name: str, node: Node, at: Spot) -> list[Node]:
             if not isinstance(one, Text):
                 found.append(one)
                 continue
-            same, alone = _same(one), len(expanded) == 1
+            same, alone = same_code(one), len(expanded) == 1
             if alone and single.get(same):
                 raise one.all.mistake(f"{quoted(one)} stands twice")
             if same not in single:
@@ -153,12 +164,6 @@ def _expanded(node: Node) -> list[Node]:
     return [Text(str(code), spot.origin, [spot.begin] * 3 + [spot.end]) for code in codes]
 
 
-def _same(text: Text) -> str:
-    """What two values have in common that mean the same code."""
-    row = NAMES.get(text)
-    return str(row.code) if row is not None and CODES.get(row.code) is row else str(text)
-
-
 def _check_size(root: Map, rows: list[_Row]) -> None:
     count = sum(prod(map(len, row.values())) for row in rows)
     if count > MAX_CASES:
@@ -169,7 +174,7 @@ def _check_size(root: Map, rows: list[_Row]) -> None:
 
 def _check_use(root: Map, rows: list[_Row]) -> None:
     """Every placeholder is known, and every variable is used."""
-    found = [one for key, node in root.items() if key != KEY for one in survey(node, rows[0])]
+    found = list(survey(_template(root), rows[0]))
     for row in rows:
         before: Mapping[str, object] = {}
         for name, alternatives in row.items():

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from sip_harness.language.choice import choice, missing, unknown
 from sip_harness.language.compose import MAX_DEPTH
-from sip_harness.language.diagnostics import Diagnostic, guess, quoted
+from sip_harness.language.diagnostics import Diagnostic, Mistake, guess, quoted
 from sip_harness.language.source import Map, Node, Seq, Spot, Text
 
 VARIABLE = r"[A-Za-z][A-Za-z0-9_-]{0,31}"
@@ -25,6 +26,8 @@ class Budget:
 
     values: int = 200_000
     characters: int = 20_000_000
+    taken: set[tuple[int, str]] = field(default_factory=set)
+    """The options of choices that were taken, as `choice.idle` wants them."""
 
     def take(self, spot: Spot, characters: int) -> None:
         """Count one value. Raises Mistake when nothing is left."""
@@ -50,6 +53,10 @@ def survey(node: Node, known: Mapping[str, object]) -> Iterator[str | Diagnostic
         yield from _survey_text(node, known)
     elif (variable := bare(node, known)) is not None:
         yield str(variable)
+    elif (one := choice(node)) is not None:
+        yield one.variable if one.variable in known else unknown(one, known)
+        for value in one.options.values():
+            yield from survey(value, known)
     elif isinstance(node, Map):
         for key, value in node.items():
             if isinstance(key, Text):
@@ -88,6 +95,12 @@ class Filler:
             return self._value(node)
         if (variable := bare(node, self.values)) is not None:
             return self._instead(str(variable), variable.spot())
+        if (one := choice(node)) is not None:
+            value = self.values[one.variable]
+            if (key := one.pick(value)) is None:
+                raise Mistake(missing(one, value))
+            self.budget.taken.add((id(one.options), str(key)))
+            return self.node(one.options[key])
         if isinstance(node, Map):
             return self.map(node)
         return self._seq(node) if isinstance(node, Seq) else None

@@ -41,6 +41,7 @@ devices:
   desk:   {answer: [{first}]}
   mobile: {answer: [ringing, "after desk sends {first}", wait 100ms, {code}]}
 expect:
+  alice:  {by code: {6xx: ["{code} from mobile"], other: ["{first} or {code}"]}}
   desk:   [INVITE, "ACK to {first}"]
   mobile: [INVITE, "ACK to {code}"]""",
     ),
