@@ -183,7 +183,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_a_refused_set_up(authori
 async def test_a_file_that_is_missing_is_a_refused_set_up(tmp_path: Path) -> None:
     async with stage() as here:
         lost = dataclasses.replace(part(None, "tls", ("127.0.0.1", 9)), trust=str(tmp_path / "none.pem"))
-        with pytest.raises(SetupRefused, match=r"desk: cannot open a TLS port on 127\.0\.0\.1: .*No such file"):
+        with pytest.raises(SetupRefused, match=r"desk: cannot open a port on 127\.0\.0\.1 by TLS: .*No such file"):
             await here.add(lost).start()
 
 
