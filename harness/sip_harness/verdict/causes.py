@@ -42,11 +42,10 @@ class Causes:
         self._members = {m: {*t.members} for t in scenario.targets for m in t.members}
         self._hunted = {m for t in scenario.targets if t.shape == "hunt" for m in t.members}
         self._traffic = traffic
-        self._branches = {
-            (i.seen.agent, i.seen.sip.branch)
-            for i in traffic.items
-            if i.seen.received and i.seen.sip.method == "INVITE" and i.seen.agent in self._devices
-        }
+        self._invites = [
+            i for d in sorted(self._devices) for i in traffic.at(d, received=True) if i.seen.sip.method == "INVITE"
+        ]
+        self._branches = {(i.seen.agent, i.seen.sip.branch) for i in self._invites}
 
     def of(self, item: Item) -> Cause | None:
         """What the system reacted to with this message, or None if that is not certain."""
@@ -131,11 +130,7 @@ class Causes:
         begin = invite.item.time if invite else 0
         if self._has_failed(item, begin):
             return _last(self._relayed(item))
-        called = {
-            i.seen.agent
-            for i in self._traffic.items
-            if i.seen.received and i.seen.sip.method == "INVITE" and begin <= i.time <= item.time
-        } & self._devices
+        called = {i.seen.agent for i in self._invites if begin <= i.time <= item.time}
         ends: list[Item] = []
         for device in called:
             finals = [
@@ -150,8 +145,8 @@ class Causes:
 
     def _has_failed(self, item: Item, begin: int) -> bool:
         """Whether this agent had a failure before this one, to the INVITE that it sent at `begin`."""
-        before = (i for i in self._traffic.items if i.seen.received and begin <= i.time < item.time)
-        return any(i.seen.agent == item.seen.agent and _says_final(i) and i.seen.sip.code >= 300 for i in before)
+        before = (i for i in self._traffic.at(item.seen.agent, received=True) if begin <= i.time < item.time)
+        return any(_says_final(i) and i.seen.sip.code >= 300 for i in before)
 
     def _relayed(self, item: Item) -> Iterator[Item]:
         """The responses of devices that this one may be."""
