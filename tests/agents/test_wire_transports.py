@@ -242,6 +242,8 @@ async def test_tshark_reads_the_capture_of_a_call(
     source = "ipv6.src" if ":" in host else "ip.src"
     fields = ["sip.Method", "sip.Status-Code", "_ws.malformed", source, "udp.checksum.status"]
     arguments = ["-o", "udp.check_checksum:TRUE", "-n", "-Tjson", *(word for field in fields for word in ("-e", field))]
+    ports = {m.local[1] for m in record.messages}
+    arguments += [word for port in ports for word in ("-d", f"udp.port=={port},sip")]  # any of them may be known to it
     command = ["tshark", "-r", tmp_path / "t.pcapng", *arguments]
     rows = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     layers = [row["_source"]["layers"] for row in rows]
