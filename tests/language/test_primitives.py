@@ -90,6 +90,7 @@ DEVICE = {
         "answer: [486: {strip: Contact, duplicate: To, corrupt: From, resend: never}]", "< INVITE > 486"
     ),
     "another port": ("answer: [486: {from: other port, resend: never}]", "< INVITE > 486"),
+    "another address": ("answer: [486: {from: other address, resend: never}]", "< INVITE > 486"),
     "copies": ("answer: [180: {copies: 3}, 486]", "< INVITE > 180 > 180 > 180 > 486 < ACK"),
     "a closed port": ("answer: [180, close]", "< INVITE > 180"),
     "a request of its own": ("answer: [200], on: {INFO: [200, send: INFO]}", f"{INSIDE} < INFO > 200 > INFO"),
@@ -200,8 +201,10 @@ async def test_device(name: str, tmp_path: Path) -> None:
         await follow(here, Far(here, socket, "desk"), "desk", ladder)
         if name == "exact bytes":
             await here.until(lambda: any(isinstance(e, Malformed) for e in here.entries))
-        if name == "another port":
-            assert here.entry("desk sends 486").local != here.agents[0].local
+        if name in ("another port", "another address"):
+            host, number = here.entry("desk sends 486").local
+            assert number != here.agents[0].local[1]
+            assert (host == here.agents[0].local[0]) is (name == "another port")
 
 
 @pytest.mark.parametrize("name", CALLER)

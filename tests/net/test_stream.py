@@ -327,10 +327,12 @@ async def test_the_other_port_is_a_connection_that_nobody_knows() -> None:
         one.stream.send(options(1), two.local, "script")
         one.stream.send(options(2), two.local, "script", port="other")
         one.stream.send(options(3), two.local, "script")
-        await two.have(3)
+        one.stream.send(options(4), two.local, "script", port="elsewhere")
+        await two.have(4)
         by_number = {e.data: e.remote for e in two.received}
         assert by_number[options(1)] == by_number[options(3)] != by_number[options(2)]
-        assert one.stream.connections == 2
+        assert by_number[options(4)][0] == "127.0.0.2"
+        assert one.stream.connections == 3
 
 
 @on_loop

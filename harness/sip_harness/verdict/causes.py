@@ -89,7 +89,7 @@ class Causes:
         its BYE when another hangs up, or at once if it had been cancelled. Any other BYE may be that of a timer."""
         current = self._since_last_invite(earlier, earlier)
         others = [i for i in current if i.seen.agent != agent and i.seen.sip.method == method]
-        answers = [i for i in current if i.seen.agent == agent and _is_final(i) and i.seen.sip.code < 300]
+        answers = [i for i in current if i.seen.agent == agent and self._is_final(i) and i.seen.sip.code < 300]
         if method == "BYE" and not others and not self._was_cancelled(agent, answers):
             return None
         return _last([*others, *answers])
