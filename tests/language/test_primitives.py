@@ -100,7 +100,19 @@ CALLER = {
     "a late ACK": (", ack: after 30ms, hang up: 60ms", "> INVITE < 200 > ACK > BYE < 200"),
     "no PRACK": (", prack: never", "> INVITE < 183 < 486 > ACK"),
     "an early CANCEL": (", cancel: 10ms", "> INVITE < 180 > CANCEL < 200 < 487 > ACK"),
-    "headers of its own": (", headers: {Proxy-Require: foo, Max-Breadth: 1, Replaces: x}", "> INVITE < 420 > ACK"),
+    "headers of its own": (
+        ", headers: {Proxy-Require: foo, Max-Breadth: 1, Max-Forwards: 0}",
+        "> INVITE < 420 > ACK",
+        ("Proxy-Require: foo", "Max-Breadth: 1", "Max-Forwards: 0"),
+    ),
+    "a Via of its own": (
+        ", headers: {Via: 'SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKown'}",
+        "> INVITE",
+        ("branch=z9hG4bKown",),
+    ),
+    "Contact: *": (", method: REGISTER, headers: {Contact: '*', Expires: 60}", "> REGISTER < 400", ("Contact: *",)),
+    "a wrong RAck": (", method: PRACK, headers: {RAck: 9 1 INVITE}", "> PRACK < 481", ("RAck: 9 1 INVITE",)),
+    "a stray CANCEL": (", method: CANCEL", "> CANCEL < 481"),
     "a body in a request within the call": (
         ", then: [send: {INFO: {body: x, type: text/plain}}, wait 50ms, hang up]",
         "> INVITE < 200 > ACK > INFO < 469 > BYE < 200",
@@ -210,10 +222,12 @@ async def test_device(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", CALLER)
 @on_loop
 async def test_caller(name: str, tmp_path: Path) -> None:
-    text, ladder = CALLER[name]
+    text, ladder, headers = (*CALLER[name], ())[:3]
     call = scenario(tmp_path, call=text).calls[0]
     async with stage() as here, peer() as socket:
         alice = here.caller(socket.address, timers=FAST)
         await alice.start()
         alice.call(call, "sip:bob@x.test")
         await follow(here, Far(here, socket, "alice"), "alice", ladder)
+        first = here.messages("alice")[0].data.decode()
+        assert [header for header in headers if f"{header}\r\n" not in first] == []
