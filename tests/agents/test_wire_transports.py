@@ -183,7 +183,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_a_refused_set_up(authori
 async def test_a_file_that_is_missing_is_a_refused_set_up(tmp_path: Path) -> None:
     async with stage() as here:
         lost = dataclasses.replace(part(None, "tls", ("127.0.0.1", 9)), trust=str(tmp_path / "none.pem"))
-        with pytest.raises(SetupRefused, match=r"desk: cannot open a TLS port on 127\.0\.0\.1: .*No such file"):
+        with pytest.raises(SetupRefused, match=r"desk: cannot open a port on 127\.0\.0\.1 by TLS: .*No such file"):
             await here.add(lost).start()
 
 
@@ -242,6 +242,8 @@ async def test_tshark_reads_the_capture_of_a_call(
     source = "ipv6.src" if ":" in host else "ip.src"
     fields = ["sip.Method", "sip.Status-Code", "_ws.malformed", source, "udp.checksum.status"]
     arguments = ["-o", "udp.check_checksum:TRUE", "-n", "-Tjson", *(word for field in fields for word in ("-e", field))]
+    ports = {m.local[1] for m in record.messages}
+    arguments += [word for port in ports for word in ("-d", f"udp.port=={port},sip")]  # any of them may be known to it
     command = ["tshark", "-r", tmp_path / "t.pcapng", *arguments]
     rows = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     layers = [row["_source"]["layers"] for row in rows]

@@ -189,13 +189,22 @@ async def test_a_flood_of_rubbish_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
         assert "further ones are not recorded" in one.rubbish[-1].why
 
 
+@pytest.mark.parametrize("ended", ["by the peer", "here"])
 @on_loop
-async def test_what_never_becomes_a_message_ends_without_a_word() -> None:
+async def test_a_message_that_never_ended_is_kept(ended: str) -> None:
+    half = options(1, 20)[:-5]
     async with ends(1) as (one,):
         async with raw(one.local) as peer:
-            await peer.write(options(1)[:-3])
-        await one.until(lambda: one.stream.connections == 0)
-        assert one.entries == []
+            await peer.write(options(0) + half)
+            await one.have(1)
+            if ended == "here":
+                one.stream.disconnect("close")
+        await one.until(lambda: one.rubbish)
+        [kept] = one.rubbish
+        assert (kept.data, kept.remote) == (half, peer.address)
+        assert kept.why.startswith("a message that never ended: ")
+        assert kept.time >= one.received[0].time
+        assert one.stream.connections == 0
 
 
 # --- times
@@ -318,10 +327,12 @@ async def test_the_other_port_is_a_connection_that_nobody_knows() -> None:
         one.stream.send(options(1), two.local, "script")
         one.stream.send(options(2), two.local, "script", port="other")
         one.stream.send(options(3), two.local, "script")
-        await two.have(3)
+        one.stream.send(options(4), two.local, "script", port="elsewhere")
+        await two.have(4)
         by_number = {e.data: e.remote for e in two.received}
         assert by_number[options(1)] == by_number[options(3)] != by_number[options(2)]
-        assert one.stream.connections == 2
+        assert by_number[options(4)][0] == "127.0.0.2"
+        assert one.stream.connections == 3
 
 
 @on_loop

@@ -16,6 +16,7 @@ from sip_harness.model.entry import Message as MessageEntry
 from sip_harness.net import udp
 from sip_harness.net.base import Hop, SendFailed
 from sip_harness.net.clock import Clock
+from sip_harness.net.sockets import other_host
 from sip_harness.net.udp import UdpSocket
 from sip_harness.sip.message import Message
 
@@ -340,3 +341,19 @@ async def test_what_udp_has_not_is_refused() -> None:
         assert one.udp.reaches(("127.0.0.1", 9))
         with pytest.raises(OSError, match=r"name\.test is no IP address"):
             UdpSocket(Clock(asyncio.get_running_loop()), ("name.test", 0), agent="a", record=print, receive=print)
+
+
+@on_loop
+async def test_another_address_of_loopback() -> None:
+    async with ends(2) as (one, two):
+        one.udp.send(datagram(1), two.udp.local, "script", port="elsewhere")
+        await two.have(1)
+        assert two.received[0].remote == one.sent[0].local
+        assert one.sent[0].local[0] == "127.0.0.2"
+
+
+def test_other_hosts() -> None:
+    assert [other_host(host) for host in ("127.0.0.1", "127.1.2.254")] == ["127.0.0.2", "127.1.2.253"]
+    for host in ("::1", "192.0.2.1"):
+        with pytest.raises(SendFailed, match=f"there is no other address beside {host}"):
+            other_host(host)

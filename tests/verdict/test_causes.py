@@ -46,6 +46,13 @@ def cause(ladder: str, of: str, at: str, kind: Kind = "proxy") -> str | None:
             "alice",
             "mobile sent 486 Phrase",
         ),
+        (
+            RINGING + "0.1 desk > 486\n0.1 mobile > 486\n0.2 alice < 486 from desk\n"
+            "1.0 desk > 603\n1.1 alice < 603 from desk",
+            "603",
+            "alice",
+            "desk sent 603 Phrase",
+        ),
         ("0.0 alice > INVITE\n0.1 alice < 480 from system", "480", "alice", "alice sent INVITE"),
         ("0.0 alice > INVITE\n0.1 alice < 100", "100", "alice", "alice sent INVITE"),
     ],
@@ -60,6 +67,15 @@ def test_cause(ladder: str, of: str, at: str, expected: str) -> None:
         pytest.param(RINGING + "3.0 mobile < CANCEL", "CANCEL", "mobile", id="the ring timer of the system"),
         pytest.param(RINGING + "0.1 desk > 486\n3.0 mobile < CANCEL", "CANCEL", "mobile", id="486 ends no fork"),
         pytest.param(RINGING + "0.1 desk > 486\n3.0 alice < 408 from s", "408", "alice", id="a branch without a final"),
+        pytest.param(
+            RINGING + "0.1 desk > 486 branch=z9hG4bKo\n0.1 mobile > 486\n3.0 alice < 408 from s",
+            "408",
+            "alice",
+            id="a response with a foreign branch ends none",
+        ),
+        pytest.param(
+            RINGING + "0.1 desk > 200 branch=z9hG4bKo\n3.0 mobile < CANCEL", "CANCEL", "mobile", id="nor the fork"
+        ),
         pytest.param("0.0 alice > INVITE\n0.1 alice < 183 from s", "183", "alice", id="an announcement"),
     ],
 )

@@ -245,7 +245,7 @@ class Server(_Kept):
     def _way(self, how: Delivery) -> Hop:
         """Nobody listens at the far end of the connection that the request came on: another one goes elsewhere."""
         transport = self._to.transport
-        elsewhere = transport.reliable and how.port == "other"
+        elsewhere = transport.reliable and how.port != "own"
         return self._by_via if elsewhere or not transport.reaches(self._to.remote) else self._to
 
     def release(self) -> None:

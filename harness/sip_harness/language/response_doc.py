@@ -19,7 +19,7 @@ from sip_harness.language.values import (
     Length,
     Media,
     OtherBranch,
-    OtherPort,
+    OtherOrigin,
     Pieces,
     Resend,
     ToTag,
@@ -97,7 +97,7 @@ class ResponseDoc(MessageDoc):
     cseq: MethodName | None = None
     resend: Resend | None = None
     copies: Copies = 1
-    origin: OtherPort | None = Field(default=None, alias="from")
+    origin: OtherOrigin | None = Field(default=None, alias="from")
     reliable: YesNo = False
     media: Media | None = None
     strip: HeaderNames = Field(default_factory=list)
@@ -131,7 +131,7 @@ class ResponseDoc(MessageDoc):
             cseq=self.cseq or "",
             resend=None if self.resend is None else () if self.resend == "never" else tuple(self.resend),
             copies=self.copies,
-            port="own" if self.origin is None else "other",
+            port="own" if self.origin is None else "other" if self.origin == "other port" else "elsewhere",
             reliable=self.reliable,
             media=self.media or "",
             mutations=tuple(self._mutations()),

@@ -113,7 +113,10 @@ HeaderNames = Annotated[
     of_kind("the name of a header or a list of them", Text, Seq),
 ]
 OtherBranch = Annotated[Literal["other"], reads(one_of(("other",), "branch"), "other", ["other"])]
-OtherPort = Annotated[Literal["other port"], reads(one_of(("other port",), "port"), "other port", ["other port"])]
+ELSEWHERE = ["other port", "other address"]
+OtherOrigin = Annotated[
+    Literal["other port", "other address"], reads(one_of(ELSEWHERE, "origin"), "other port or other address", ELSEWHERE)
+]
 Media = Annotated[
     Literal["tone", "silence"], reads(one_of(("tone", "silence"), "media"), "tone or silence", ["tone", "silence"])
 ]

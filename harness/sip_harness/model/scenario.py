@@ -41,8 +41,8 @@ class Delivery:
     RFC 3261 17 and 13.3.1.4 have it."""
     copies: int = 1
     """How often it is sent at once."""
-    port: Literal["own", "other"] = "own"
-    """`other`: from a port that nobody knows."""
+    port: Literal["own", "other", "elsewhere"] = "own"
+    """`other`: from a port that nobody knows; `elsewhere`: from such a port of another address of loopback."""
     reliable: bool = False
     """A provisional that asks for PRACK (RFC 3262)."""
     media: Literal["", "tone", "silence"] = ""

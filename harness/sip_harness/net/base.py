@@ -17,7 +17,7 @@ Recorder = Callable[[MessageEntry | Malformed], None]
 OnLost = Callable[[str], None]
 """Takes why a message that `send` had taken did not leave after all; never called from within `send`."""
 
-Port = Literal["own", "other"]
+Port = Literal["own", "other", "elsewhere"]
 Disconnection = Literal["close", "reset", "half-open"]
 
 

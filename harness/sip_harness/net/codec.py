@@ -38,6 +38,10 @@ class Codec(Protocol):
     def over(self) -> bool:
         """Whether the peer has said that it will send no more."""
 
+    @property
+    def rest(self) -> bytes:
+        """What there is of a message that is not complete."""
+
     def feed(self, data: bytes) -> list[bytes]:
         """Messages that are complete with these bytes; an empty one is a keep-alive. Raises Broken."""
 
@@ -62,6 +66,11 @@ class Plain:
         self._framer = Framer(opened=opened)
         self._pongs = 0
         self.whole = False
+
+    @property
+    def rest(self) -> bytes:
+        """What the framer waits to see the rest of."""
+        return self._framer.rest
 
     def feed(self, data: bytes) -> list[bytes]:
         """Cut messages out; a ping will be answered with a pong (RFC 5626 4.4.1)."""

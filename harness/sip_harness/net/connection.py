@@ -76,6 +76,7 @@ class Connection:
         self._patience: Timer | None = None
         self._silence = silence_of(clock.loop)
         self._known = time.time_ns()
+        self._last = self._known
         self._deaf = False
         self.wanted = True
         """Whether what is received concerns anybody; once it is to be closed it is only recorded."""
@@ -199,6 +200,7 @@ class Connection:
     def _take(self, data: bytes, stamp: int) -> None:
         """Bytes that the kernel had at this time, and not before it was known to have none."""
         assert self._pipe is not None
+        self._last = stamp
         self._unproven.clear()
         floor = min(max(self._known, self._silence.until(self._sock.fileno())), stamp)
         self._known = max(stamp, self._known)
@@ -288,6 +290,8 @@ class Connection:
         self._clock.loop.remove_writer(self._sock)
         if self._pipe is not None:
             self._silence.leave(self._sock.fileno())
+            if (half := self._pipe.rest).strip():
+                self._owner.on_garbage(self, half, self._last, f"a message that never ended: {why}")
         self._sock.close()
         self._owner.on_closed(self)
         for tell in [*unproven, *(m.on_lost for m in left if m.on_lost is not None), *self._watchers]:

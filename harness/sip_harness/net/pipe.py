@@ -31,6 +31,11 @@ class Pipe:
         """Whether the peer has said that it will send no more."""
         return self._codec.over or (self._tls is not None and self._tls.over)
 
+    @property
+    def rest(self) -> bytes:
+        """What there is of a message that is not complete."""
+        return self._codec.rest
+
     def feed(self, data: bytes) -> list[bytes]:
         """Messages that are complete with these bytes; an empty one is a keep-alive. Raises Broken."""
         said = data if self._tls is None else self._tls.feed(data)

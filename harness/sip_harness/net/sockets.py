@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import socket
 
+from sip_harness.net.base import SendFailed
+
 
 def family_of(host: str) -> socket.AddressFamily:
     """IPv6 or IPv4. Raises OSError for what is no address: names are not looked up."""
@@ -13,3 +15,11 @@ def family_of(host: str) -> socket.AddressFamily:
     except ValueError as error:
         raise OSError(f"{host} is no IP address") from error
     return socket.AF_INET6 if version == 6 else socket.AF_INET
+
+
+def other_host(host: str) -> str:
+    """Another address of loopback. Raises SendFailed if there is none: elsewhere a machine may have only one."""
+    address = ipaddress.ip_address(host)
+    if address.version == 6 or not address.is_loopback:
+        raise SendFailed(f"there is no other address beside {host}: only IPv4's loopback has several")
+    return str(address + (1 if int(address) % 256 < 254 else -1))

@@ -27,7 +27,7 @@ from sip_harness.net.connection import Connection
 from sip_harness.net.kernel import warm_up
 from sip_harness.net.outbox import Outgoing
 from sip_harness.net.pipe import Pipe
-from sip_harness.net.sockets import family_of
+from sip_harness.net.sockets import family_of, other_host
 from sip_harness.net.tls import Tls, TlsFiles, client_context, server_context
 from sip_harness.net.ws import WebSocket, require_websockets
 from sip_harness.sip.message import MalformedMessage, parse
@@ -114,7 +114,8 @@ class StreamTransport:
         connection = self._known.get(remote) if port == "own" else None
         self._check(remote)
         if connection is None:
-            connection = self._connect(remote, known=port == "own")
+            host = other_host(self._local[0]) if port == "elsewhere" else self._local[0]
+            connection = self._connect(remote, host, known=port == "own")
         connection.send(Outgoing(data, origin, pieces, on_lost))
 
     def reaches(self, remote: Address) -> bool:
@@ -124,7 +125,7 @@ class StreamTransport:
     async def reach(self, remote: Address) -> None:
         """Connect, all handshakes included, if there is no connection yet. Raises SendFailed with the reason."""
         self._check(remote)
-        connection = self._known.get(remote) or self._connect(remote, known=True)
+        connection = self._known.get(remote) or self._connect(remote, self._local[0], known=True)
         ready: asyncio.Future[str] = self._clock.loop.create_future()
         connection.watch(lambda why: None if ready.done() else ready.set_result(why))
         if why := await ready:
@@ -211,14 +212,14 @@ class StreamTransport:
         if self._guard is not None and not self._guard(remote):
             raise SendFailed(f"{host_port(remote)} is no address of the system: nothing is sent there")
 
-    def _connect(self, remote: Address, *, known: bool) -> Connection:
+    def _connect(self, remote: Address, host: str, *, known: bool) -> Connection:
         if len(self._connections) >= MAX_CONNECTIONS:
             raise SendFailed(f"no connection to {host_port(remote)}: there are {MAX_CONNECTIONS} already")
         sock: socket.socket | None = None
         try:
             sock = socket.socket(family_of(remote[0]), socket.SOCK_STREAM)
             connection = Connection(self._clock, sock, remote, self, lambda: self._pipe(remote, server=False))
-            sock.bind((self._local[0], 0))
+            sock.bind((host, 0))
             connection.connect()
         except (OSError, OverflowError) as error:
             if sock is not None:

@@ -22,7 +22,7 @@ from sip_harness.net.base import (
 from sip_harness.net.clock import Clock
 from sip_harness.net.kernel import ANCILLARY_SIZE, ask_for_stamps, stamp_of, warm_up
 from sip_harness.net.silence import silence_of
-from sip_harness.net.sockets import family_of
+from sip_harness.net.sockets import family_of, other_host
 from sip_harness.sip.message import MAX_MESSAGE, MalformedMessage, parse
 
 BATCH = 64
@@ -60,7 +60,7 @@ class UdpSocket:
         self._record = record
         self._receive = receive
         self._guard = guard
-        self._other: UdpSocket | None = None
+        self._others: dict[str, UdpSocket] = {}
         self._silence = silence_of(clock.loop)
         self._buffer = bytearray(MAX_MESSAGE)
         self._sock = _open(bind)
@@ -93,8 +93,9 @@ class UdpSocket:
             raise SendFailed(f"{host_port(remote)} is no address of the system: nothing is sent there")
         if pieces:
             raise SendFailed("UDP sends a message whole: it has no pieces")
-        if port == "other":
-            self._open_other().send(data, remote, origin)
+        if port != "own":
+            host = self._local[0] if port == "other" else other_host(self._local[0])
+            self._open_other(host).send(data, remote, origin)
             return
         before = time.time_ns()
         self._silence.look()
@@ -121,8 +122,8 @@ class UdpSocket:
 
     def close(self) -> None:
         """Free the port. What was received and not yet read is read and recorded first."""
-        if self._other is not None:
-            self._other.close()
+        for other in self._others.values():
+            other.close()
         if self._sock.fileno() < 0:
             return
         self._clock.loop.remove_reader(self._sock.fileno())
@@ -133,21 +134,21 @@ class UdpSocket:
                 break
         self._sock.close()
 
-    def _open_other(self) -> UdpSocket:
-        """A second socket on a port that nobody has been told of."""
-        if self._other is None:
+    def _open_other(self, host: str) -> UdpSocket:
+        """A second socket, on a port that nobody has been told of."""
+        if host not in self._others:
             try:
-                self._other = UdpSocket(
+                self._others[host] = UdpSocket(
                     self._clock,
-                    (self._local[0], 0),
+                    (host, 0),
                     agent=self._agent,
                     record=self._record,
                     receive=self._receive,
                     guard=self._guard,
                 )
             except OSError as error:
-                raise SendFailed(f"no other port on {self._local[0]}: {error}") from error
-        return self._other
+                raise SendFailed(f"no other port on {host}: {error}") from error
+        return self._others[host]
 
     def _readable(self) -> None:
         self._silence.look()

@@ -43,6 +43,11 @@ class WebSocket:
         self._parts = b""
         self._protocol = _serve() if server else _connect(remote, secure)
 
+    @property
+    def rest(self) -> bytes:
+        """Nothing: half a frame is none."""
+        return b""
+
     def feed(self, data: bytes) -> list[bytes]:
         """Take the frames apart; pings, closes and handshakes are answered (RFC 6455 5.5)."""
         self._protocol.receive_data(data)

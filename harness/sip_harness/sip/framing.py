@@ -68,6 +68,11 @@ class Framer:
         """Bytes of a message that is not complete: 0 where a connection may end without loss."""
         return len(self._buffer)
 
+    @property
+    def rest(self) -> bytes:
+        """What there is of a message that is not complete."""
+        return bytes(self._buffer)
+
     def feed(self, data: bytes) -> list[bytes | KeepAlive]:
         """Take the bytes of one segment; give back what is complete now, messages with exactly their bytes.
 

@@ -42,6 +42,10 @@ class Causes:
         self._members = {m: {*t.members} for t in scenario.targets for m in t.members}
         self._hunted = {m for t in scenario.targets if t.shape == "hunt" for m in t.members}
         self._traffic = traffic
+        self._invites = [
+            i for d in sorted(self._devices) for i in traffic.at(d, received=True) if i.seen.sip.method == "INVITE"
+        ]
+        self._branches = {(i.seen.agent, i.seen.sip.branch) for i in self._invites}
 
     def of(self, item: Item) -> Cause | None:
         """What the system reacted to with this message, or None if that is not certain."""
@@ -76,7 +80,7 @@ class Causes:
             return _last(i for i in callers if not to_tag or self._kind != "proxy" or i.seen.sip.to_tag == to_tag)
         if method == "INVITE" and agent in self._hunted:
             others = self._members[agent] - {agent}
-            finals = [i for i in earlier if i.seen.agent in others and _is_final(i)]
+            finals = [i for i in earlier if i.seen.agent in others and self._is_final(i)]
             return _last([*callers, *finals])
         return _last(callers)
 
@@ -85,7 +89,7 @@ class Causes:
         its BYE when another hangs up, or at once if it had been cancelled. Any other BYE may be that of a timer."""
         current = self._since_last_invite(earlier, earlier)
         others = [i for i in current if i.seen.agent != agent and i.seen.sip.method == method]
-        answers = [i for i in current if i.seen.agent == agent and _is_final(i) and i.seen.sip.code < 300]
+        answers = [i for i in current if i.seen.agent == agent and self._is_final(i) and i.seen.sip.code < 300]
         if method == "BYE" and not others and not self._was_cancelled(agent, answers):
             return None
         return _last([*others, *answers])
@@ -98,7 +102,7 @@ class Causes:
         """RFC 3261 16.7 steps 5 and 10, 16.10: a 2xx or 6xx of another branch, or the caller's CANCEL; and not before
         this branch has sent a provisional (9.1)."""
         provisionals = [i for i in earlier if i.seen.agent == agent and 100 <= i.seen.sip.code < 200]
-        enough = [i for i in earlier if i.seen.agent != agent and _ends_the_fork(i)]
+        enough = [i for i in earlier if i.seen.agent != agent and self._ends_the_fork(i)]
         current = self._since_last_invite(enough, earlier)
         if not current or not provisionals:
             return None
@@ -120,23 +124,29 @@ class Causes:
         return self._of_failure(item, own)
 
     def _of_failure(self, item: Item, own: list[Item]) -> Cause | None:
-        """A failure is due when the last branch has ended (RFC 3261 16.7 step 6)."""
+        """A failure is due when the last branch has ended (RFC 3261 16.7 step 6); one that follows another was passed
+        on by itself."""
         invite = _last(own)
         begin = invite.item.time if invite else 0
-        called = {
-            i.seen.agent
-            for i in self._traffic.items
-            if i.seen.received and i.seen.sip.method == "INVITE" and begin <= i.time <= item.time
-        } & self._devices
+        if self._has_failed(item, begin):
+            return _last(self._relayed(item))
+        called = {i.seen.agent for i in self._invites if begin <= i.time <= item.time}
         ends: list[Item] = []
         for device in called:
-            finals = [i for i in self._earlier(item) if i.seen.agent == device and _is_final(i) and i.time >= begin]
+            finals = [
+                i for i in self._earlier(item) if i.seen.agent == device and self._is_final(i) and i.time >= begin
+            ]
             if not finals and self._kind == "b2bua" and item.seen.sip.code == 487:
                 return _last(self._own(item, "CANCEL"))  # it need not wait for its legs
             if not finals:
                 return None  # the system gave up on that branch: a timer, not a reaction
             ends.append(min(finals, key=lambda i: i.time))
         return _last([*ends, *own])
+
+    def _has_failed(self, item: Item, begin: int) -> bool:
+        """Whether this agent had a failure before this one, to the INVITE that it sent at `begin`."""
+        before = (i for i in self._traffic.at(item.seen.agent, received=True) if begin <= i.time < item.time)
+        return any(_says_final(i) and i.seen.sip.code >= 300 for i in before)
 
     def _relayed(self, item: Item) -> Iterator[Item]:
         """The responses of devices that this one may be."""
@@ -151,6 +161,14 @@ class Causes:
 
     def _own(self, item: Item, method: str) -> list[Item]:
         return [i for i in self._earlier(item) if i.seen.agent == item.seen.agent and i.seen.sip.method == method]
+
+    def _is_final(self, item: Item) -> bool:
+        """Whether it ends a branch: to the system a response with another Via branch answers nothing (17.1.3)."""
+        return _says_final(item) and (item.seen.agent, item.seen.sip.branch) in self._branches
+
+    def _ends_the_fork(self, item: Item) -> bool:
+        m = item.seen.sip
+        return m.method == "CANCEL" or (self._is_final(item) and (m.code < 300 or m.code >= 600))
 
     def _same_branch(self, sent: Item, got: Item) -> bool:
         if sent.seen.agent not in self._devices:
@@ -167,10 +185,5 @@ def _until(item: Item) -> int:
     return item.seen.entry.time + item.seen.entry.slack
 
 
-def _is_final(item: Item) -> bool:
+def _says_final(item: Item) -> bool:
     return item.seen.sip.code >= 200 and item.seen.sip.cseq[1] == "INVITE"
-
-
-def _ends_the_fork(item: Item) -> bool:
-    m = item.seen.sip
-    return m.method == "CANCEL" or (_is_final(item) and (m.code < 300 or m.code >= 600))
