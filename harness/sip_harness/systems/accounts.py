@@ -8,6 +8,7 @@ from sip_harness.model.scenario import Scenario
 from sip_harness.model.system import SystemInfo, User
 from sip_harness.model.vocabulary import CAPABILITIES
 from sip_harness.systems.base import Binding, CannotBind, Lease
+from sip_harness.systems.slots import carrier_addresses
 
 _KNOW_CARRIERS = {"carriers", "registers-at-carrier"}
 _UNRESERVED = "-_.!~*'()"  # RFC 3261 25.1 `mark`; letters and digits are always safe
@@ -31,6 +32,7 @@ def fresh_users(scenario: Scenario, lease: Lease, info: SystemInfo) -> Binding:
         users={agent: User(_user(name, lease), info.domain, info.password) for agent, name in names.items()},
         uris={t.name: f"sip:{_user(t.name, lease)}@{info.domain}" for t in scenario.targets},
         registers=frozenset(device.name for device in scenario.devices if device.kind == "device"),
+        listens=carrier_addresses(device.name for device in scenario.devices if device.kind == "carrier"),
         preferences=_preferences(scenario),
     )
 

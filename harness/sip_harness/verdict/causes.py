@@ -39,8 +39,13 @@ class Causes:
         self._kind = header.kind
         self._devices = {d.name for d in scenario.devices}
         self._sent = traffic.sent()
-        self._members = {m: {*t.members} for t in scenario.targets for m in t.members}
-        self._hunted = {m for t in scenario.targets if t.shape == "hunt" for m in t.members}
+        self._before = {
+            m: {b for step in t.steps[:place] for b in step}
+            for t in scenario.targets
+            if t.shape == "hunt"
+            for place, members in enumerate(t.steps)
+            for m in members
+        }
         self._traffic = traffic
 
     def of(self, item: Item) -> Cause | None:
@@ -74,11 +79,23 @@ class Causes:
             return self._of_a_leg(agent, method, earlier)
         if method in ("ACK", "BYE"):
             return _last(i for i in callers if not to_tag or self._kind != "proxy" or i.seen.sip.to_tag == to_tag)
-        if method == "INVITE" and agent in self._hunted:
-            others = self._members[agent] - {agent}
-            finals = [i for i in earlier if i.seen.agent in others and _is_final(i)]
-            return _last([*callers, *finals])
+        if method == "INVITE":
+            return self._of_invite(agent, callers, earlier, before)
         return _last(callers)
+
+    def _of_invite(self, agent: str, callers: list[Item], earlier: list[Item], before: int) -> Cause | None:
+        """The caller's, and in a hunt the last final of those that were tried before (RFC 3261 16.6)."""
+        invite = _last(callers)
+        if invite is None:
+            return None
+        tried = self._before.get(agent, set()) & self._reached(invite.item.time, before)
+        ends = _ends(tried, [i for i in earlier if i.time >= invite.item.time])
+        return None if ends is None else _last([*callers, *ends])
+
+    def _reached(self, begin: int, end: int) -> set[str]:
+        """Devices that an INVITE reached in this time."""
+        invites = (i for i in self._traffic.items if i.seen.received and i.seen.sip.method == "INVITE")
+        return {i.seen.agent for i in invites if begin <= i.time <= end} & self._devices
 
     def _of_a_leg(self, agent: str, method: str, earlier: list[Item]) -> Cause | None:
         """A leg of a B2BUA gets its ACK at once when it has answered, or when another agent of the call sends its own;
@@ -123,20 +140,10 @@ class Causes:
         """A failure is due when the last branch has ended (RFC 3261 16.7 step 6)."""
         invite = _last(own)
         begin = invite.item.time if invite else 0
-        called = {
-            i.seen.agent
-            for i in self._traffic.items
-            if i.seen.received and i.seen.sip.method == "INVITE" and begin <= i.time <= item.time
-        } & self._devices
-        ends: list[Item] = []
-        for device in called:
-            finals = [i for i in self._earlier(item) if i.seen.agent == device and _is_final(i) and i.time >= begin]
-            if not finals and self._kind == "b2bua" and item.seen.sip.code == 487:
-                return _last(self._own(item, "CANCEL"))  # it need not wait for its legs
-            if not finals:
-                return None  # the system gave up on that branch: a timer, not a reaction
-            ends.append(min(finals, key=lambda i: i.time))
-        return _last([*ends, *own])
+        ends = _ends(self._reached(begin, item.time), [i for i in self._earlier(item) if i.time >= begin])
+        if ends is None and self._kind == "b2bua" and item.seen.sip.code == 487:
+            return _last(self._own(item, "CANCEL"))  # it need not wait for its legs
+        return None if ends is None else _last([*ends, *own])
 
     def _relayed(self, item: Item) -> Iterator[Item]:
         """The responses of devices that this one may be."""
@@ -156,6 +163,15 @@ class Causes:
         if sent.seen.agent not in self._devices:
             return False
         return self._kind != "proxy" or sent.seen.sip.to_tag == got.seen.sip.to_tag
+
+
+def _ends(devices: set[str], sent: list[Item]) -> list[Item] | None:
+    """The first final of each device, or None if one has sent none: a timer ended its branch, not a reaction."""
+    finals: dict[str, Item] = {}
+    for item in sorted(sent, key=lambda i: i.time):
+        if item.seen.agent in devices and _is_final(item):
+            finals.setdefault(item.seen.agent, item)
+    return list(finals.values()) if finals.keys() == devices else None
 
 
 def _last(items: Iterable[Item]) -> Cause | None:
