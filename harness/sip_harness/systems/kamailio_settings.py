@@ -18,7 +18,6 @@ FAULTS = (
     "hunts-on-after-6xx",
     "stops-hunting-at-486",
     "last-leg-wins",
-    "ignores-q",
     "ignores-callers-cancel",
     "calls-dead-carriers",
     "takes-404-for-dead",

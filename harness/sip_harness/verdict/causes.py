@@ -90,7 +90,9 @@ class Causes:
             return None
         tried = self._before.get(agent, set()) & self._reached(invite.item.time, before)
         ends = _ends(tried, [i for i in earlier if i.time >= invite.item.time])
-        return None if ends is None else _last([*callers, *ends])
+        if ends is None or any(i.seen.sip.code < 300 for i in ends):  # an answer ends a hunt
+            return None
+        return _last([*callers, *ends])
 
     def _reached(self, begin: int, end: int) -> set[str]:
         """Devices that an INVITE reached in this time."""
