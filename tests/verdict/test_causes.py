@@ -83,7 +83,6 @@ def test_what_may_have_waited_for_a_timer_has_no_prompt_cause(ladder: str, of: s
         ("0.1 desk > 486\n0.2 mobile > 503\n0.3 tablet < INVITE", "tablet", "mobile sent 503 Phrase"),
         ("0.2 mobile > 503\n1.0 tablet < INVITE", "tablet", None),
         ("0.1 desk > 200\n0.2 mobile > 503\n0.3 tablet < INVITE", "tablet", None),
-        ("0.1 desk > 486\n0.2 mobile > 486\n0.3 alice > INVITE\n0.4 tablet < INVITE", "tablet", "alice sent INVITE"),
     ],
     ids=["first of the hunt", "all of the group have ended", "a timer", "an answer"],
 )
