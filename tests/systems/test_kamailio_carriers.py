@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from udp_phone import Stage, run
+from udp_phone import Phone, Stage, run
 
 from sip_harness.language import load
 from sip_harness.model.scenario import Device, Scenario, Script, Target
@@ -15,6 +16,7 @@ from sip_harness.model.verdict import Outcome
 from sip_harness.run.session import Options, open_session
 from sip_harness.systems.base import CannotBind, Lease, SystemFailed
 from sip_harness.systems.kamailio import Kamailio
+from sip_harness.systems.kamailio_carriers import check_carriers
 from sip_harness.systems.kamailio_rpc import Rpc
 from sip_harness.systems.kamailio_settings import Settings
 
@@ -93,6 +95,53 @@ def test_what_dispatcher_cannot_do_is_refused(target, carriers, reason):
                 stage.system.bind(scenario(target, *carriers), Lease("abcd", 1))
 
     run(main())
+
+
+def test_nobody_connects_to_a_carrier_behind_a_websocket():
+    behind = replace(PSTN, devices=tuple(replace(device, transport="wss") for device in PSTN.devices))
+    with pytest.raises(
+        CannotBind, match=r"^kamailio-ws cannot reach g1, g2: nobody can connect to a WebSocket client$"
+    ):
+        check_carriers(behind, "kamailio-ws")
+
+
+@NEEDS
+def test_only_a_run_that_needs_it_is_probed_and_who_answers_is_there():
+    """404 is an answer (RFC 3261 11); silence is none."""
+
+    async def main() -> None:
+        async with Stage(Kamailio(settings=Settings(transaction=0.5))) as stage:
+            system, lease = stage.system, Lease("abcd", 1)
+            probing = replace(PSTN, needs=frozenset({"probing"}))
+            binding = system.bind(probing, lease)
+            quiet = system.bind(PSTN, Lease("abcd", 2))
+            phones = {name: stage.phone(name) for name in ("g1", "g2", "spare")}
+            places = {**binding.listens, "spare": quiet.listens["g1"]}
+            for name, phone in phones.items():
+                phone.move(places[name])
+            await system.admit(PSTN, Lease("abcd", 2), quiet)
+            await system.admit(probing, lease, binding)
+            states = [f"sip:{host}:{port}" for host, port in binding.listens.values()]
+
+            async def answer(phone: Phone, code: int) -> None:
+                while True:
+                    phone.answer(await phone.expect("OPTIONS"), code)
+
+            answering = asyncio.create_task(answer(phones["g2"], 404))
+            await until(system, states[0], "IP")
+            assert dict(await gateways(system))[states[1]] == "AP"
+            answering_too = asyncio.create_task(answer(phones["g1"], 200))
+            await until(system, states[0], "AP")
+            for task in (answering, answering_too):
+                task.cancel()
+            await phones["spare"].quiet(0.01)
+
+    run(main())
+
+
+async def until(system: Kamailio, uri: str, state: str) -> None:
+    while dict(await gateways(system))[uri] != state:
+        await asyncio.sleep(0.02)
 
 
 @NEEDS

@@ -18,8 +18,10 @@ _FIRST_PRIORITY = 1000
 
 
 def check_carriers(scenario: Scenario, name: str) -> None:
-    """Raises CannotBind for a target that a dispatcher set cannot be: carriers in groups, or among devices."""
+    """Raises CannotBind for what a dispatcher set cannot be: carriers in groups, among devices, behind WebSockets."""
     carriers = {d.name for d in scenario.devices if d.kind == "carrier"}
+    if behind := sorted(d.name for d in scenario.devices if d.name in carriers and d.transport in ("ws", "wss")):
+        raise CannotBind(f"{name} cannot reach {', '.join(behind)}: nobody can connect to a WebSocket client")
     for target in scenario.targets:
         if not carriers & set(target.members):
             continue
