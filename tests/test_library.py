@@ -72,7 +72,7 @@ def files(scenarios: list[Scenario]) -> list[str]:
 @pytest.mark.parametrize("fault", sorted(kamailio.FAULTS))
 def test_every_proof_fault_of_kamailio_makes_its_scenarios_fail_and_no_others(fault: str) -> None:
     """A scenario that fails under a fault that it does not name has a proof that its author did not know of."""
-    verdicts = run(str(LIBRARY), "--system", "kamailio", "--fault", fault, "-j", "4")
+    verdicts = run(str(LIBRARY), "--system", "kamailio", "--fault", fault, "-j", "12", "--stack", "wire")
     proved = {s.id for s in SCENARIOS if fault in s.proof}
     assert {name for name, verdict in verdicts.items() if verdict == "fail"} == proved, verdicts
 

@@ -290,6 +290,22 @@ def test_hunting_is_understood() -> None:
     assert load_text(text, "f").targets[0].shape == "hunt"
 
 
+@pytest.mark.parametrize(
+    ("hunt", "together", "steps"),
+    [
+        ("[desk, mobile, soft]", (), (("desk",), ("mobile",), ("soft",))),
+        ("[[desk, mobile], soft]", (("desk", "mobile"), ("soft",)), (("desk", "mobile"), ("soft",))),
+        ("[[desk], mobile, [soft]]", (), (("desk",), ("mobile",), ("soft",))),
+    ],
+)
+def test_a_hunt_goes_through_devices_and_groups(hunt: str, together: object, steps: object) -> None:
+    devices = "[486]}\n  mobile: {answer: [486]}\n  soft: {answer: [486]"
+    text = SMALL.replace("ANSWER", devices).replace("ring: [desk]", f"hunt: {hunt}")
+    target = load_text(text, "f").targets[0]
+    assert target.members == ("desk", "mobile", "soft")
+    assert (target.together, target.steps) == (together, steps)
+
+
 def test_a_trigger_that_nobody_fires_is_found_for_method_invite_only() -> None:
     text = SMALL.replace("ANSWER", "[after desk sends 183, 486]")
     assert [d.message for d in mistakes(text)] == ["'desk' never sends 183"]

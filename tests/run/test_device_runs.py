@@ -16,6 +16,7 @@ from sip_harness.model.verdict import Outcome
 from sip_harness.run.session import Options, open_session
 from sip_harness.sip.message import parse
 from sip_harness.systems.kamailio import Kamailio
+from sip_harness.systems.kamailio_settings import Settings
 
 pytestmark = pytest.mark.needs_kamailio
 
@@ -98,7 +99,7 @@ def results() -> dict[str, Result]:
 
     async def whole() -> dict[str, Result]:
         options = Options(stack="wire", jobs=len(SCENARIOS))
-        system = Kamailio(transaction=TRANSACTION, ring=RING)
+        system = Kamailio(settings=Settings(transaction=TRANSACTION, ring=RING))
         async with open_session(system, options, list(SCENARIOS.values())) as session:
             return dict(zip(SCENARIOS, await asyncio.gather(*map(session.run, SCENARIOS.values())), strict=True))
 

@@ -95,9 +95,9 @@ def test_a_record_is_streamed_and_judged_again_to_the_same_verdict(tmp_path: Pat
 
 
 def test_a_missing_capability_is_a_skip() -> None:
-    [result] = run_all(replace(BUSY, needs=frozenset({"hunt"})))
+    [result] = run_all(replace(BUSY, needs=frozenset({"digest"})))
     assert result.verdict.outcome is Outcome.SKIP
-    assert "hunt" in result.verdict.reason
+    assert "digest" in result.verdict.reason
     assert result.record is None
 
 

@@ -9,8 +9,9 @@ import pytest
 from sip_harness.model.policy import Policy
 from sip_harness.model.scenario import Call, Conforms, Device, Scenario, Script, Target
 from sip_harness.model.system import SystemInfo
+from sip_harness.systems import accounts
 from sip_harness.systems.accounts import fresh_users
-from sip_harness.systems.base import CannotBind, Lease
+from sip_harness.systems.base import CannotBind, Lease, SystemFailed
 
 LEASE = Lease("abcd", 12)
 
@@ -109,6 +110,26 @@ def test_names_are_escaped_where_a_uri_needs_it(name, user):
     binding = fresh_users(scenario(Target(name, "ring", ("desk",))), LEASE, info())
     assert binding.uris[name] == f"sip:{user}-abcdx12@127.0.0.1:5060"
     assert binding.users["desk"].name == f"{user}-abcdx12"
+
+
+def test_a_hunt_is_a_falling_q_and_carriers_have_places_of_their_own():
+    hunt = Target("bob", "hunt", ("desk", "mobile", "tablet"), together=(("desk", "mobile"), ("tablet",)))
+    made = scenario(hunt, Target("pstn", "hunt", ("g1", "g2")))
+    made = replace(made, devices=tuple(replace(d, kind="carrier") if d.name[0] == "g" else d for d in made.devices))
+    binding = fresh_users(made, LEASE, info("hunt", "mixed", "carriers"))
+    assert {name: binding.preferences[name] for name in hunt.members} == {"desk": 1, "mobile": 1, "tablet": 0.5}
+    assert binding.registers == set(hunt.members)
+    assert set(binding.listens) == {"g1", "g2"}
+    assert len(set(binding.listens.values())) == 2
+
+
+def test_where_no_carrier_can_listen_the_system_has_failed(monkeypatch):
+    def full(names: object) -> object:
+        raise OSError("no port is free")
+
+    monkeypatch.setattr(accounts, "carrier_addresses", full)
+    with pytest.raises(SystemFailed, match="there is no place for a carrier to listen: no port is free"):
+        fresh_users(scenario(BOB), LEASE, info())
 
 
 class TestCannot:

@@ -20,10 +20,12 @@ from sip_harness.model.scenario import Call, Device, Scenario, Script, Target
 from sip_harness.model.system import User
 from sip_harness.sip.message import Message, parse
 from sip_harness.systems import kamailio
-from sip_harness.systems.base import CannotBind, Lease, SystemFailed
+from sip_harness.systems.base import Lease, SystemFailed
 from sip_harness.systems.kamailio import Kamailio
+from sip_harness.systems.kamailio_settings import Settings
 from sip_harness.systems.names import UnknownName
 
+ALL = {"register", "ring", "hunt", "mixed", "carriers", "probing", "tcp"}
 NEEDS = pytest.mark.needs_kamailio
 
 
@@ -108,7 +110,7 @@ class TestLife:
                 info = stage.system.info
                 assert (info.name, info.kind, info.address[0]) == ("kamailio", "proxy", "127.0.0.1")
                 assert info.domain == f"127.0.0.1:{info.address[1]}"
-                assert info.capabilities == {"register", "ring", "tcp"}
+                assert info.capabilities == ALL
                 assert info.faults == ("maps-600-to-486",)
                 assert re.fullmatch(r"\d+\.\d+\.\d+.*", info.versions["kamailio"])
                 assert info.password == ""
@@ -381,16 +383,17 @@ class TestParameters:
         assert set(kamailio.FAULTS) <= set(FAULTS)
 
     @pytest.mark.parametrize(
-        ("timers", "name"), [({"transaction": 0.1}, "transaction"), ({"ring": float("nan")}, "ring")]
+        ("timers", "name"),
+        [({"transaction": 0.1}, "transaction"), ({"ring": float("nan")}, "ring"), ({"probe": 0}, "probe")],
     )
     def test_a_timer_too_short_to_judge_by_is_refused(self, timers, name):
         with pytest.raises(ValueError, match=f"timer {name} is"):
-            Kamailio(**timers)
+            Settings(**timers)
 
     def test_prompt_stays_below_half_of_the_shortest_timer(self):
-        assert kamailio.policy(1.0, 3.0).prompt == 0.4
-        assert kamailio.policy(0.5, 3.0).prompt == 0.25
-        assert kamailio.policy(1.0, 0.4).prompt == 0.2
+        assert Settings().policy().prompt == 0.4
+        assert Settings(transaction=0.5).policy().prompt == 0.25
+        assert Settings(ring=0.4).policy().prompt == 0.2
 
 
 @NEEDS
@@ -532,7 +535,7 @@ class TestForking:
 
     def test_a_phone_that_answers_nothing_counts_as_408_after_the_transaction_timer(self):
         async def main() -> None:
-            async with Stage(Kamailio(transaction=0.6)) as stage:
+            async with Stage(Kamailio(settings=Settings(transaction=0.6))) as stage:
                 timer = stage.system.info.policy.timers["transaction"]
                 alice, invite, [(phone, _)] = await fork(stage, "bob")
                 await final(alice, invite, 408)
@@ -543,7 +546,7 @@ class TestForking:
 
     def test_a_phone_that_only_rings_is_cancelled_after_the_ring_timer(self):
         async def main() -> None:
-            async with Stage(Kamailio(ring=0.8)) as stage:
+            async with Stage(Kamailio(settings=Settings(ring=0.8))) as stage:
                 timer = stage.system.info.policy.timers["ring"]
                 alice, invite, [(phone, got)] = await fork(stage, "bob")
                 await ring(alice, (phone, got))
@@ -658,7 +661,7 @@ class TestDigest:
         async def main() -> None:
             async with Stage(Kamailio(digest=True)) as stage:
                 assert stage.system.info.name == "kamailio-digest"
-                assert stage.system.info.capabilities == {"register", "ring", "digest", "tcp"}
+                assert stage.system.info.capabilities == ALL | {"digest"}
                 phone = stage.phone("bob")
                 answer = await phone.register()
                 assert answer.code == 401
@@ -813,20 +816,5 @@ def test_users_of_a_binding_reach_each_other():
                 await phone.decline(await phone.expect("INVITE"), 486)
             await final(caller, invite, 486)
             await other.quiet(0.1)
-
-    run(main())
-
-
-@NEEDS
-def test_a_shape_that_it_does_not_have_cannot_be_bound():
-    scenario = Scenario(
-        id="X-2", title="t", cite=(), targets=(Target("pstn", "hunt", ("g1",)),), expectations=(), calls=(),
-        devices=(Device("g1", Script(((),))),),
-    )  # fmt: skip
-
-    async def main() -> None:
-        async with Stage(Kamailio()) as stage:
-            with pytest.raises(CannotBind, match="kamailio cannot hunt as pstn must"):
-                stage.system.bind(scenario, Lease("abcd", 1))
 
     run(main())

@@ -23,7 +23,7 @@ async def test_what_it_tells_of_itself_and_leaves_behind() -> None:
     try:
         info = system.info
         assert (info.name, info.kind) == ("kamailio-tls", "proxy")
-        assert info.capabilities == {"register", "ring", "tcp", "tls"}
+        assert info.capabilities == {"register", "ring", "hunt", "mixed", "carriers", "probing", "tcp", "tls"}
         assert set(info.addresses) == {"tcp", "tls"}
         assert info.address_of("tcp") == info.address == info.address_of("udp")
         assert info.address_of("tls") not in (info.address, None)
@@ -60,7 +60,17 @@ async def test_with_digest_as_well() -> None:
     await system.start()
     try:
         assert system.info.name == "kamailio-digest-tls"
-        assert system.info.capabilities == {"register", "ring", "tcp", "tls", "digest"}
+        assert system.info.capabilities == {
+            "register",
+            "ring",
+            "hunt",
+            "mixed",
+            "carriers",
+            "probing",
+            "tcp",
+            "tls",
+            "digest",
+        }
         assert system.info.password
     finally:
         await system.stop()

@@ -54,6 +54,14 @@ class Phone:
     def close(self) -> None:
         self.socket.close()
 
+    def move(self, place: tuple[str, int]) -> None:
+        """Listen there instead, where a system looks for its carriers."""
+        self.socket.close()
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(place)
+        self.socket.setblocking(False)
+        self.host = "{}:{}".format(*place)
+
     def send(self, data: bytes) -> None:
         self.socket.sendto(data, self.system)
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ladders import record, scenario
 
 from sip_harness.model.policy import Kind
+from sip_harness.model.scenario import Scenario, Target
 from sip_harness.verdict.causes import Causes
 from sip_harness.verdict.traffic import sort_out
 
 FORK = scenario("desk: {answer: [180]}\nmobile: {answer: [180]}", "alice: [600]")
+DEVICES = (*FORK.devices, replace(FORK.devices[0], name="tablet"))
+HUNT = replace(
+    FORK,
+    devices=DEVICES,
+    targets=(Target("bob", "hunt", ("desk", "mobile", "tablet"), together=(("desk", "mobile"), ("tablet",))),),
+)
 RINGING = """
     0.000 alice > INVITE
     0.002 desk < INVITE
@@ -20,12 +29,12 @@ RINGING = """
 """
 
 
-def cause(ladder: str, of: str, at: str, kind: Kind = "proxy") -> str | None:
+def cause(ladder: str, of: str, at: str, kind: Kind = "proxy", on: Scenario = FORK) -> str | None:
     """The cause of the last message of that name at an agent."""
     taken = record(ladder, kind=kind)
     traffic = sort_out(taken)
     item = [i for i in traffic.items if i.seen.name.startswith(of) and i.seen.agent == at and i.seen.received][-1]
-    found = Causes(FORK, taken.header, traffic).of(item)
+    found = Causes(on, taken.header, traffic).of(item)
     return None if found is None else str(found)
 
 
@@ -81,6 +90,20 @@ def test_cause(ladder: str, of: str, at: str, expected: str) -> None:
 )
 def test_what_may_have_waited_for_a_timer_has_no_prompt_cause(ladder: str, of: str, at: str) -> None:
     assert cause(ladder, of, at) is None
+
+
+@pytest.mark.parametrize(
+    ("ladder", "at", "expected"),
+    [
+        ("", "mobile", "alice sent INVITE"),
+        ("0.1 desk > 486\n0.2 mobile > 503\n0.3 tablet < INVITE", "tablet", "mobile sent 503 Phrase"),
+        ("0.2 mobile > 503\n1.0 tablet < INVITE", "tablet", None),
+        ("0.1 desk > 200\n0.2 mobile > 503\n0.3 tablet < INVITE", "tablet", None),
+    ],
+    ids=["first of the hunt", "all of the group have ended", "a timer", "an answer"],
+)
+def test_a_hunt_goes_on_when_all_before_have_ended(ladder: str, at: str, expected: str | None) -> None:
+    assert cause(f"{RINGING}\n{ladder}", "INVITE", at, on=HUNT) == expected
 
 
 def test_a_cancel_waits_for_the_first_provisional_of_its_branch() -> None:

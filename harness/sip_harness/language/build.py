@@ -66,8 +66,9 @@ def _scenario(document: ScenarioDoc) -> Scenario:
 
 def _targets(document: ScenarioDoc) -> Iterator[Target]:
     for name, target in document.targets.items():
-        shape, members = target.members
-        yield Target(str(name), shape, tuple(members), name.place)
+        mixed = target.kind == "hunt" and len(target.members) > len(target.steps)
+        together = target.steps if mixed else ()
+        yield Target(str(name), target.kind, target.members, name.place, together)
 
 
 def _devices(document: ScenarioDoc) -> Iterator[Device]:

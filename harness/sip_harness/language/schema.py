@@ -28,10 +28,11 @@ from sip_harness.language.fields import (
     RungName,
     TagName,
     Title,
+    of_kind,
 )
 from sip_harness.language.names import Names
 from sip_harness.language.part import Part, by_kind
-from sip_harness.language.source import Map, Text
+from sip_harness.language.source import Map, Seq, Text
 from sip_harness.model.scenario import Shape
 
 
@@ -44,8 +45,26 @@ def _members(names: list[str]) -> list[str]:
     return names
 
 
-Members = Annotated[list[DeviceName], AfterValidator(_members)]
+def _steps(steps: list[str | list[str]]) -> list[str | list[str]]:
+    if not steps:
+        raise Misfit("a target needs at least one device")
+    seen: set[str] = set()
+    for index, step in enumerate(steps):
+        for name in [step] if isinstance(step, str) else step:
+            if name in seen:
+                raise Misfit(f"{quoted(name)} stands twice", "", index)
+            seen.add(name)
+    return steps
+
+
 Rung = Annotated[list[RungName], AfterValidator(_members)]
+Step = Annotated[
+    Annotated[
+        Annotated[DeviceName, Tag("<name>")] | Annotated[Rung, Tag("<group>")], by_kind(list="<group>", text="<name>")
+    ],
+    of_kind("the name of a device, or a list of those that ring at once", Text, Seq),
+]
+Hunt = Annotated[list[Step], AfterValidator(_steps)]
 
 
 class TargetDoc(Part):
@@ -53,7 +72,7 @@ class TargetDoc(Part):
 
     shape = "{ring: [desk, mobile]} or {hunt: [desk, mobile]}"
     ring: Rung | None = None
-    hunt: Members | None = None
+    hunt: Hunt | None = None
 
     @model_validator(mode="after")
     def _one_shape(self) -> TargetDoc:
@@ -64,9 +83,21 @@ class TargetDoc(Part):
         return self
 
     @property
-    def members(self) -> tuple[Shape, list[str]]:
-        """Its shape and its devices."""
-        return ("ring", self.ring) if self.ring is not None else ("hunt", self.hunt or [])
+    def kind(self) -> Shape:
+        """Its shape."""
+        return "ring" if self.ring is not None else "hunt"
+
+    @property
+    def steps(self) -> tuple[tuple[str, ...], ...]:
+        """Who is tried at once, in turn."""
+        if self.ring is not None:
+            return (tuple(self.ring),)
+        return tuple((step,) if isinstance(step, str) else tuple(step) for step in self.hunt or [])
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Its devices."""
+        return tuple(member for step in self.steps for member in step)
 
 
 def _some_devices(devices: dict[Text, DeviceDoc], info: ValidationInfo) -> dict[Text, DeviceDoc]:

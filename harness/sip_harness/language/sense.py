@@ -44,7 +44,7 @@ def _idle(document: ScenarioDoc) -> Iterator[Misfit]:
     for name in document.targets:
         if name not in dialled:
             yield Misfit(f"no call dials {quoted(name)}", "drop this target or call it", "targets", str(name), key=True)
-    members = {m for target in document.targets.values() for m in target.members[1]}
+    members = {m for target in document.targets.values() for m in target.members}
     named = {str(name) for name in document.expect} | {event.agent for _, event in order_events(document)}
     for name in document.agents:
         if name not in members | named:

@@ -83,6 +83,8 @@ class Session:
             return Result(scenario, Verdict(Outcome.ERROR, reason=str(error)), repeat=repeat, system=name)
         except (CannotBind, StackMissing) as error:
             return Result(scenario, Verdict(Outcome.SKIP, reason=str(error)), repeat=repeat, system=name)
+        except SystemFailed as error:
+            return Result(scenario, Verdict(Outcome.BLOCKED, reason=str(error)), repeat=repeat, system=name)
         parts = assign(scenario, self.system.info, binding, lease)
         tape = Tape(path=self._record_file(scenario, repeat))
         try:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from sip_harness.model.entry import Address
 from sip_harness.model.scenario import Conforms, Scenario
 from sip_harness.model.system import SystemInfo, User
 from sip_harness.model.vocabulary import CAPABILITIES
-from sip_harness.systems.base import Binding, CannotBind, Lease
+from sip_harness.systems.base import Binding, CannotBind, Lease, SystemFailed
+from sip_harness.systems.slots import carrier_addresses
 
 _KNOW_CARRIERS = {"carriers", "registers-at-carrier"}
 _UNRESERVED = "-_.!~*'()"  # RFC 3261 25.1 `mark`; letters and digits are always safe
@@ -17,7 +19,8 @@ def fresh_users(scenario: Scenario, lease: Lease, info: SystemInfo) -> Binding:
     """Bind every role of the scenario to an account of its own, named after its role and the lease.
 
     The members of a target share the target's account, so they are contacts of one address of record (RFC 3261 10).
-    Raises CannotBind if the system lacks a capability or a shape, or a device would need two accounts.
+    Raises CannotBind if the system lacks a capability or a shape, or a device would need two accounts, SystemFailed if
+    there is no address for a carrier.
     """
     _check_needs(scenario, info)
     names = _target_names(scenario)
@@ -31,8 +34,16 @@ def fresh_users(scenario: Scenario, lease: Lease, info: SystemInfo) -> Binding:
         users={agent: User(_user(name, lease), info.domain, info.password) for agent, name in names.items()},
         uris={t.name: f"sip:{_user(t.name, lease)}@{info.domain}" for t in scenario.targets},
         registers=frozenset(device.name for device in scenario.devices if device.kind == "device"),
+        listens=_listens(scenario),
         preferences=_preferences(scenario),
     )
+
+
+def _listens(scenario: Scenario) -> dict[str, Address]:
+    try:
+        return carrier_addresses(device.name for device in scenario.devices if device.kind == "carrier")
+    except OSError as error:
+        raise SystemFailed(f"there is no place for a carrier to listen: {error}") from error
 
 
 def _preferences(scenario: Scenario) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Debian's Kamailio as registrar and forking proxy, started on loopback for as long as it is wanted."""
+"""Debian's Kamailio as registrar, forking and hunting proxy, started on loopback for as long as it is wanted."""
 
 from __future__ import annotations
 
@@ -16,44 +16,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sip_harness.model.entry import Address, Exit, Log
-from sip_harness.model.policy import Deviation, Policy, Timer
 from sip_harness.model.scenario import Scenario
 from sip_harness.model.system import SystemInfo
 from sip_harness.net import authority
 from sip_harness.net.authority import AGENTS, CA, SYSTEM
 from sip_harness.systems.accounts import fresh_users
 from sip_harness.systems.base import Binding, Lease, SystemFailed, Watch
+from sip_harness.systems.kamailio_carriers import Carriers, check_carriers
+from sip_harness.systems.kamailio_rpc import Rpc
+from sip_harness.systems.kamailio_settings import FAULTS, Settings, capabilities, name_of
 from sip_harness.systems.kept import Kept
 from sip_harness.systems.names import check_names
 from sip_harness.systems.probe import free_port, until_answer, until_answer_on_tcp
 
-FAULTS = (
-    "forks-on-after-6xx",
-    "one-486-ends-the-fork",
-    "maps-600-to-486",
-    "never-retransmits",
-    "rings-for-ever",
-    "swallows-second-2xx",
-    "swallows-2xx-after-cancel",
-)
-"""Fault switches, named as in the vocabulary; each is a define of the configuration."""
-CAPABILITIES = frozenset({"register", "ring", "tcp"})
 HOST = "127.0.0.1"
 PASSWORD = "loopback-only"  # noqa: S105 - of made-up users on a system that only this machine reaches
-SHORTEST_TIMER = 0.25
-"""Seconds. Kamailio's timers tick 16 times a second; much below this a timer is mostly rounding."""
-_STRAYS = "passes on responses that match no transaction (RFC 6026 7.3 forbids it); seen with 5.6.3"
-DEVIATIONS = (
-    Deviation(
-        "FK-17",
-        "alice: 486 from mobile",
-        "408 Request Timeout made by the system itself",
-        "its own 408 for a dead branch wins over a real 486 (tm's faked_reply_prio is 0); seen with 5.6.3",
-    ),
-    Deviation("RB-03", "alice: nothing but 600 from desk", "also 200 OK from desk", _STRAYS),
-    Deviation("RB-03", "alice: nothing but 600 from desk", "also 200 OK to OPTIONS", _STRAYS),
-)
-"""Where it is known not to do what a shipped scenario asks."""
+DEFAULTS = Settings()
 _CONFIG = Path(__file__).with_name("kamailio.cfg")
 _ALSO = ("/usr/sbin", "/usr/local/sbin")  # not on every user's PATH
 _ATTEMPTS = 5
@@ -62,16 +40,6 @@ _GRACE = 0.1  # it ends within some milliseconds, and has nothing that an orderl
 _IN_USE = "Address already in use"
 _NO_MODULE = re.compile(r"could not find module <(?:\S*/)?(\w+)>")
 _PACKAGES = {"tls": "kamailio-tls-modules", "websocket": "kamailio-websocket-modules"}
-
-
-def capabilities(digest: bool = False, tls: bool = False, ws: bool = False) -> frozenset[str]:
-    """What it can do in this variant, in the words of `needs`."""
-    return CAPABILITIES | {name for name, has in (("digest", digest), ("tls", tls or ws), ("ws", ws)) if has}
-
-
-def name_of(digest: bool = False, tls: bool = False, ws: bool = False) -> str:
-    """Name of this variant."""
-    return "kamailio" + ("-digest" if digest else "") + ("-ws" if ws else "-tls" if tls else "")
 
 
 class Ports(NamedTuple):
@@ -83,7 +51,8 @@ class Ports(NamedTuple):
 
 
 class Kamailio:
-    """Kamailio with our configuration: forks to all contacts at once; with or without digest, TLS and WebSocket.
+    """Kamailio with our configuration: rings devices at once or in turn, routes to carriers in turn; with or
+    without digest, TLS and WebSocket.
 
     It may be started again after `stop`, and belongs to the event loop that started it.
     """
@@ -95,21 +64,19 @@ class Kamailio:
         tls: bool = False,
         ws: bool = False,
         faults: Sequence[str] = (),
-        transaction: float = 1.0,
-        ring: float = 3.0,
+        settings: Settings = DEFAULTS,
     ) -> None:
-        """Timers in seconds: a branch that answers nothing counts as 408 after `transaction`, one that only rings is
-        cancelled after `ring`. `ws` has TLS as well, for secure WebSockets. Raises UnknownName for a fault that it does
-        not have, ValueError for too short a timer.
-        """
+        """`ws` has TLS as well, for secure WebSockets. Raises UnknownName for a fault that it does not have."""
         self.name = name_of(digest, tls, ws)
         self._digest = digest
         self._tls = tls or ws
         self._ws = ws
         self._faults = check_names("fault", faults, FAULTS)
-        self._policy = policy(transaction, ring)
+        self._settings = settings
         self._info: SystemInfo | None = None
         self._kept: Kept | None = None
+        self._rpc: Rpc | None = None
+        self._carriers: Carriers | None = None
         self._guard: asyncio.Task[None] | None = None
         self._watches: dict[object, Watch] = {}
 
@@ -131,9 +98,11 @@ class Kamailio:
         version = await asyncio.to_thread(version_of, binary)
         try:
             ports = await self._start_somewhere(binary)
+            self._rpc = Rpc(self._directory)
         except BaseException:
             await self.stop()
             raise
+        self._carriers = Carriers(self._rpc)
         directory = self._directory
         self._info = SystemInfo(
             name=self.name,
@@ -141,7 +110,7 @@ class Kamailio:
             address=(HOST, ports.plain),
             # A Request-URI that the proxy knows for its own needs the port (RFC 3261 19.1.4).
             domain=f"{HOST}:{ports.plain}",
-            policy=self._policy,
+            policy=self._settings.policy(),
             capabilities=capabilities(self._digest, self._tls, self._ws),
             addresses=self._addresses(ports),
             trust=str(directory / CA) if self._tls else "",
@@ -201,8 +170,7 @@ class Kamailio:
     def _command(self, binary: str, ports: Ports, instance: str) -> list[str]:
         defines = {
             "INSTANCE": instance,
-            "TRANSACTION_TIMER": str(round(self._policy.timers["transaction"].seconds * 1000)),
-            "RING_TIMER": str(round(self._policy.timers["ring"].seconds * 1000)),
+            **dict(self._settings.defines()),
             **({"DIGEST": "", "PASSWORD": f'"{PASSWORD}"'} if self._digest else {}),
             **({"TLS": "", "CERTIFICATE": f'"{{dir}}/{SYSTEM}"', "AUTHORITY": f'"{{dir}}/{CA}"'} if self._tls else {}),
             **({"WEBSOCKET": ""} if self._ws else {}),
@@ -222,6 +190,9 @@ class Kamailio:
     async def stop(self) -> None:
         """Stop it and wait until its processes, port and directory are gone. Never raises; may be repeated."""
         kept, self._kept = self._kept, None
+        rpc, self._rpc, self._carriers = self._rpc, None, None
+        if rpc is not None:
+            rpc.close()
         guard, self._guard = self._guard, None
         if guard is not None:
             guard.cancel()
@@ -230,13 +201,20 @@ class Kamailio:
 
     def bind(self, scenario: Scenario, lease: Lease) -> Binding:
         """Fresh users for one run. Raises CannotBind with what is missing, SystemFailed before `start`."""
-        return fresh_users(scenario, lease, self.info)
+        binding = fresh_users(scenario, lease, self.info)
+        check_carriers(scenario, self.name)
+        return binding
 
     async def admit(self, scenario: Scenario, lease: Lease, binding: Binding) -> None:
-        """Nothing to set up: every run has users of its own."""
+        """Route to the carriers of the run; the rest needs nothing, every run has users of its own."""
+        if self._carriers is None:
+            raise SystemFailed(f"{self.name} is not running")
+        await self._carriers.admit(scenario, lease, binding)
 
     async def release(self, lease: Lease) -> None:
-        """Nothing to take down: the devices have unregistered."""
+        """Take down the routes to its carriers; the devices have unregistered."""
+        if self._carriers is not None:
+            await self._carriers.release(lease)
 
     def watch(self, sink: Watch) -> Callable[[], None]:
         """Hand every log line, and an exit that nobody asked for, to `sink` until the returned function is called."""
@@ -269,20 +247,6 @@ async def _until_ready(system: Address, instance: str) -> None:
     """
     await until_answer(system, instance)
     await until_answer_on_tcp(system, instance)
-
-
-def policy(transaction: float, ring: float) -> Policy:
-    """What Kamailio may take its time for. Raises ValueError for a timer below SHORTEST_TIMER.
-
-    It reacts within some milliseconds even on two busy processors; `prompt` leaves much more and still tells a reaction
-    from a timer. Timers fire up to a tick (1/16 s) early.
-    """
-    for name, seconds in (("transaction", transaction), ("ring", ring)):
-        if not seconds >= SHORTEST_TIMER:
-            raise ValueError(f"timer {name} is {seconds:g}s: Kamailio needs at least {SHORTEST_TIMER:g}s")
-    timers = {"transaction": Timer(transaction), "ring": Timer(ring)}
-    prompt = min(0.4, transaction / 2, ring / 2)
-    return Policy(prompt=prompt, settle=0.2, timers=timers, deviations=DEVIATIONS)
 
 
 def find_binary() -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sip_harness.model.faults import FAULTS, Fault
 from sip_harness.model.policy import Kind
 from sip_harness.model.vocabulary import CAPABILITIES
-from sip_harness.systems import kamailio
+from sip_harness.systems import kamailio, kamailio_settings
 from sip_harness.systems.base import System
 from sip_harness.systems.names import UnknownName
 from sip_harness.systems.reference import b2bua, trunk
@@ -41,14 +41,14 @@ class _Entry:
 
 def _kamailio(*, digest: bool = False, tls: bool = False, ws: bool = False) -> _Entry:
     about = BuiltIn(
-        name=kamailio.name_of(digest, tls, ws),
-        summary="Kamailio on loopback: registrar and parallel forking proxy"
+        name=kamailio_settings.name_of(digest, tls, ws),
+        summary="Kamailio on loopback: registrar, forking and hunting proxy, carriers with failover"
         + (", challenging registrations and callers" if digest else "")
         + (", with TLS and a certificate authority of its own" if tls or ws else "")
         + (", and WebSocket" if ws else ""),
         kind="proxy",
-        capabilities=tuple(c for c in CAPABILITIES if c in kamailio.capabilities(digest, tls, ws)),
-        faults=tuple(FAULTS[name] for name in kamailio.FAULTS),
+        capabilities=tuple(c for c in CAPABILITIES if c in kamailio_settings.capabilities(digest, tls, ws)),
+        faults=tuple(FAULTS[name] for name in kamailio_settings.FAULTS),
     )
     return _Entry(about, lambda faults: kamailio.Kamailio(digest=digest, tls=tls, ws=ws, faults=faults))
 

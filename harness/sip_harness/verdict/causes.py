@@ -39,8 +39,13 @@ class Causes:
         self._kind = header.kind
         self._devices = {d.name for d in scenario.devices}
         self._sent = traffic.sent()
-        self._members = {m: {*t.members} for t in scenario.targets for m in t.members}
-        self._hunted = {m for t in scenario.targets if t.shape == "hunt" for m in t.members}
+        self._before = {
+            m: {b for step in t.steps[:place] for b in step}
+            for t in scenario.targets
+            if t.shape == "hunt"
+            for place, members in enumerate(t.steps)
+            for m in members
+        }
         self._traffic = traffic
         self._invites = [
             i for d in sorted(self._devices) for i in traffic.at(d, received=True) if i.seen.sip.method == "INVITE"
@@ -78,11 +83,24 @@ class Causes:
             return self._of_a_leg(agent, method, earlier)
         if method in ("ACK", "BYE"):
             return _last(i for i in callers if not to_tag or self._kind != "proxy" or i.seen.sip.to_tag == to_tag)
-        if method == "INVITE" and agent in self._hunted:
-            others = self._members[agent] - {agent}
-            finals = [i for i in earlier if i.seen.agent in others and self._is_final(i)]
-            return _last([*callers, *finals])
+        if method == "INVITE":
+            return self._of_invite(agent, callers, earlier, before)
         return _last(callers)
+
+    def _of_invite(self, agent: str, callers: list[Item], earlier: list[Item], before: int) -> Cause | None:
+        """The caller's, and in a hunt the last final of those that were tried before (RFC 3261 16.6)."""
+        invite = _last(callers)
+        if invite is None:
+            return None
+        tried = self._before.get(agent, set()) & self._reached(invite.item.time, before)
+        ends = self._ends(tried, [i for i in earlier if i.time >= invite.item.time])
+        if ends is None or any(i.seen.sip.code < 300 for i in ends):  # an answer ends a hunt
+            return None
+        return _last([*callers, *ends])
+
+    def _reached(self, begin: int, end: int) -> set[str]:
+        """Devices that an INVITE reached in this time."""
+        return {i.seen.agent for i in self._invites if begin <= i.time <= end}
 
     def _of_a_leg(self, agent: str, method: str, earlier: list[Item]) -> Cause | None:
         """A leg of a B2BUA gets its ACK at once when it has answered, or when another agent of the call sends its own;
@@ -130,18 +148,10 @@ class Causes:
         begin = invite.item.time if invite else 0
         if self._has_failed(item, begin):
             return _last(self._relayed(item))
-        called = {i.seen.agent for i in self._invites if begin <= i.time <= item.time}
-        ends: list[Item] = []
-        for device in called:
-            finals = [
-                i for i in self._earlier(item) if i.seen.agent == device and self._is_final(i) and i.time >= begin
-            ]
-            if not finals and self._kind == "b2bua" and item.seen.sip.code == 487:
-                return _last(self._own(item, "CANCEL"))  # it need not wait for its legs
-            if not finals:
-                return None  # the system gave up on that branch: a timer, not a reaction
-            ends.append(min(finals, key=lambda i: i.time))
-        return _last([*ends, *own])
+        ends = self._ends(self._reached(begin, item.time), [i for i in self._earlier(item) if i.time >= begin])
+        if ends is None and self._kind == "b2bua" and item.seen.sip.code == 487:
+            return _last(self._own(item, "CANCEL"))  # it need not wait for its legs
+        return None if ends is None else _last([*ends, *own])
 
     def _has_failed(self, item: Item, begin: int) -> bool:
         """Whether this agent had a failure before this one, to the INVITE that it sent at `begin`."""
@@ -161,6 +171,14 @@ class Causes:
 
     def _own(self, item: Item, method: str) -> list[Item]:
         return [i for i in self._earlier(item) if i.seen.agent == item.seen.agent and i.seen.sip.method == method]
+
+    def _ends(self, devices: set[str], sent: list[Item]) -> list[Item] | None:
+        """The first final of each device, or None if one has sent none: a timer ended its branch, not a reaction."""
+        finals: dict[str, Item] = {}
+        for item in sorted(sent, key=lambda i: i.time):
+            if item.seen.agent in devices and self._is_final(item):
+                finals.setdefault(item.seen.agent, item)
+        return list(finals.values()) if finals.keys() == devices else None
 
     def _is_final(self, item: Item) -> bool:
         """Whether it ends a branch: to the system a response with another Via branch answers nothing (17.1.3)."""

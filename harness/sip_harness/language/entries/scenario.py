@@ -98,7 +98,8 @@ TARGET: Entries = {
         "targets: {bob: {ring: [desk, mobile]}}\ndevices: {desk: {answer: [486]}, mobile: {answer: [ok]}}",
     ),
     "hunt": Entry(
-        "Devices or carriers that are tried in turn (serial forking).",
-        "targets: {bob: {hunt: [desk, mobile]}}\ndevices: {desk: {answer: [486]}, mobile: {answer: [ok]}}",
+        "Devices or carriers that are tried in turn (serial forking); devices in a list of their own ring at once.",
+        "targets: {bob: {hunt: [[desk, mobile], tablet]}}\n"
+        "devices: {desk: {answer: [486]}, mobile: {answer: [486]}, tablet: {answer: [ok]}}",
     ),
 }

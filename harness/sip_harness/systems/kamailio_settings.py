@@ -1,0 +1,113 @@
+"""What can be set on our Kamailio, what it can do by it, and what may be expected of it then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sip_harness.model.policy import Deviation, Policy, Timer
+
+FAULTS = (
+    "forks-on-after-6xx",
+    "one-486-ends-the-fork",
+    "maps-600-to-486",
+    "never-retransmits",
+    "rings-for-ever",
+    "swallows-second-2xx",
+    "swallows-2xx-after-cancel",
+    "hunts-on-after-6xx",
+    "stops-hunting-at-486",
+    "last-leg-wins",
+    "ignores-callers-cancel",
+    "calls-dead-carriers",
+    "takes-404-for-dead",
+    "never-fails-over",
+    "fails-over-on-486",
+    "leaks-503",
+)
+"""Fault switches, named as in the vocabulary; each is a define of the configuration."""
+CAPABILITIES = frozenset({"register", "ring", "hunt", "mixed", "carriers", "probing", "tcp"})
+SHORTEST_TIMER = 0.25
+"""Seconds. Kamailio's timers tick 16 times a second; much below this a timer is mostly rounding."""
+_STRAYS = "passes on responses that match no transaction (RFC 6026 7.3 forbids it); seen with 5.6.3"
+DEVIATIONS = (
+    Deviation(
+        "FK-17",
+        "alice: 486 from mobile",
+        "408 Request Timeout made by the system itself",
+        "its own 408 for a dead branch wins over a real 486 (tm's faked_reply_prio is 0); seen with 5.6.3",
+    ),
+    Deviation("RB-03", "alice: nothing but 600 from desk", "also 200 OK from desk", _STRAYS),
+    Deviation("RB-03", "alice: nothing but 600 from desk", "also 200 OK to OPTIONS", _STRAYS),
+)
+"""Where it is known not to do what a shipped scenario asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of Kamailio's tm and dispatcher that change what a call sees. Times in seconds."""
+
+    transaction: float = 1.0
+    """A branch that answers nothing counts as 408 after this time (timers B and F, RFC 3261 17.1; tm's `fr_timer`)."""
+    ring: float = 3.0
+    """A branch that only rings is cancelled after this time (Timer C, RFC 3261 16.8; tm's `fr_inv_timer`)."""
+    probe: int = 1
+    """Between two OPTIONS to a carrier, where carriers are probed (dispatcher's `ds_ping_interval`)."""
+    t1: float = 0.5
+    """First retransmission (RFC 3261 17.1.1.1)."""
+    t2: float = 4.0
+    """Longest time between two retransmissions of anything but an INVITE."""
+    failover: frozenset[int] = frozenset({408, 500, 502, 503, 504})
+    """With these final responses, its own 408 included, a carrier passes the call on to the next."""
+    remap_503_500: bool = True
+    """A 503 goes on as 500 (RFC 3261 16.7 step 6)."""
+    disable_6xx_block: bool = False
+    """A 6xx ends only its own branch, against RFC 3261 16.7 step 5."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a timer below SHORTEST_TIMER, a probe interval below a second, and no final code."""
+        for name, seconds in (("transaction", self.transaction), ("ring", self.ring), ("t1", self.t1), ("t2", self.t2)):
+            if not seconds >= SHORTEST_TIMER:
+                raise ValueError(f"timer {name} is {seconds:g}s: Kamailio needs at least {SHORTEST_TIMER:g}s")
+        if not self.probe >= 1:
+            raise ValueError(f"timer probe is {self.probe:g}s: Kamailio counts it in whole seconds, 1 at least")
+        if bad := sorted(code for code in self.failover if not 300 <= code <= 699):
+            raise ValueError(f"failover codes are final failures, 300 to 699, not {', '.join(map(str, bad))}")
+
+    def defines(self) -> Iterator[tuple[str, str]]:
+        """Defines of the configuration, those without a value empty."""
+        for name in ("transaction", "ring"):
+            yield f"{name.upper()}_TIMER", str(round(getattr(self, name) * 1000))
+        for name in ("t1", "t2"):
+            yield name.upper(), str(round(getattr(self, name) * 1000))
+        yield "PROBE_INTERVAL", str(self.probe)
+        yield "FAILOVER_CODES", '"' + ("|".join(map(str, sorted(self.failover))) or "none") + '"'
+        if not self.remap_503_500:
+            yield "RELAYS_503", ""
+        if self.disable_6xx_block:
+            yield "DISABLE_6XX_BLOCK", ""
+
+    def policy(self) -> Policy:
+        """What Kamailio may take its time for.
+
+        It reacts within some milliseconds even on two busy processors; `prompt` leaves much more and still tells a
+        reaction from a timer. Timers fire up to a tick (1/16 s) early.
+        """
+        timers = {"transaction": Timer(self.transaction), "ring": Timer(self.ring), "probe": Timer(self.probe)}
+        return Policy(
+            prompt=min(0.4, *(timer.seconds / 2 for timer in timers.values())),
+            settle=0.2,
+            timers=timers,
+            codes={"503": 500 if self.remap_503_500 else 503, "ring-timeout": 408},
+            deviations=DEVIATIONS,
+        )
+
+
+def capabilities(digest: bool = False, tls: bool = False, ws: bool = False) -> frozenset[str]:
+    """What it can do in this variant, in the words of `needs`."""
+    return CAPABILITIES | {name for name, has in (("digest", digest), ("tls", tls or ws), ("ws", ws)) if has}
+
+
+def name_of(digest: bool = False, tls: bool = False, ws: bool = False) -> str:
+    """Name of this variant."""
+    return "kamailio" + ("-digest" if digest else "") + ("-ws" if ws else "-tls" if tls else "")
