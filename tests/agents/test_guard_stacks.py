@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from sip_harness.agents import wire
 from sip_harness.agents.base import Agent, Assignment
 from sip_harness.agents.pjsua2.client import Pjsua2Agent
 from sip_harness.agents.pjsua2.pool import Pool
@@ -44,7 +45,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(stack: str, contact: str = "") -> AsyncIterator[Stage]:
+async def stage(stack: str, contact: str = "", advertise: str = "") -> AsyncIterator[Stage]:
     """`contact` is what the system states in its 200; {port} is the port elsewhere."""
     async with AsyncExitStack() as clean_up:
         elsewhere = await clean_up.enter_async_context(ear(ELSEWHERE))
@@ -57,7 +58,14 @@ async def stage(stack: str, contact: str = "") -> AsyncIterator[Stage]:
         system = await clean_up.enter_async_context(ear(HOME, answer))
         rules = GuardRules(frozenset({HOME}), frozenset({"staging.example"}), calls=1)
         part = Assignment(
-            "alice", "caller", User("alice", "staging.example"), "alice-abcdx1", system.address, "abcdx1", guard=rules
+            "alice",
+            "caller",
+            User("alice", "staging.example"),
+            "alice-abcdx1",
+            system.address,
+            "abcdx1",
+            guard=rules,
+            advertise=advertise,
         )
         entries: list[Entry] = []
         news = asyncio.Event()
@@ -127,5 +135,34 @@ def test_one_call_more_than_allowed_does_not_leave(stack: str) -> None:
             assert "no call is left of the 1" in await here.refused()
             await here.agent.stop()
             assert here.system.methods.count("INVITE") == 1
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_what_is_advertised_is_stated(stack: str) -> None:
+    async def work() -> None:
+        async with stage(stack, "<sip:bob@staging.example>", advertise="203.0.113.7") as here:
+            here.agent.call(Call("c1", "alice", "bob"), "sip:bob@staging.example")
+            invite = await here.system.until("INVITE")
+            port = here.agent.local[1]
+            assert f"sip:alice-abcdx1@203.0.113.7:{port}" in (invite.get("contact") or "")
+            assert f"203.0.113.7:{port}" in (invite.get("via") or "")
+            assert "rport" in (invite.get("via") or "")
+            assert b"IN IP4 203.0.113.7" in invite.body
+            await here.system.until("BYE")
+
+    asyncio.run(work())
+
+
+def test_the_way_through_a_nat_is_kept_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "KEEPALIVE", 0.01)
+
+    async def work() -> None:
+        async with stage("wire") as here, asyncio.timeout(20):
+            while here.system.datagrams < 3:
+                await asyncio.sleep(0)
+            assert here.system.methods == [], "which are no messages"
+            assert here.entries == []
 
     asyncio.run(work())

@@ -73,7 +73,8 @@ class Session:
     def __post_init__(self) -> None:
         """Bound what performs at once; find out what there is to choose from."""
         self._slots = asyncio.Semaphore(self.options.jobs)
-        self._stacks = Stacks(self.options.stack, available())
+        only_ipv4 = "pjsua2 speaks IPv4 only" if ":" in self.system.info.address[0] else ""
+        self._stacks = Stacks(self.options.stack, available() or only_ipv4)
         self._pace = Pace(self.system.info.pace)
 
     async def run(self, scenario: Scenario, repeat: int = 0) -> Result:

@@ -67,7 +67,7 @@ class Lease:
         self._registration: tuple[int, str, int] | None = None
         """The last outcome of a REGISTER: code, reason, granted seconds."""
         self._stopping = False
-        self._stack = Stack(self, tracing, assignment.bind or LOOPBACK)
+        self._stack = Stack(self, tracing, assignment.bind or LOOPBACK, assignment.advertise)
         fd = self._stack.fd
         self._trace = Trace(assignment.name, self._stack.local, self._emit, lambda: stamps.stamp(fd))
         self._part = self._make_part()

@@ -39,15 +39,15 @@ class Tracing(Protocol):
 class Stack:
     """An Endpoint on a UDP port of its own. `close` it before the next one is made."""
 
-    def __init__(self, host: Host, tracing: Tracing, bind: str = LOOPBACK) -> None:
-        """`bind` is the local IP address."""
+    def __init__(self, host: Host, tracing: Tracing, bind: str = LOOPBACK, advertise: str = "") -> None:
+        """`bind` is the local IP address, `advertise` the host that Via states instead of it."""
         self._tracing = tracing
         self.endpoint = Endpoint(host)
         self.endpoint.libCreate()
         config = _endpoint_config()
         tracing.configure(config)
         self.endpoint.libInit(config)
-        self._transport = self.endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, _transport_config(bind))
+        self._transport = self.endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, _transport_config(bind, advertise))
         name = self.endpoint.transportGetInfo(self._transport).localName
         self.local: Address = (bind, int(name.rpartition(":")[2]))
         self.fd = udp_fd(self.local[1])
@@ -97,8 +97,9 @@ def _endpoint_config() -> pj.EpConfig:
     return config
 
 
-def _transport_config(bind: str) -> pj.TransportConfig:
+def _transport_config(bind: str, advertise: str) -> pj.TransportConfig:
     config = pj.TransportConfig()
+    config.publicAddress = advertise
     config.boundAddress = bind  # the default is every interface
     config.port = 0
     return config
