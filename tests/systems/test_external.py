@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from sip_harness.cli.main import main
 from sip_harness.language import load
 from sip_harness.language.loading import load_text
 from sip_harness.model.result import Result
@@ -160,3 +162,24 @@ def test_pytest_takes_a_profile_too(pbx: Staging, pytester: pytest.Pytester) -> 
         "ring.sip.yaml", "--sip-system", str(pbx.profile(pytester.path)), "--sip-stack", "wire"
     )
     done.assert_outcomes(passed=1)
+
+
+def test_no_secret_reaches_a_report_a_record_or_a_capture(pbx: Staging, tmp_path: Path) -> None:
+    (tmp_path / "ring.sip.yaml").write_text(RING)
+    out = tmp_path / "out"
+    arguments = [
+        "run",
+        str(tmp_path / "ring.sip.yaml"),
+        "--system",
+        str(pbx.profile(tmp_path)),
+        "--out",
+        str(out),
+        "-v",
+    ]
+    done = CliRunner().invoke(main, [*arguments, "--stack", "wire"])
+    assert done.exit_code == 0, done.output
+    files = {file.name: file.read_bytes() for file in out.rglob("*") if file.is_file()}
+    assert {"report.html", "junit.xml", "RING.jsonl", "RING.pcapng"} <= files.keys()
+    assert b"Digest username" in files["RING.pcapng"], "the exact bytes of what was sent"
+    assert [name for name, data in files.items() if PASSWORD.encode() in data] == []
+    assert PASSWORD not in done.output
