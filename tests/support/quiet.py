@@ -37,17 +37,24 @@ class Ear(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self.datagrams += 1
+        self._news.set()
         if not data.strip():
             return
         message = parse(data)
         self.heard.append(message)
-        self._news.set()
         found = self._answer(message, addr) if self._answer is not None and message.is_request else None
         if found is not None:
             to = message.get("to") or ""
             to = to if message.to_tag else f"{to};tag=ear"
             copied = [(name, message.get(name) or "") for name in ("Via", "From", "Call-ID", "CSeq")]
             self.transport.sendto(build(f"SIP/2.0 {found[0]} Word", [*copied, ("To", to), *found[1]]), addr)
+
+    async def pinged(self, times: int) -> None:
+        """So many datagrams of whatever kind."""
+        async with asyncio.timeout(20):
+            while self.datagrams < times:
+                self._news.clear()
+                await self._news.wait()
 
     async def until(self, method: str) -> Message:
         """The first request of this method."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -19,6 +21,7 @@ CONFIG = Path(__file__).with_name("staging.cfg")
 HOST = "127.0.0.1"
 PASSWORD = "a-secret-of-staging"
 _PATIENCE = 10.0
+_ATTEMPTS = 3
 
 
 class Staging:
@@ -59,37 +62,59 @@ guard: {{{guard}}}
 def staging(*, tls: bool = False) -> Iterator[Staging]:
     """Kamailio with digest (and TLS) on a free port of loopback."""
     directory = Path(tempfile.mkdtemp(prefix="staging-"))
-    port = free_port(HOST)
+    try:
+        authority = Authority(directory) if tls else None
+        certificate = authority.issue("system.pem") if authority is not None else None
+        process, port = _start(directory, certificate)
+        try:
+            yield Staging(port, authority.certificate if authority is not None else None)
+        finally:
+            _end(process)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _start(directory: Path, certificate: Path | None) -> tuple[subprocess.Popen[bytes], int]:
+    """A process that answers, and its port: one that was free may be gone a moment later, so a few are tried."""
+    for _ in range(_ATTEMPTS):
+        port = free_port(HOST)
+        log = directory / "log"
+        with log.open("wb") as sink:
+            process = subprocess.Popen(
+                _command(directory, port, certificate), stdout=sink, stderr=sink, start_new_session=True
+            )
+        if _await(process, port, certificate is not None):
+            return process, port
+        _end(process)
+    raise AssertionError(f"no Kamailio: {log.read_text(errors='replace')[-2000:]}")
+
+
+def _command(directory: Path, port: int, certificate: Path | None) -> list[str]:
     config = directory / "staging.cfg"
     config.write_text(CONFIG.read_text().replace("PORT_", str(port)))
     command = [find_binary(), "-f", str(config), "-DD", "-E", "-n", "1", "-N", "1", "-m", "32", "-M", "8"]
     command += ["-w", str(directory), "-Y", str(directory), "-P", f"{directory}/pid", "-A", f'PASSWORD="{PASSWORD}"']
-    trust = None
-    if tls:
-        authority = Authority(directory)
-        trust = authority.certificate
-        command += ["-A", "TLS", "-A", f'CERTIFICATE="{authority.issue("system.pem")}"', "-l", f"tls:{HOST}:{port}"]
-    else:
-        command += ["-l", f"udp:{HOST}:{port}"]
-    log = directory / "log"
-    with log.open("wb") as sink:
-        process = subprocess.Popen(command, stdout=sink, stderr=sink, start_new_session=True)
+    if certificate is None:
+        return [*command, "-l", f"udp:{HOST}:{port}"]
+    return [*command, "-A", "TLS", "-A", f'CERTIFICATE="{certificate}"', "-l", f"tls:{HOST}:{port}"]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
     try:
-        _await(process, port, log, tls)
-        yield Staging(port, trust)
-    finally:
-        process.terminate()
         process.wait(_PATIENCE)
-        shutil.rmtree(directory, ignore_errors=True)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
-def _await(process: subprocess.Popen[bytes], port: int, log: Path, tls: bool) -> None:
-    """Until it answers OPTIONS, or by TLS lets somebody in."""
+def _await(process: subprocess.Popen[bytes], port: int, tls: bool) -> bool:
+    """Until it answers OPTIONS, or by TLS lets somebody in; False if it has ended or does not."""
     limit = time.monotonic() + _PATIENCE
     while time.monotonic() < limit and process.poll() is None:
         if _is_there(port, tls):
-            return
-    raise AssertionError(f"no Kamailio: {log.read_text(errors='replace')[-2000:]}")
+            return True
+    return False
 
 
 def _is_there(port: int, tls: bool) -> bool:
