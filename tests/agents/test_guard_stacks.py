@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from sip_harness.agents import wire
-from sip_harness.agents.base import Agent, Assignment
+from sip_harness.agents.base import Agent, Assignment, SetupRefused
 from sip_harness.agents.pjsua2.client import Pjsua2Agent
 from sip_harness.agents.pjsua2.pool import Pool
 from sip_harness.agents.wire import WireAgent
@@ -164,5 +164,27 @@ def test_the_way_through_a_nat_is_kept_open(monkeypatch: pytest.MonkeyPatch) -> 
             await here.system.pinged(3)
             assert here.system.methods == [], "which are no messages"
             assert not [entry for entry in here.entries if isinstance(entry, MessageEntry)]
+
+    asyncio.run(work())
+
+
+@pytest.mark.needs_pjsua2
+def test_a_stack_that_cannot_be_guarded_is_refused() -> None:
+    async def work() -> None:
+        async with ear(HOME) as system:
+            rules = GuardRules(frozenset({HOME}))
+            user = User("desk", "staging.example")
+            part = Assignment(
+                "desk", "device", user, "desk-abcdx1", system.address, "abcdx1", register=True, guard=rules
+            )
+            pool = Pool(1, trace="log")
+            agent = Pjsua2Agent(part, lambda _entry: None, pool)
+            try:
+                with pytest.raises(SetupRefused, match="desk: the pjsua2 stack cannot be guarded with this library"):
+                    await agent.start()
+            finally:
+                await agent.stop()
+                await pool.close()
+            assert system.datagrams == 0
 
     asyncio.run(work())
