@@ -55,6 +55,7 @@ class EpConfig:
 class TransportConfig:
     port: int
     boundAddress: str
+    publicAddress: str
     def __init__(self) -> None: ...
 
 class TransportInfo:

@@ -33,7 +33,7 @@ class NotJudged(Exception):
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("sip-harness", "scenarios of SIP systems")
     for name, default, help_text in (
-        ("system", "reference", "system under test (default: reference)"),
+        ("system", "reference", "system under test: a name or a profile, *.system.yaml (default: reference)"),
         ("stack", "auto", "stack of devices whose scenario leaves it open: auto, pjsua2 or wire"),
         ("out", "", "directory for report.html, records and captures"),
         ("jobs", "1", "scenarios side by side; selected items run ahead of their turn"),
@@ -43,6 +43,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     strict = "a broken SHOULD is a failure"
     group.addoption("--sip-strict", dest="sip_strict", action="store_true", default=None, help=strict)
     parser.addini("sip_strict", strict, type="bool", default=False)
+    disruptive = "let disruptive scenarios onto an external system"
+    group.addoption("--sip-disruptive", dest="sip_disruptive", action="store_true", default=None, help=disruptive)
+    parser.addini("sip_disruptive", disruptive, type="bool", default=False)
     faults = "make the system go wrong in this way (may be repeated)"
     group.addoption("--sip-fault", dest="sip_fault", action="append", default=None, metavar="NAME", help=faults)
     parser.addini("sip_fault", faults, type="args", default=[])
@@ -111,7 +114,10 @@ class SipItem(pytest.Function):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The explanation and the ladder instead of a traceback."""
-        if isinstance(excinfo.value, SipFailure | NotJudged) or type(excinfo.value).__name__ == "SystemFailed":
+        if isinstance(excinfo.value, SipFailure | NotJudged) or type(excinfo.value).__name__ in (
+            "SystemFailed",
+            "LanguageError",
+        ):
             return str(excinfo.value)
         return super().repr_failure(excinfo)
 
@@ -200,12 +206,14 @@ class Runtime:
         if self._background is None:
             from sip_harness.run.background import Background
             from sip_harness.run.session import Options
-            from sip_harness.systems.registry import create
+            from sip_harness.run.systems import find_system
 
             out = Path(self.option("out")) if self.option("out") else None
             if out is not None:
                 out.mkdir(parents=True, exist_ok=True)
-            system = create(self.option("system"), faults=tuple(self.option("fault")))
+            system = find_system(
+                self.option("system"), faults=tuple(self.option("fault")), disruptive=bool(self.option("disruptive"))
+            )
             self._background = Background(system, Options(self.option("stack"), self._jobs, out), scenarios)
         return self._background
 

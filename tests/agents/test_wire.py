@@ -15,6 +15,7 @@ from sip_harness.agents import wire
 from sip_harness.agents.base import Agent, Assignment, SetupRefused
 from sip_harness.agents.wire import WireAgent
 from sip_harness.model.entry import Lag
+from sip_harness.model.entry import Message as MessageEntry
 from sip_harness.model.pattern import Event, ResponsePattern, Trigger
 from sip_harness.model.scenario import After, Call, HangUp, Send, Silence, Step, Wait
 from sip_harness.model.system import User
@@ -559,16 +560,18 @@ class TestStop:
 
 
 @on_loop
-async def test_a_contact_elsewhere_is_not_contacted() -> None:
+async def test_a_contact_elsewhere_is_not_contacted_and_no_call_left_behind() -> None:
     async with stage() as here, peer() as far:
         alice = here.caller(far.address, timers=FAST)
         await alice.start()
         alice.call(CALL, URI)
         far.answer(await far.get("INVITE"), 200, ("Contact", "<sip:x@192.0.2.66:5060>"))
-        await here.until(lambda: bool(here.notes("refused")))
-        assert here.notes("refused")[0].text == "192.0.2.66:5060 is no address of the system: nothing is sent there"
-        await alice.stop()
-        assert [line for line in here.ladder() if "sends" in line] == ["alice sends INVITE"]
+        ack = await far.get("ACK")
+        end = asyncio.ensure_future(alice.stop())
+        far.answer(await far.get("BYE"), 200)
+        await end
+        assert ack.uri == "sip:x@192.0.2.66:5060"
+        assert {e.remote for e in here.entries if isinstance(e, MessageEntry)} == {far.address}
 
 
 @on_loop

@@ -43,6 +43,7 @@ class ListTransport:
 
     def __init__(self, clock: Clock, receive: Receiver, *, reliable: bool = False) -> None:
         self.reliable = reliable
+        self.public = ""
         self.local = LOCAL
         self.sent: list[Sent] = []
         self.broken = False
@@ -70,6 +71,9 @@ class ListTransport:
             raise SendFailed("the cable is cut")
         self.sent.append(Sent(self._clock.now() - self._begin, parse(data), remote, origin, tuple(pieces), port))
         self.on_lost = on_lost
+
+    def allows(self, remote: Address) -> bool:
+        return True
 
     def reaches(self, remote: Address) -> bool:
         return remote not in self.gone

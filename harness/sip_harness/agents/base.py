@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from sip_harness.model.entry import Address, Entry
+from sip_harness.model.guard import GuardRules
 from sip_harness.model.scenario import Call, Script, Transport
 from sip_harness.model.system import User
 
@@ -54,6 +55,14 @@ class Assignment:
     """File with the certificate authorities that it believes on TLS; empty: those of the machine."""
     certificate: str = ""
     """File with the certificate and key that it shows on TLS; empty: one that nobody else knows."""
+    certified: str = ""
+    """Name that the system's TLS certificate must have; empty: the address in `system`."""
+    bind: str = ""
+    """Local IP address that it is bound to; empty: loopback."""
+    advertise: str = ""
+    """Host that it states in Via, Contact and SDP; empty: the one that it is bound to."""
+    guard: GuardRules | None = None
+    """What it may send, and where; None: to the system and to loopback, whatever it is."""
 
 
 class Agent(Protocol):

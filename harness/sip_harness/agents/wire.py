@@ -20,9 +20,10 @@ from sip_harness.endpoint.request import Credentials
 from sip_harness.endpoint.ua import Identity, UserAgent
 from sip_harness.model.entry import Address, Lag, Malformed, Note
 from sip_harness.model.entry import Message as MessageEntry
+from sip_harness.model.guard import Gate
 from sip_harness.model.scenario import Call, Script
 from sip_harness.net.base import Disconnection, Hop, Receiver, SendFailed, host_port
-from sip_harness.net.clock import Clock
+from sip_harness.net.clock import Clock, Timer
 from sip_harness.net.opening import open_transport
 from sip_harness.net.stream import StreamTransport
 from sip_harness.net.tls import TlsFiles
@@ -33,6 +34,8 @@ from sip_harness.sip.transaction_tables import Timers
 
 REGISTER_LIMIT = 2.0
 """Seconds that `start` waits for the registrar."""
+KEEPALIVE = 25.0
+"""Seconds between two keep-alives towards an external system; many NATs forget UDP after 30 (RFC 4787 4.3: 120)."""
 STOP_LIMIT = 1.0
 """Seconds that `stop` waits for what is open to end."""
 
@@ -46,7 +49,9 @@ class WireAgent:
         self._assignment = assignment
         self._emit = emit
         self._timers = timers
-        self._host = host or ("::1" if ":" in assignment.system[0] else "127.0.0.1")
+        self._host = host or assignment.bind or ("::1" if ":" in assignment.system[0] else "127.0.0.1")
+        self._gate = Gate(assignment.guard) if assignment.guard is not None else None
+        self._keepalive: Timer | None = None
         self._happened: set[str] = set()
         self._calls: set[LiveCall] = set()
         self._open: set[LiveCall] = set()
@@ -75,7 +80,8 @@ class WireAgent:
         assignment = self._assignment
         clock = Clock(asyncio.get_running_loop(), self._late)
         user = assignment.user
-        identity = Identity(user.aor, assignment.contact, Credentials(user.name, user.password), assignment.token)
+        credentials = Credentials(user.auth or user.name, user.password)
+        identity = Identity(user.aor, assignment.contact, credentials, assignment.token)
         on_invite = self._invited if assignment.kind == "device" else None
 
         def transport(receive: Receiver) -> UdpSocket | StreamTransport:
@@ -90,7 +96,8 @@ class WireAgent:
                 record=ears.record,
                 receive=ears.receive,
                 guard=self._may_contact,
-                tls=TlsFiles(assignment.trust, assignment.certificate),
+                vet=self._gate.refusal if self._gate is not None else None,
+                tls=TlsFiles(assignment.trust, assignment.certificate, assignment.certified),
             )
 
         try:
@@ -104,12 +111,15 @@ class WireAgent:
             where = f"port {port}" if port else "a port"
             raise SetupRefused(f"{assignment.name}: cannot open {where} on {host} by {name}: {error}") from error
         self._local = self._ua.transport.local
+        self._ua.transport.public = assignment.advertise
         if assignment.script is not None:
             self._react(self._ua, assignment.script)
         if assignment.register or assignment.kind == "caller":
             await self._reach(self._ua)
         if assignment.register:
             await self._register(self._ua)
+        if self._gate is not None:
+            self._keep_alive()
 
     def call(self, call: Call, uri: str) -> None:
         """Make a call to this Request-URI; returns at once, everything else is seen in the record."""
@@ -144,6 +154,8 @@ class WireAgent:
     async def stop(self) -> None:
         """End what is still open (CANCEL, BYE), unregister and close; bounded in time; never raises."""
         ua, self._ua = self._ua, None
+        if self._keepalive is not None:
+            self._keepalive.cancel()
         if ua is None:
             return
         ua.on_invite = None
@@ -156,6 +168,12 @@ class WireAgent:
                 call.stop()
             ua.close()
 
+    def _keep_alive(self) -> None:
+        """Keep the way through a NAT open: UDP needs it, and a connection keeps itself."""
+        if self._ua is not None and isinstance(self._ua.transport, UdpSocket):
+            self._ua.transport.ping(self._assignment.system)
+            self._keepalive = self._ua.clock.after(KEEPALIVE, self._keep_alive)
+
     def note(self, kind: str, text: str, data: dict[str, str] | None = None) -> None:
         """Record something that this agent did or found."""
         self._emit(Note(time.time_ns(), self._assignment.name, kind, text, data or {}))
@@ -165,6 +183,8 @@ class WireAgent:
 
     def _may_contact(self, address: Address) -> bool:
         """Only hosts that the run knows: a Contact or Via from the network must not aim us elsewhere."""
+        if self._gate is not None:
+            return self._gate.may_contact(address[0])
         return address[0] in (self._assignment.system[0], self._host)
 
     def over(self, call: LiveCall) -> None:

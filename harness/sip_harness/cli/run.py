@@ -15,16 +15,20 @@ from rich.text import Text
 
 from sip_harness.agents.pjsua2.wheel import available
 from sip_harness.cli.files import library, load_or_exit
+from sip_harness.language import LanguageError
 from sip_harness.model.result import Result
 from sip_harness.model.scenario import Scenario, Stack
 from sip_harness.model.verdict import Outcome, exit_code
 from sip_harness.report import explain, summary
 from sip_harness.report.files import keep_all, keep_failures
 from sip_harness.run.plan import CannotCarryOut, StackMissing, Stacks, choose_stacks
+from sip_harness.run.preview import preview
 from sip_harness.run.select import BadExpression, select
 from sip_harness.run.session import Options, Session, open_session
+from sip_harness.run.systems import find_system
 from sip_harness.systems.base import System, SystemFailed
-from sip_harness.systems.registry import UnknownSystem, create
+from sip_harness.systems.external import External
+from sip_harness.systems.names import UnknownName
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -47,7 +51,12 @@ Exit status: 0 all held, 1 a scenario failed, 2 a scenario is wrong, 3 blocked o
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @click.option(
-    "--system", "system_name", default="reference", show_default=True, metavar="NAME", help="System under test."
+    "--system",
+    "system_name",
+    default="reference",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="System under test: a built-in one, or a profile.",
 )
 @click.option(
     "--stack",
@@ -67,6 +76,7 @@ Exit status: 0 all held, 1 a scenario failed, 2 a scenario is wrong, 3 blocked o
     metavar="DIR",
     help="Write report.html, junit.xml and every record and capture here.",
 )
+@click.option("--disruptive", is_flag=True, help="Let disruptive scenarios onto an external system.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done; nothing is started.")
 @click.option("--max-skips", type=click.IntRange(0), metavar="N", help="Fail if more than N scenarios were skipped.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the ladder of every scenario, not only of failures.")
@@ -80,6 +90,7 @@ def run(
     strict: bool,
     faults: tuple[str, ...],
     out: Path | None,
+    disruptive: bool,
     dry_run: bool,
     max_skips: int | None,
     verbose: bool,
@@ -88,12 +99,18 @@ def run(
     scenarios = load_or_exit(paths or [library()])
     try:
         chosen = select(scenarios, expression) if expression else scenarios
-        system = create(system_name, faults=faults)
-    except (BadExpression, UnknownSystem, ValueError) as error:
+        system = find_system(system_name, faults=faults, disruptive=disruptive)
+    except LanguageError as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+    except (BadExpression, UnknownName, ValueError) as error:
         raise click.UsageError(str(error)) from error
     view = View(Console(highlight=False, soft_wrap=True), verbose, strict)
     if dry_run:
-        sys.exit(_dry_run(chosen, Stacks(stack, available()), view))
+        status = _dry_run(chosen, Stacks(stack, available()), view)
+        if isinstance(system, External):
+            view.console.print(Text(preview(chosen * repeat, system)))
+        sys.exit(status)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     options = Options(stack, jobs, out)
@@ -198,4 +215,6 @@ def _dry_run(scenarios: Sequence[Scenario], stacks: Stacks, view: View) -> int:
 
 def system_label(system: System) -> str:
     """The name of a system that may not have come up."""
+    if isinstance(system, External):
+        return system.profile.name
     return type(system).__name__

@@ -10,14 +10,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sip_harness.language import TEMPLATE
 from sip_harness.systems.registry import BuiltIn, describe
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array for programs.")
-def systems(as_json: bool) -> None:
+@click.option("--template", is_flag=True, help="Print a profile of an external system to start from.")
+def systems(as_json: bool, template: bool = False) -> None:
     """List the built-in systems, their capabilities and fault switches."""
-    if as_json:
+    if template:
+        click.echo(TEMPLATE.read_text(encoding="utf-8"), nl=False)
+    elif as_json:
         click.echo(json.dumps([_as_data(system) for system in describe()], indent=2))
     elif sys.stdout.isatty():
         _show(Console())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from sip_harness.model.entry import Address
-from sip_harness.net.base import Transport, host_port
+from sip_harness.net.base import Transport, host_port, stated
 from sip_harness.sip.message import COMPACT, Message, build
 from sip_harness.sip.transaction_key import COOKIE
 from sip_harness.sip.via import with_source
@@ -23,14 +23,14 @@ def new_tag() -> str:
 
 def new_via(transport: Transport) -> str:
     """A Via of ours with a branch that never was; the peer is asked to answer to the port it sees (RFC 3581)."""
-    return f"SIP/2.0/{transport.name} {host_port(transport.local)};rport;branch={COOKIE}{secrets.token_hex(9)}"
+    return f"SIP/2.0/{transport.name} {host_port(stated(transport))};rport;branch={COOKIE}{secrets.token_hex(9)}"
 
 
 def contact_uri(user: str, transport: Transport) -> str:
     """A URI that leads to us over this transport (RFC 3261 19.1.1); a secure WebSocket is `ws` there as well (RFC 7118
     5.2)."""
     name = {"UDP": "", "WSS": "ws"}.get(transport.name, transport.name.lower())
-    return f"sip:{user}@{host_port(transport.local)}{f';transport={name}' if name else ''}"
+    return f"sip:{user}@{host_port(stated(transport))}{f';transport={name}' if name else ''}"
 
 
 def request(

@@ -83,10 +83,12 @@ class Dialog:
         )
 
     def next_hop(self) -> Hop:
-        """Where a request within the dialog is sent: to its first Route or else its target."""
-        return Hop(
-            self.hop.transport, address_of(uri_text(self.routes[0]) if self.routes else self.target) or self.hop.remote
-        )
+        """Where a request within the dialog is sent: to its first Route or else its target. Where that may not be
+        contacted, to where the dialog was set up from, so that no call is left behind."""
+        found = address_of(uri_text(self.routes[0]) if self.routes else self.target)
+        if found is None or not self.hop.transport.allows(found):
+            found = self.hop.remote
+        return Hop(self.hop.transport, found)
 
     def _way(self) -> tuple[str, tuple[str, ...]]:
         """Request-URI and Route values; a first hop without `lr` routes strictly and gets itself as Request-URI."""

@@ -1,17 +1,22 @@
-"""Scenario files to model: YAML with positions, schema, diagnostics.
+"""Scenario and profile files to model: YAML with positions, schema, diagnostics.
 
-`load`, `load_text` and `from_python` are imported when they are first asked for: they need pydantic and PyYAML, which
+The functions are imported when they are first asked for: they need pydantic and PyYAML, which
 cost more time than everything else that an importer of this package may want.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sip_harness.language.diagnostics import Diagnostic, LanguageError
 
 if TYPE_CHECKING:
     from sip_harness.language.loading import from_python, load, load_text
+    from sip_harness.language.profile_load import load_profile
 
-__all__ = ["Diagnostic", "LanguageError", "from_python", "load", "load_text"]
+TEMPLATE = Path(__file__).with_name("template.system.yaml")
+"""A commented profile that can be loaded."""
+
+__all__ = ["TEMPLATE", "Diagnostic", "LanguageError", "from_python", "load", "load_profile", "load_text"]
 
 
 def __getattr__(name: str) -> object:
@@ -19,4 +24,8 @@ def __getattr__(name: str) -> object:
         from sip_harness.language import loading
 
         return getattr(loading, name)
+    if name == "load_profile":
+        from sip_harness.language import profile_load
+
+        return profile_load.load_profile
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -61,6 +61,7 @@ def _scenario(document: ScenarioDoc) -> Scenario:
         tags=tuple(dict.fromkeys(document.tags)),
         proof=tuple(dict.fromkeys(document.proof)),
         place=document.id.place,
+        disruptive=document.impact == "disruptive",
     )
 
 

@@ -26,13 +26,13 @@ MAX_NODES = 5_000
 MAX_DEPTH = 16
 
 
-def compose(file: File) -> tuple[Map, list[Diagnostic]]:
+def compose(file: File, kind: str = "scenario", begins: str = "title: ...") -> tuple[Map, list[Diagnostic]]:
     """The document of a file, and what is wrong with it although it can be read (keys that occur twice).
 
     Raises Mistake at the first thing that is no YAML or not allowed here; what follows it cannot be trusted.
     """
     try:
-        composer = _Composer(file)
+        composer = _Composer(file, kind, begins)
         return composer.document(), composer.mistakes
     except YAMLError as error:
         raise explain(error, file) from None
@@ -44,8 +44,10 @@ def compose(file: File) -> tuple[Map, list[Diagnostic]]:
 
 
 class _Composer:
-    def __init__(self, file: File) -> None:
+    def __init__(self, file: File, kind: str, begins: str) -> None:
         self._file = file
+        self._kind = kind
+        self._begins = begins
         self._loader = CoreLoader(file.text)
         self._nodes = 0
         self.mistakes: list[Diagnostic] = []
@@ -53,17 +55,17 @@ class _Composer:
     def document(self) -> Map:
         self._next()  # the start of the stream
         if self._check(StreamEndEvent):
-            raise Spot(self._file).mistake("the file is empty", "a scenario begins with 'title: ...'")
+            raise Spot(self._file).mistake("the file is empty", f"a {self._kind} begins with '{self._begins}'")
         start = self._next()
         if isinstance(start, DocumentStartEvent) and start.tags:
-            raise self._spot(start).mistake("%TAG directives are not allowed in scenarios")
+            raise self._spot(start).mistake(f"%TAG directives are not allowed in {self._kind}s")
         root = self._node(0)
         self._next()  # the end of the document
         if not self._check(StreamEndEvent):
-            raise self._spot(self._peek()).mistake("a second document begins here", "a file holds one scenario")
+            raise self._spot(self._peek()).mistake("a second document begins here", f"a file holds one {self._kind}")
         if not isinstance(root, Map):
             spot = root.spot() if isinstance(root, Text) else root.spot if root is not None else Spot(self._file)
-            raise spot.mistake("a scenario is a mapping", "it begins with 'title: ...'")
+            raise spot.mistake(f"a {self._kind} is a mapping", f"it begins with '{self._begins}'")
         return root
 
     def _node(self, depth: int) -> Node:

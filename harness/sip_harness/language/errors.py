@@ -23,6 +23,12 @@ _MISSING = {
     "expect": "say what each agent gets, as 'expect: {alice: [486 from desk]}'",
     "from": "say who calls, as 'from: alice'",
     "to": "say which target is called, as 'to: bob'",
+    "name": "give the system a name, as 'name: staging'",
+    "kind": "say what it is: proxy, b2bua or trunk-client",
+    "address": "say where it listens, as 'address: 192.0.2.10:5060'",
+    "user": "say which account it is, as 'user: \"101\"'",
+    "dial": "say what a caller dials, as 'dial: \"600\"'",
+    "after": "say when the timer fires, as 'after: 20s'",
 }
 _UNIONS = {
     "expect": "expected a list of messages, 'never' or 'reached'",

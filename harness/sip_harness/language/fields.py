@@ -23,6 +23,7 @@ from sip_harness.model.vocabulary import CAPABILITIES
 
 MAX_ID = 64
 MAX_TITLE = 200
+_IMPACTS = ("harmless", "disruptive")
 _STACKS = ("auto", "pjsua2", "wire")
 _TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 # Marks that pytest gives a meaning, and the words of its -m expressions.
@@ -195,6 +196,7 @@ Id = Annotated[Text, reads(_id, "an id")]
 TagName = Annotated[str, reads(_tag, "a tag")]
 Capability = Annotated[str, reads(one_of(CAPABILITIES, "capability"), "a capability", CAPABILITIES)]
 Fault = Annotated[str, reads(one_of(FAULTS, "fault"), "a fault", FAULTS)]
+ImpactName = Annotated[str, reads(one_of(_IMPACTS, "impact"), "harmless or disruptive", _IMPACTS)]
 StackName = Annotated[Stack, reads(one_of(_STACKS, "stack"), "a stack", _STACKS)]
 TransportName = Annotated[Transport, reads(one_of(_TRANSPORTS, "transport"), "a transport", _TRANSPORTS)]
 NewName = Annotated[Text, reads(lambda text, names: new_name(text), "a name")]

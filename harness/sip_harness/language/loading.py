@@ -153,6 +153,11 @@ def _real(path: Path) -> Path:
         return path
 
 
+def read_text(path: Path) -> tuple[str, str]:
+    """The text of one file and the name that messages carry. Raises Mistake if it cannot be had."""
+    return _read(path).removeprefix("\ufeff"), shown(path)
+
+
 def _read(path: Path) -> str:
     """The text of a file. Raises Mistake if it cannot be had."""
     name = shown(path)

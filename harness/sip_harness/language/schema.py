@@ -21,6 +21,7 @@ from sip_harness.language.fields import (
     DeviceName,
     Fault,
     Id,
+    ImpactName,
     Line,
     Misfit,
     NewName,
@@ -150,6 +151,7 @@ class ScenarioDoc(Part):
     ] = Field(alias="expect", default_factory=dict)
     order: Annotated[list[OrderItem], AfterValidator(orders)] = Field(default_factory=list)
     proof: list[Fault] = Field(default_factory=list)
+    impact: ImpactName = "harmless"
 
     @classmethod
     def _learn(cls, data: Map, names: Names) -> None:

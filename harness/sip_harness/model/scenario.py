@@ -372,6 +372,8 @@ class Scenario:
     tags: tuple[str, ...] = ()
     proof: tuple[str, ...] = ()
     """Faults under which this scenario must fail."""
+    disruptive: bool = False
+    """Whether it disturbs others on a shared system (`impact: disruptive`)."""
     place: Place = NOWHERE
 
     @property

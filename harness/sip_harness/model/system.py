@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sip_harness.model.entry import Address
+from sip_harness.model.guard import GuardRules
 from sip_harness.model.policy import Kind, Policy
 from sip_harness.model.scenario import Transport
 
@@ -33,6 +34,18 @@ class SystemInfo:
     """File with a certificate and its key that the system believes, for agents to show on TLS; empty: there is none."""
     password: str = ""
     """Digest password of every user that a lease makes up; empty if the system does not challenge."""
+    transport: Transport = "udp"
+    """What agents speak that leave it open (UDP in a scenario leaves it open)."""
+    bind: str = ""
+    """Local IP address of the agents; empty: loopback."""
+    advertise: str = ""
+    """Host that agents state instead of `bind`; empty: `bind` itself."""
+    certified: str = ""
+    """Name that the system's TLS certificate must have; empty: its address."""
+    guard: GuardRules | None = None
+    """What agents may send; None: everything that stays on this machine."""
+    pace: float = 0.0
+    """Calls per second that a run may begin; 0: any."""
 
     def address_of(self, transport: Transport) -> Address:
         """Where it listens by this transport. Raises KeyError if it does not."""
@@ -47,6 +60,8 @@ class User:
     """User part of the address of record."""
     domain: str
     password: str = field(default="", repr=False)
+    auth: str = ""
+    """Name to authenticate with; empty: `name`."""
 
     @property
     def aor(self) -> str:

@@ -28,6 +28,9 @@ class SendFailed(OSError):
 class Transport(Protocol):
     """One bound local address that sends and receives SIP messages and records each."""
 
+    public: str
+    """Host that we state in Via, Contact and SDP; empty: the one of `local`."""
+
     @property
     def name(self) -> str:
         """As a Via names it: `UDP`, `TCP`, `TLS`, `WS`, `WSS`."""
@@ -64,6 +67,9 @@ class Transport(Protocol):
     def reaches(self, remote: Address) -> bool:
         """Whether something can be sent there without a new connection: always by UDP."""
 
+    def allows(self, remote: Address) -> bool:
+        """Whether the guard lets anything be sent there."""
+
     def disconnect(self, kind: Disconnection, remote: Address | None = None) -> None:
         """Break the transport on purpose: see `model.scenario.Disconnect`. Raises SendFailed where it cannot.
 
@@ -87,6 +93,14 @@ Receiver = Callable[[Message, Hop], None]
 
 Guard = Callable[[Address], bool]
 """Whether this address may be contacted."""
+
+Vet = Callable[[bytes, str], str]
+"""Why this message may not be sent to that host; empty if it may."""
+
+
+def stated(transport: Transport) -> Address:
+    """Our address as we state it to others."""
+    return transport.public or transport.local[0], transport.local[1]
 
 
 def host_port(address: Address) -> str:

@@ -19,6 +19,7 @@ from sip_harness.net.base import (
     Receiver,
     Recorder,
     SendFailed,
+    Vet,
     host_port,
 )
 from sip_harness.net.clock import Clock
@@ -55,6 +56,7 @@ class StreamTransport:
         record: Recorder,
         receive: Receiver,
         guard: Guard | None = None,
+        vet: Vet | None = None,
         tls: TlsFiles | None = None,
     ) -> None:
         """Listen; port 0 takes a free one. `kind` is `tcp`, `tls`, `ws` or `wss`; `tls` belongs to two of them.
@@ -75,7 +77,9 @@ class StreamTransport:
         self._agent = agent
         self._record = record
         self._receive = receive
+        self.public = ""
         self._guard = guard
+        self._vet = vet
         self._files = (tls or TlsFiles()) if kind in ("tls", "wss") else None
         self._contexts = (client_context(self._files), server_context(self._files)) if self._files else None
         if kind in ("ws", "wss"):
@@ -113,6 +117,8 @@ class StreamTransport:
         """
         connection = self._known.get(remote) if port == "own" else None
         self._check(remote)
+        if self._vet is not None and (why := self._vet(data, remote[0])):
+            raise SendFailed(why)
         if connection is None:
             host = other_host(self._local[0]) if port == "elsewhere" else self._local[0]
             connection = self._connect(remote, host, known=port == "own")
@@ -121,6 +127,10 @@ class StreamTransport:
     def reaches(self, remote: Address) -> bool:
         """Whether there is a connection with that peer."""
         return remote in self._known
+
+    def allows(self, remote: Address) -> bool:
+        """Whether the guard lets anything be sent there."""
+        return self._guard is None or self._guard(remote)
 
     async def reach(self, remote: Address) -> None:
         """Connect, all handshakes included, if there is no connection yet. Raises SendFailed with the reason."""
@@ -209,7 +219,7 @@ class StreamTransport:
     def _check(self, remote: Address) -> None:
         if self._sock.fileno() < 0:
             raise SendFailed("the port is closed")
-        if self._guard is not None and not self._guard(remote):
+        if not self.allows(remote):
             raise SendFailed(f"{host_port(remote)} is no address of the system: nothing is sent there")
 
     def _connect(self, remote: Address, host: str, *, known: bool) -> Connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from sip_harness.model.entry import Address, Malformed, Origin
 from sip_harness.model.entry import Message as MessageEntry
@@ -17,6 +18,7 @@ from sip_harness.net.base import (
     Receiver,
     Recorder,
     SendFailed,
+    Vet,
     host_port,
 )
 from sip_harness.net.clock import Clock
@@ -29,6 +31,7 @@ BATCH = 64
 """Datagrams read at one wake-up, so that a flood at one socket does not starve the others."""
 MAX_MALFORMED = 1_000_000
 """Datagrams that are no SIP which one socket records; further ones are only counted."""
+PING = b"\r\n\r\n"
 _RECEIVE_BUFFER = 4 << 20
 
 
@@ -47,6 +50,7 @@ class UdpSocket:
         record: Recorder,
         receive: Receiver,
         guard: Guard | None = None,
+        vet: Vet | None = None,
     ) -> None:
         """Open and listen; port 0 takes a free one. Raises OSError (port taken), NoKernelTime."""
         warm_up()
@@ -59,7 +63,9 @@ class UdpSocket:
         self._agent = agent
         self._record = record
         self._receive = receive
+        self.public = ""
         self._guard = guard
+        self._vet = vet
         self._others: dict[str, UdpSocket] = {}
         self._silence = silence_of(clock.loop)
         self._buffer = bytearray(MAX_MESSAGE)
@@ -89,8 +95,7 @@ class UdpSocket:
         """
         if self._sock.fileno() < 0:
             raise SendFailed("the socket is closed")
-        if self._guard is not None and not self._guard(remote):
-            raise SendFailed(f"{host_port(remote)} is no address of the system: nothing is sent there")
+        self._check(data, remote)
         if pieces:
             raise SendFailed("UDP sends a message whole: it has no pieces")
         if port != "own":
@@ -109,6 +114,22 @@ class UdpSocket:
     def reaches(self, remote: Address) -> bool:
         """Always: there is nothing to connect."""
         return True
+
+    def allows(self, remote: Address) -> bool:
+        """Whether the guard lets anything be sent there."""
+        return self._guard is None or self._guard(remote)
+
+    def ping(self, remote: Address) -> None:
+        """Keep the way through a NAT open (RFC 5626 4.4.1's double CRLF, which servers ignore on UDP): no message."""
+        if self.allows(remote) and self._sock.fileno() >= 0:
+            with suppress(OSError):
+                self._sock.sendto(PING, remote)
+
+    def _check(self, data: bytes, remote: Address) -> None:
+        if not self.allows(remote):
+            raise SendFailed(f"{host_port(remote)} is no address of the system: nothing is sent there")
+        if self._vet is not None and (why := self._vet(data, remote[0])):
+            raise SendFailed(why)
 
     def disconnect(self, kind: Disconnection, remote: Address | None = None) -> None:
         """`close` frees the port: what comes next is answered by ICMP. `half-open` keeps it and reads no more."""
@@ -145,6 +166,7 @@ class UdpSocket:
                     record=self._record,
                     receive=self._receive,
                     guard=self._guard,
+                    vet=self._vet,
                 )
             except OSError as error:
                 raise SendFailed(f"no other port on {host}: {error}") from error

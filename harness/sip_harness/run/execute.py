@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from sip_harness.agents.base import Agent, Assignment, SetupRefused
@@ -33,8 +33,11 @@ class Run:
         parts: Sequence[Assignment],
         tape: Tape,
         patience: float = UNTIL_GIVEN_UP,
+        turn: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`patience`: seconds after which the system gives a transaction up that gets no answer."""
+        """`patience`: seconds after which the system gives a transaction up that gets no answer; `turn` is waited for
+        before each call."""
+        self._turn = turn
         self._scenario = scenario
         self._agents = agents
         self._tape = tape
@@ -95,6 +98,8 @@ class Run:
     async def calls(self, uris: Callable[[Call], str], limit: float) -> None:
         """Make the calls in turn, each until all its transactions and dialogs are over, or `limit` seconds."""
         for call in self._scenario.calls:
+            if self._turn is not None:
+                await self._turn()
             self._hub.forget()
             self._awaited = call.method
             self._last_finals.clear()

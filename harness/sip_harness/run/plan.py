@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sip_harness.agents.base import Assignment
 from sip_harness.model.entry import Role
 from sip_harness.model.place import NOWHERE, Place
-from sip_harness.model.scenario import Call, Device, Scenario, Stack
+from sip_harness.model.scenario import Call, Device, Scenario, Stack, Transport
 from sip_harness.model.system import SystemInfo
 from sip_harness.script.everything import seconds_in
 from sip_harness.script.pjsua2_limits import Obstacle, call_obstacles, device_obstacles
@@ -140,7 +140,23 @@ def assign(scenario: Scenario, info: SystemInfo, binding: Binding, lease: Lease)
         )
         for name in scenario.callers
     ]
-    return devices + callers
+    return [_placed(part, scenario, info) for part in devices + callers]
+
+
+def _placed(part: Assignment, scenario: Scenario, info: SystemInfo) -> Assignment:
+    """Where the agent stands in the network, and what it may send."""
+    calls = sum(call.caller == part.name and call.method == "INVITE" for call in scenario.calls)
+    guard = replace(info.guard, calls=calls) if info.guard is not None else None
+    return replace(part, certified=info.certified, bind=info.bind, advertise=info.advertise, guard=guard)
+
+
+def over(scenario: Scenario, transport: Transport) -> Scenario:
+    """The scenario with every agent that leaves its transport open (UDP) on this one."""
+    if transport == "udp":
+        return scenario
+    devices = tuple(replace(d, transport=transport) if d.transport == "udp" else d for d in scenario.devices)
+    calls = tuple(replace(c, transport=transport) if c.transport == "udp" else c for c in scenario.calls)
+    return replace(scenario, devices=devices, calls=calls)
 
 
 def role_of(part: Assignment, choice: Choice, trace: Literal["full", "partial"]) -> Role:

@@ -27,6 +27,7 @@ from sip_harness.net.clock import measure_uncertainty
 from sip_harness.run.execute import Run
 from sip_harness.run.memory import calm
 from sip_harness.run.openness import UNTIL_GIVEN_UP
+from sip_harness.run.pace import Pace
 from sip_harness.run.plan import (
     CannotCarryOut,
     Choice,
@@ -35,6 +36,7 @@ from sip_harness.run.plan import (
     assign,
     choose_stacks,
     limit,
+    over,
     role_of,
 )
 from sip_harness.run.tape import Tape
@@ -66,15 +68,19 @@ class Session:
     """Nanoseconds; see `Header.uncertainty`."""
     _slots: asyncio.Semaphore = field(init=False)
     _stacks: Stacks = field(init=False)
+    _pace: Pace = field(init=False)
 
     def __post_init__(self) -> None:
         """Bound what performs at once; find out what there is to choose from."""
         self._slots = asyncio.Semaphore(self.options.jobs)
-        self._stacks = Stacks(self.options.stack, available())
+        only_ipv4 = "pjsua2 speaks IPv4 only" if ":" in self.system.info.address[0] else ""
+        self._stacks = Stacks(self.options.stack, available() or only_ipv4)
+        self._pace = Pace(self.system.info.pace)
 
     async def run(self, scenario: Scenario, repeat: int = 0) -> Result:
         """Run one scenario and judge it. Raises only what is a fault of the harness itself."""
-        name = self.system.info.name
+        info = self.system.info
+        name, scenario = info.name, over(scenario, info.transport)
         try:
             lease = self.leases.take()
             chosen = choose_stacks(scenario, self._stacks)
@@ -105,7 +111,7 @@ class Session:
         agents: dict[str, Agent] = {}
         transaction = self.system.info.policy.timers.get("transaction")
         patience = UNTIL_GIVEN_UP if transaction is None else transaction.seconds + transaction.late
-        run = Run(scenario, agents, parts, tape, patience)
+        run = Run(scenario, agents, parts, tape, patience, self._pace.turn)
         for part in parts:
             agents[part.name] = self._agent(part, chosen[part.name], run)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from sip_harness.model.faults import FAULTS, Fault
 from sip_harness.model.policy import Kind
@@ -11,9 +12,13 @@ from sip_harness.model.vocabulary import CAPABILITIES
 from sip_harness.systems import kamailio, kamailio_settings
 from sip_harness.systems.base import System
 from sip_harness.systems.names import UnknownName
-from sip_harness.systems.reference import b2bua, trunk
+from sip_harness.systems.reference import b2bua, b2bua_core, trunk, trunk_registration
 from sip_harness.systems.reference import system as reference
 from sip_harness.systems.reference.settings import Settings
+from sip_harness.systems.settings import read_settings, types_of
+
+_VARIANT = frozenset({"digest", "password", "faults"})
+"""Settings of the embedded systems that are no matter of a profile."""
 
 
 class UnknownSystem(UnknownName):
@@ -36,7 +41,10 @@ class BuiltIn:
 @dataclass(frozen=True)
 class _Entry:
     about: BuiltIn
-    make: Callable[[tuple[str, ...]], System]
+    make: Callable[[tuple[str, ...], dict[str, Any]], System]
+    """From fault switches and settings."""
+    settings: Mapping[str, object]
+    """Types of the settings that a profile may give, by name."""
 
 
 def _kamailio(*, digest: bool = False, tls: bool = False, ws: bool = False) -> _Entry:
@@ -50,7 +58,11 @@ def _kamailio(*, digest: bool = False, tls: bool = False, ws: bool = False) -> _
         capabilities=tuple(c for c in CAPABILITIES if c in kamailio_settings.capabilities(digest, tls, ws)),
         faults=tuple(FAULTS[name] for name in kamailio_settings.FAULTS),
     )
-    return _Entry(about, lambda faults: kamailio.Kamailio(digest=digest, tls=tls, ws=ws, faults=faults))
+    return _Entry(
+        about,
+        lambda faults, given: kamailio.Kamailio(digest=digest, tls=tls, ws=ws, faults=faults, **given),
+        types_of(kamailio.Kamailio, {"digest", "tls", "ws", "faults"}),
+    )
 
 
 def _reference(*, digest: bool = False) -> _Entry:
@@ -64,7 +76,11 @@ def _reference(*, digest: bool = False) -> _Entry:
         faults=tuple(FAULTS[name] for name in known),
     )
     settings = Settings(digest=digest, password=reference.PASSWORD)
-    return _Entry(about, lambda faults: reference.Reference(settings=settings, faults=faults))
+    return _Entry(
+        about,
+        lambda faults, given: reference.Reference(settings=replace(settings, **given), faults=faults),
+        types_of(Settings, _VARIANT),
+    )
 
 
 def _b2bua() -> _Entry:
@@ -75,7 +91,11 @@ def _b2bua() -> _Entry:
         capabilities=tuple(c for c in CAPABILITIES if c in b2bua.CAPABILITIES),
         faults=tuple(FAULTS[name] for name in b2bua.FAULTS),
     )
-    return _Entry(about, lambda faults: b2bua.ReferenceB2bua(faults=faults))
+    return _Entry(
+        about,
+        lambda faults, given: b2bua.ReferenceB2bua(settings=b2bua_core.Settings(**given), faults=faults),
+        types_of(b2bua_core.Settings, _VARIANT),
+    )
 
 
 def _trunk() -> _Entry:
@@ -86,7 +106,11 @@ def _trunk() -> _Entry:
         capabilities=tuple(c for c in CAPABILITIES if c in trunk.CAPABILITIES),
         faults=tuple(FAULTS[name] for name in trunk.FAULTS),
     )
-    return _Entry(about, lambda faults: trunk.ReferenceTrunk(faults=faults))
+    return _Entry(
+        about,
+        lambda faults, given: trunk.ReferenceTrunk(patience=trunk_registration.Patience(**given), faults=faults),
+        types_of(trunk_registration.Patience, _VARIANT),
+    )
 
 
 _SYSTEMS = {
@@ -109,11 +133,13 @@ def describe() -> list[BuiltIn]:
     return [entry.about for entry in _SYSTEMS.values()]
 
 
-def create(name: str, *, faults: tuple[str, ...] = ()) -> System:
-    """A built-in system, not started, with these fault switches on.
+def create(name: str, *, faults: tuple[str, ...] = (), settings: Mapping[str, str] | None = None) -> System:
+    """A built-in system, not started, with these fault switches on and these settings, as a profile writes them.
 
-    Raises UnknownSystem for a name that is none of these, UnknownName for a fault that this system does not have.
+    Raises UnknownSystem for a name that is none of these, UnknownName for a fault or a setting that this system does
+    not have, ValueError for a setting that it cannot have.
     """
     if name not in _SYSTEMS:
         raise UnknownSystem("system", name, _SYSTEMS)
-    return _SYSTEMS[name].make(faults)
+    entry = _SYSTEMS[name]
+    return entry.make(faults, read_settings(settings or {}, entry.settings))

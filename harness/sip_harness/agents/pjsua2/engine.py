@@ -20,7 +20,7 @@ from sip_harness.agents.pjsua2 import ipc, stamps
 from sip_harness.agents.pjsua2.calls import CallerPart, DevicePart
 from sip_harness.agents.pjsua2.directors import Account, Call
 from sip_harness.agents.pjsua2.library import Library
-from sip_harness.agents.pjsua2.stack import Stack, Tracing
+from sip_harness.agents.pjsua2.stack import LOOPBACK, Stack, Tracing
 from sip_harness.agents.pjsua2.trace import Trace
 from sip_harness.model.entry import Entry, Lag, Note
 from sip_harness.script.machine import ACKED
@@ -67,7 +67,7 @@ class Lease:
         self._registration: tuple[int, str, int] | None = None
         """The last outcome of a REGISTER: code, reason, granted seconds."""
         self._stopping = False
-        self._stack = Stack(self, tracing)
+        self._stack = Stack(self, tracing, assignment.bind or LOOPBACK, assignment.advertise)
         fd = self._stack.fd
         self._trace = Trace(assignment.name, self._stack.local, self._emit, lambda: stamps.stamp(fd))
         self._part = self._make_part()

@@ -41,6 +41,9 @@ class _Seen:
     def dropped(self, data: bytes, remote: Address, why: str) -> None:
         self.refused.append((data, remote))
 
+    def stopped(self, why: str) -> None:
+        """There is no guard."""
+
     def broke(self, error: Exception) -> None:
         self.errors.append(str(error))
 

@@ -16,5 +16,8 @@ class Sink(Protocol):
 
     def dropped(self, data: bytes, remote: Address, why: str) -> None: ...
 
+    def stopped(self, why: str) -> None:
+        """The guard did not let a message leave."""
+
     def broke(self, error: Exception) -> None:
         """Taking something failed: nothing may pass through C frames, so it is kept for later."""

@@ -17,6 +17,8 @@ from sip_harness.agents.pjsua2.stamps import udp_fd
 from sip_harness.model.entry import Address
 
 LOOPBACK = "127.0.0.1"
+KEEPALIVE = 25
+"""Seconds between two keep-alives towards an external system, which keep the way through a NAT open."""
 MAX_CALLS = 4
 """PJSUA_MAX_CALLS of the wheel; a higher figure is cut silently."""
 
@@ -37,16 +39,17 @@ class Tracing(Protocol):
 class Stack:
     """An Endpoint on a UDP port of its own. `close` it before the next one is made."""
 
-    def __init__(self, host: Host, tracing: Tracing) -> None:
+    def __init__(self, host: Host, tracing: Tracing, bind: str = LOOPBACK, advertise: str = "") -> None:
+        """`bind` is the local IP address, `advertise` the host that Via states instead of it."""
         self._tracing = tracing
         self.endpoint = Endpoint(host)
         self.endpoint.libCreate()
         config = _endpoint_config()
         tracing.configure(config)
         self.endpoint.libInit(config)
-        self._transport = self.endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, _transport_config())
+        self._transport = self.endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, _transport_config(bind, advertise))
         name = self.endpoint.transportGetInfo(self._transport).localName
-        self.local: Address = (LOOPBACK, int(name.rpartition(":")[2]))
+        self.local: Address = (bind, int(name.rpartition(":")[2]))
         self.fd = udp_fd(self.local[1])
         self.account: Account | None = None
 
@@ -94,9 +97,10 @@ def _endpoint_config() -> pj.EpConfig:
     return config
 
 
-def _transport_config() -> pj.TransportConfig:
+def _transport_config(bind: str, advertise: str) -> pj.TransportConfig:
     config = pj.TransportConfig()
-    config.boundAddress = LOOPBACK  # the default is every interface
+    config.publicAddress = advertise
+    config.boundAddress = bind  # the default is every interface
     config.port = 0
     return config
 
@@ -107,11 +111,12 @@ def account_config(assignment: Assignment, local: Address, transport: int) -> pj
     config = pj.AccountConfig()
     config.idUri = f"<{user.aor}>"
     config.sipConfig.transportId = transport
-    config.sipConfig.contactForced = f"<sip:{assignment.contact}@{local[0]}:{local[1]}>"
+    stated = assignment.advertise or local[0]
+    config.sipConfig.contactForced = f"<sip:{assignment.contact}@{stated}:{local[1]}>"
     # `hide`: the next hop, without a Route header on the wire.
     config.sipConfig.proxies.append(f"<sip:{assignment.system[0]}:{assignment.system[1]};lr;hide>")
     if user.password:
-        config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", user.name, 0, user.password))
+        config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", user.auth or user.name, 0, user.password))
     if assignment.register:
         config.regConfig.registrarUri = f"sip:{user.domain}"
         config.regConfig.timeoutSec = assignment.expires
@@ -119,16 +124,16 @@ def account_config(assignment: Assignment, local: Address, transport: int) -> pj
             config.regConfig.contactParams = f";q={assignment.preference:.3g}"
         config.regConfig.retryIntervalSec = config.regConfig.firstRetryIntervalSec = 0
     _keep_quiet(config)
+    config.mediaConfig.transportConfig.boundAddress = stated  # no socket is bound to it: it is what SDP says
+    config.natConfig.udpKaIntervalSec = KEEPALIVE if assignment.guard is not None else 0
     return config
 
 
 def _keep_quiet(config: pj.AccountConfig) -> None:
     nat, media = config.natConfig, config.mediaConfig
     nat.contactRewriteUse = nat.viaRewriteUse = nat.sdpNatRewriteUse = nat.sipOutboundUse = 0
-    nat.udpKaIntervalSec = 0
     config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_INACTIVE
     config.callConfig.prackUse = pj.PJSUA_100REL_NOT_USED
     media.useLoopMedTp = True  # real media sockets abort the process at some 60 INVITEs per second
     media.lockCodecEnabled = False
     media.streamKaEnabled = False
-    media.transportConfig.boundAddress = LOOPBACK

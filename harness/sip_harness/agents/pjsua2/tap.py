@@ -12,15 +12,19 @@ from collections.abc import Callable
 from ctypes import POINTER, c_char, c_char_p, c_int, c_size_t, c_ssize_t, c_uint, c_uint32, c_void_p
 from typing import Any
 
+from sip_harness.agents.pjsua2.fence import Fence
 from sip_harness.agents.pjsua2.library import Library, TimeVal
 from sip_harness.agents.pjsua2.sink import Sink
 from sip_harness.model.entry import Address
+from sip_harness.model.guard import GuardRules
 
 PACKET = 4000
 """PJSIP_MAX_PKT_LEN: what is longer is cut before anybody sees it."""
 PRIORITY = 7
 """One before the transport layer (8): first to see what arrives, last to see what leaves."""
 _MAX_SKIPPED = 256
+_FORBIDDEN = 70013
+"""PJ_EINVALIDOP: the library takes it for an error of the transport."""
 _IGNORED = 70020
 """PJ_EIGNORED: line ends between messages, no datagram."""
 
@@ -115,13 +119,15 @@ class Tap:
     """Hands every message to the sink as long as the Endpoint lives. Made after libInit, and to be kept until
     libDestroy has returned: the library has the addresses of what is in here."""
 
-    def __init__(self, library: Library, sink: Sink) -> None:
+    def __init__(self, library: Library, sink: Sink, fence: Fence | None = None) -> None:
+        """With a fence only what it allows leaves."""
         self._sink = sink
+        self._fence = fence
         self._lib = library.lib
         self._endpoint = c_void_p(library.endpoint)
         self._lib.pjsip_endpt_get_tpmgr.restype = c_void_p
         # ctypes frees a callback that nobody refers to, also while C still has its address.
-        rx, tx = _OnMessage(self._guarded(self._rx)), _OnMessage(self._guarded(self._tx))
+        rx, tx = _OnMessage(self._guarded(self._rx)), _OnMessage(self._leave)
         self._callbacks = (rx, tx, _OnDropped(self._guarded(self._drop)))
         self._module = _Module(name=_Str(b"tap", 3), id=-1, priority=PRIORITY)
         self._module.on_rx_request = self._module.on_rx_response = rx
@@ -146,10 +152,23 @@ class Tap:
         packet = _RxData.from_address(address).pkt
         self._sink.received(_packet(packet), _source(packet))
 
-    def _tx(self, address: int) -> None:
+    def _leave(self, address: int) -> int:
+        """Whether a message may leave: what the fence could not look at may not."""
+        try:
+            return self._tx(address)
+        except Exception as error:  # noqa: BLE001 - an exception must not pass through C
+            self._sink.broke(error)
+            return _FORBIDDEN if self._fence is not None else 0
+
+    def _tx(self, address: int) -> int:
         tdata = _TxData.from_address(address)
         data = ctypes.string_at(tdata.buf.start, tdata.buf.cur - tdata.buf.start)
-        self._sink.sent(data, (tdata.tp.host.decode("ascii"), tdata.tp.port))
+        host = tdata.tp.host.decode("ascii")
+        if self._fence is not None and (why := self._fence.refusal(data, host)):
+            self._sink.stopped(why)
+            return _FORBIDDEN
+        self._sink.sent(data, (host, tdata.tp.port))
+        return 0
 
     def _drop(self, pointer: Any) -> None:
         dropped = pointer.contents
@@ -192,8 +211,12 @@ def _around(data: int, transport: int) -> Any:
 class TapTracing:
     """Tracing by the tap."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, rules: GuardRules | None = None, system: Address = ("", 0)) -> None:
+        """`rules`: what may leave, and `system` where everything goes that names another host; None: no guard."""
         self._library = library
+        self._rules = rules
+        self._system = system
+        self._fence: Fence | None = None
         self._tap: Tap | None = None
 
     def configure(self, config: object) -> None:
@@ -201,8 +224,10 @@ class TapTracing:
 
     def attach(self, sink: Sink) -> None:
         """Between libInit and libStart."""
-        self._tap = Tap(self._library, sink)
+        if self._rules is not None:
+            self._fence = Fence(self._library, self._rules, self._system, sink.broke)
+        self._tap = Tap(self._library, sink, self._fence)
 
     def detach(self) -> None:
         """After libDestroy."""
-        self._tap = None
+        self._tap = self._fence = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sip_harness.agents.pjsua2.openness import Openness
 from sip_harness.agents.pjsua2.origin import Origins
-from sip_harness.model.entry import Address, Entry, Lag, Malformed, Message
+from sip_harness.model.entry import Address, Entry, Lag, Malformed, Message, Note
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message as SipMessage
 from sip_harness.sip.message import parse
@@ -71,6 +71,11 @@ class Trace:
         self.settle()
         moment, _ = self._when()
         self.emit(Malformed(moment, self.agent, self.local, remote, data, why))
+
+    def stopped(self, why: str) -> None:
+        """The guard did not let a message leave: the run says nothing about the system."""
+        self.settle()
+        self.emit(Note(time.time_ns(), self.agent, "refused", why, {}))
 
     def broke(self, error: Exception) -> None:
         """Something in here failed; `settle` callers look at `failure` once they are out of the stack."""

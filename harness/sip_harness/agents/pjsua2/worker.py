@@ -82,8 +82,17 @@ class Worker:
                     self._be(command.assignment, commands[index + 1 :])
                     break
 
+    def _refuse(self, assignment: Assignment) -> None:
+        why = "the pjsua2 stack cannot be guarded with this library, so it is refused for external systems; use wire"
+        self._pipe.send(ipc.Refused(f"{assignment.name}: {why}"))
+        self._pipe.send(ipc.Ended())
+
     def _be(self, assignment: Assignment, early: list[object]) -> None:
-        tracing: Tracing = TapTracing(self._library) if self._tap else LogTracing()
+        if assignment.guard is not None and not self._tap:
+            self._refuse(assignment)
+            return
+        tap = TapTracing(self._library, assignment.guard, assignment.system)
+        tracing: Tracing = tap if self._tap else LogTracing()
         lease = Lease(assignment, self._library, tracing, self._pipe, early)
         try:
             lease.run()

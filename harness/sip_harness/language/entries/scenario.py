@@ -90,6 +90,11 @@ expect:
         "`sip-harness systems` lists them.",
         "proof: [one-486-ends-the-fork]",
     ),
+    "impact": Entry(
+        "What it does to a system that others use too: `disruptive` scenarios (blacklists, dead gateways, floods) "
+        "run there only with `--disruptive`. Without it a scenario is `harmless`.",
+        "impact: disruptive",
+    ),
 }
 
 TARGET: Entries = {

@@ -1,0 +1,174 @@
+"""Profile files to model."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from pydantic import ValidationError
+
+from sip_harness.language import errors
+from sip_harness.language.compose import compose
+from sip_harness.language.diagnostics import Diagnostic, LanguageError, Mistake, guess, quoted
+from sip_harness.language.loading import read_text
+from sip_harness.language.part import Part
+from sip_harness.language.profile_fields import Surroundings
+from sip_harness.language.profile_schema import (
+    AccountDoc,
+    BuiltInDoc,
+    GroupDoc,
+    GuardDoc,
+    PolicyDoc,
+    ProfileDoc,
+    TimerDoc,
+)
+from sip_harness.language.source import File, Map, walk
+from sip_harness.model.guard import EMERGENCY, PREMIUM, GuardRules
+from sip_harness.model.place import Place
+from sip_harness.model.policy import BadPolicy, Deviation, Kind, Policy, Timer
+from sip_harness.model.profile import Account, BuiltInProfile, Group, Guard, Impact, Profile, Setting
+
+SUFFIX = ".system.yaml"
+_WRITTEN_OUT = re.compile(r"(pas*w\w*['\"]?\s*:\s*)((?!\$)[^\s,}\]][^,}\]\n]*)", re.IGNORECASE)
+_PORTS = {"tls": 5061, "wss": 443, "ws": 80}
+
+
+@dataclass(frozen=True)
+class _Discreet(File):
+    """A file whose excerpts show no password, although none should stand in it."""
+
+    def excerpt(self, begin: int, end: int) -> str:
+        masked = _WRITTEN_OUT.sub(lambda m: m[1] + "*" * len(m[2]), self.text)
+        return File(self.name, masked).excerpt(begin, end)
+
+
+def load_profile(path: Path, environment: Mapping[str, str] | None = None) -> Profile | BuiltInProfile:
+    """Read a profile; secrets come from the environment. Raises LanguageError with every mistake."""
+    try:
+        text, name = read_text(path)
+        source = _Discreet(name, text)
+        root, mistakes = compose(source, "profile", "name: ...")
+    except Mistake as mistake:
+        raise LanguageError([mistake.diagnostic]) from None
+    found = os.environ if environment is None else environment
+    names = Surroundings(mistakes=list(mistakes), directory=path.parent, environment=found)
+    kind: type[Part] = BuiltInDoc if "builtin" in root else ProfileDoc
+    try:
+        document = kind.model_validate(root, context=names)
+    except ValidationError as error:
+        raise LanguageError([*names.mistakes, *errors.diagnostics(error, root)]) from None
+    if isinstance(document, BuiltInDoc):
+        return _checked(_built_in(document), names.mistakes)
+    profile = cast(ProfileDoc, document)
+    wrong = list(_senseless(profile, root))
+    policy = _policy(profile.policy, root, wrong)
+    if names.mistakes or wrong or policy is None:
+        raise LanguageError([*names.mistakes, *wrong])
+    return _profile(profile, policy)
+
+
+def _checked(profile: BuiltInProfile, mistakes: list[Diagnostic]) -> BuiltInProfile:
+    if mistakes:
+        raise LanguageError(mistakes)
+    return profile
+
+
+def _built_in(document: BuiltInDoc) -> BuiltInProfile:
+    settings = tuple(Setting(str(name), str(value), name.place) for name, value in document.settings.items())
+    return BuiltInProfile(str(document.name), document.builtin, settings, document.name.place)
+
+
+def _senseless(document: ProfileDoc, root: Map) -> Iterator[Diagnostic]:
+    """What is well formed and cannot be meant."""
+    guard = document.guard
+    limits = _limits(guard)
+    numbers, premium, emergency = limits.numbers, limits.premium, limits.emergency
+    rules = GuardRules(frozenset(), numbers=numbers, premium=premium, emergency=emergency)
+    for shape in ("ring", "hunt"):
+        for index, group in enumerate(getattr(document.shapes, shape)):
+            spot = walk(root, ("shapes", shape, index, "dial"))[1]
+            if why := rules.number_refusal(f"sip:{group.dial}@h"):
+                yield spot.mistake(why).diagnostic
+            for name in group.carriers or ():
+                if name not in document.carriers:
+                    hint = guess(name, document.carriers) or "say in 'carriers' where it listens"
+                    yield name.all.mistake(f"unknown carrier {quoted(name)}", hint).diagnostic
+    if document.trust and document.transport not in ("tls", "wss"):
+        hint = "write transport: tls, or drop it"
+        yield walk(root, ("trust",), key=True)[1].mistake("'trust' belongs to TLS", hint).diagnostic
+
+
+def _policy(document: PolicyDoc, root: Map, wrong: list[Diagnostic]) -> Policy | None:
+    timers = {
+        str(name): Timer(t.after, t.early, t.late) if isinstance(t, TimerDoc) else Timer(t)
+        for name, t in document.timers.items()
+    }
+    deviations = tuple(Deviation(d.scenario, d.expectation, d.observed, d.reason) for d in document.deviations)
+    codes = {str(name): code for name, code in document.codes.items()}
+    try:
+        return Policy(document.prompt, document.settle, timers, codes, deviations)
+    except BadPolicy as error:
+        wrong.append(walk(root, ("policy", "prompt"), key=True)[1].mistake(str(error)).diagnostic)
+        return None
+
+
+def _profile(document: ProfileDoc, policy: Policy) -> Profile:
+    default = _PORTS.get(document.transport, 5060)
+    host, port = document.address
+    proxy = document.outbound_proxy
+    literal = f"[{host}]" if ":" in host else host
+    return Profile(
+        name=str(document.name),
+        kind=cast(Kind, document.kind),
+        address=(host, port or default),
+        domain=document.domain or (f"{literal}:{port}" if port else literal),
+        transport=document.transport,
+        trust=document.trust,
+        bind=document.bind,
+        advertise=document.advertise,
+        outbound_proxy=(proxy[0], proxy[1] or default) if proxy else None,
+        roles={str(name): _account(account, name.place) for name, account in document.roles.items()},
+        groups=tuple(_groups(document)),
+        carriers={str(name): address for name, address in document.carriers.items()},
+        capabilities=frozenset(document.capabilities),
+        policy=policy,
+        guard=_limits(document.guard),
+        impact=cast(Impact, document.impact),
+        place=document.name.place,
+    )
+
+
+def _limits(guard: GuardDoc) -> Guard:
+    return Guard(
+        hosts=tuple(guard.hosts),
+        max_calls=guard.max_calls,
+        calls_per_second=guard.calls_per_second,
+        numbers=tuple(guard.numbers),
+        premium=PREMIUM if guard.premium is None else tuple(guard.premium),
+        emergency=EMERGENCY if guard.emergency is None else tuple(guard.emergency),
+    )
+
+
+def _groups(document: ProfileDoc) -> Iterator[Group]:
+    place = document.name.place
+    for shape, groups in (("ring", document.shapes.ring), ("hunt", document.shapes.hunt)):
+        for one in groups:
+            yield _group(one, "ring" if shape == "ring" else "hunt", place)
+
+
+def _group(document: GroupDoc, shape: str, place: Place) -> Group:
+    return Group(
+        "ring" if shape == "ring" else "hunt",
+        document.dial,
+        tuple(_account(member, place) for member in document.members or ()),
+        tuple(map(str, document.carriers or ())),
+        place,
+    )
+
+
+def _account(document: AccountDoc, place: Place) -> Account:
+    return Account(document.user, document.password, document.auth, place)

@@ -1,0 +1,47 @@
+"""What scenarios would send to an external system, without sending it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sip_harness.model.profile import Profile
+from sip_harness.model.scenario import Scenario
+from sip_harness.net.base import host_port
+from sip_harness.systems.base import CannotBind
+from sip_harness.systems.external import External, rules
+from sip_harness.systems.placing import place
+
+
+def preview(scenarios: Sequence[Scenario], system: External) -> str:
+    """Accounts, dialled URIs and counts; what could not be bound or would be refused is said. Nothing is sent."""
+    profile = system.profile
+    through = f" through {host_port(profile.outbound_proxy)}" if profile.outbound_proxy else ""
+    lines = [f"to {profile.name} at {host_port(profile.address)} by {profile.transport}{through}:"]
+    calls = 0
+    users: set[str] = set()
+    for scenario in scenarios:
+        try:
+            system.allow(scenario)
+            placing = place(scenario, profile, {})
+        except CannotBind as error:
+            lines.append(f"  {scenario.id}: skipped, {error}")
+            continue
+        binding = placing.binding(scenario, profile.domain)
+        for name in sorted(binding.registers):
+            lines.append(f"  {scenario.id}: {name} registers as {binding.users[name].aor}")
+        for call in scenario.calls:
+            who, uri = binding.users[call.caller].aor, binding.uris[call.target]
+            lines.append(f"  {scenario.id}: {call.method} {uri} from {who}{_refused(profile, uri)}")
+        calls += len(scenario.calls)
+        users.update(placing.users(scenario))
+    over = f", more than guard.max calls allows ({profile.guard.max_calls})" if calls > profile.guard.max_calls else ""
+    accounts = ", ".join(sorted(users)) or "none"
+    lines.append(
+        f"  in all: {calls} calls{over}, at most {profile.guard.calls_per_second:g} per second; accounts {accounts}"
+    )
+    return "\n".join(lines)
+
+
+def _refused(profile: Profile, uri: str) -> str:
+    why = rules(profile, [profile.address[0]]).uri_refusal(uri)
+    return f" (refused: {why})" if why else ""

@@ -1,0 +1,230 @@
+"""A system under test that is already there and that others may use too: described by a profile, treated with care."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+
+from sip_harness.model.entry import Address
+from sip_harness.model.guard import GuardRules
+from sip_harness.model.profile import Account, Profile
+from sip_harness.model.scenario import Scenario
+from sip_harness.model.system import SystemInfo, User
+from sip_harness.net.base import host_port
+from sip_harness.systems.base import Binding, CannotBind, Lease, SystemFailed, Watch
+from sip_harness.systems.intent import refusal
+from sip_harness.systems.locks import Locks, LocksUnusable
+from sip_harness.systems.placing import Placing, place
+from sip_harness.systems.visitor import MAX_SHOWN, NoAnswer, Visitor
+
+LOCK_LIMIT = 60.0
+"""Seconds that a run waits for accounts that others use."""
+_LOOK = 0.02
+
+
+class External:
+    """What stands at an address. Nothing of it is started or stopped."""
+
+    def __init__(self, profile: Profile, *, disruptive: bool = False, patience: float = LOCK_LIMIT) -> None:
+        """`disruptive`: whether scenarios that disturb others were asked for; `patience`: seconds that a run waits for
+        accounts that are in use."""
+        self.profile = profile
+        self._disruptive = disruptive
+        self._patience = patience
+        self._info: SystemInfo | None = None
+        self._placings: dict[Lease, Placing] = {}
+        self._locks: dict[Lease, Locks] = {}
+        self._wanted: Counter[str] = Counter()
+        self._calls = 0
+
+    @property
+    def info(self) -> SystemInfo:
+        """Known after `start`."""
+        if self._info is None:
+            raise SystemFailed(f"{self.profile.name} has not been looked for")
+        return self._info
+
+    async def start(self) -> None:
+        """Look whether it is there: any answer to OPTIONS will do. Raises SystemFailed."""
+        info = await self._describe()
+        try:
+            async with Visitor(info, User("visitor", info.domain)) as visitor:
+                answer = await visitor.options()
+        except NoAnswer as error:
+            raise SystemFailed(f"{self.profile.name} is not there: {error}") from error
+        server = answer.get("server") or answer.get("user-agent") or ""
+        versions = {"system": server[:100]} if server.isprintable() and server else {}
+        self._info = replace(info, versions=versions)
+
+    async def stop(self) -> None:
+        """Give back what is still held. Never raises."""
+        for lease in list(self._placings):
+            await self.release(lease)
+
+    def bind(self, scenario: Scenario, lease: Lease) -> Binding:
+        """Accounts and numbers of the profile. Raises CannotBind with what it does not have."""
+        self.allow(scenario)
+        placing = place(scenario, self.profile, self._wanted)
+        self._placings[lease] = placing
+        placing.used = tuple(placing.users(scenario))
+        self._wanted.update(placing.used)
+        return placing.binding(scenario, self.info.domain)
+
+    async def admit(self, scenario: Scenario, lease: Lease, binding: Binding) -> None:
+        """Check what would be called, have the accounts alone, and see that nobody else is registered for them.
+
+        Raises SystemFailed.
+        """
+        self._check_numbers(scenario, binding)
+        self._check_nat(binding)
+        self._count(scenario)
+        users = self._placings[lease].users(scenario)
+        await self._lock(lease, [*users, *(host_port(address) for address in binding.listens.values())])
+        reached = {binding.users[device].name for device in binding.registers}
+        await asyncio.gather(*(self._look_at(users[name]) for name in sorted(reached)))
+
+    async def release(self, lease: Lease) -> None:
+        """Others may have the accounts: the agents have unregistered. Never raises."""
+        placing = self._placings.pop(lease, None)
+        if placing is not None:
+            self._wanted.subtract(placing.used)
+        if (locks := self._locks.pop(lease, None)) is not None:
+            locks.free()
+
+    def watch(self, sink: Watch) -> Callable[[], None]:
+        """Its log is not ours to read."""
+        return lambda: None
+
+    async def _describe(self) -> SystemInfo:
+        profile = self.profile
+        address = await _resolved(profile.address)
+        proxy = await _resolved(profile.outbound_proxy) if profile.outbound_proxy else address
+        hosts = {address[0], proxy[0]}
+        for host in profile.guard.hosts:
+            hosts.add((await _resolved((host, 0)))[0])
+        named = profile.outbound_proxy or profile.address
+        return SystemInfo(
+            name=profile.name,
+            kind=profile.kind,
+            address=proxy,
+            domain=profile.domain,
+            policy=profile.policy,
+            capabilities=profile.capabilities,
+            addresses={profile.transport: proxy} if profile.transport != "udp" else {},
+            trust=profile.trust,
+            transport=profile.transport,
+            bind=profile.bind or _towards(proxy),
+            advertise=profile.advertise,
+            certified=named[0],
+            guard=rules(profile, hosts),
+            pace=profile.guard.calls_per_second,
+        )
+
+    def allow(self, scenario: Scenario) -> None:
+        """Raises CannotBind for a scenario that disturbs others where that was not asked for."""
+        if not scenario.disruptive:
+            return
+        if self.profile.impact == "harmless":
+            raise CannotBind(f"{self.profile.name} takes no disruptive scenarios: its profile says impact: harmless")
+        if not self._disruptive:
+            raise CannotBind(f"the scenario is disruptive: {self.profile.name} gets it with --disruptive only")
+
+    def _check_numbers(self, scenario: Scenario, binding: Binding) -> None:
+        assert self.info.guard is not None
+        for target, uri in binding.uris.items():
+            if why := self.info.guard.uri_refusal(uri):
+                raise SystemFailed(f"the guard refuses to call {target}: {why}")
+        if why := refusal(scenario, self.info.guard):
+            raise SystemFailed(f"the guard refuses: {why}")
+
+    def _check_nat(self, binding: Binding) -> None:
+        for name, (host, _port) in binding.listens.items():
+            if not self.profile.advertise and is_unreachable(host, self.info.address[0]):
+                raise SystemFailed(
+                    f"carrier {name} listens on {host}, where {self.profile.name} cannot reach it: the address is "
+                    "private and the system's is not; forward a port and state its host as 'advertise'"
+                )
+
+    def _count(self, scenario: Scenario) -> None:
+        calls, limit = len(scenario.calls), self.profile.guard.max_calls
+        if self._calls + calls > limit:
+            raise SystemFailed(f"{calls} more calls would exceed the {limit} that guard.max calls allows")
+        self._calls += calls
+
+    async def _lock(self, lease: Lease, accounts: Iterable[str]) -> None:
+        """Have these alone, within patience."""
+        wanted = list(accounts)
+        locks = self._locks[lease] = Locks(host_port(self.info.address))
+        limit = asyncio.get_running_loop().time() + self._patience
+        try:
+            while why := locks.take(wanted):
+                if asyncio.get_running_loop().time() > limit:
+                    raise SystemFailed(f"{why}, and was not free within {self._patience:g} s")
+                await asyncio.sleep(_LOOK)
+        except LocksUnusable as error:
+            raise SystemFailed(str(error)) from error
+
+    async def _look_at(self, account: Account) -> None:
+        """Nobody else may be registered for it; what a crashed run of ours has left is removed."""
+        user = User(account.user, self.info.domain, account.password, account.auth)
+        try:
+            async with Visitor(self.info, user) as visitor:
+                found = await visitor.bindings()
+                if found.own and not found.foreign:
+                    found = await visitor.remove(found.own)
+        except NoAnswer as error:
+            raise SystemFailed(f"account {account.user}: {error}") from error
+        if others := (*found.foreign, *found.own):
+            who = ", ".join(others[:MAX_SHOWN])
+            raise SystemFailed(
+                f"account {account.user} is in use: {who} is registered there; log it out or use another"
+            )
+
+
+def is_unreachable(host: str, system: str) -> bool:
+    """Whether a NAT stands between the system and a listener of ours: private here, not private there."""
+    return ipaddress.ip_address(host).is_private and not ipaddress.ip_address(system).is_private
+
+
+def rules(profile: Profile, hosts: Iterable[str] = ()) -> GuardRules:
+    """What the profile lets through; `hosts` are the IP addresses behind the names in it."""
+    guard = profile.guard
+    proxy = [profile.outbound_proxy[0]] if profile.outbound_proxy else []
+    domain = profile.domain.rpartition(":")[0] if profile.domain.rpartition(":")[2].isdigit() else profile.domain
+    # A redirection whose author leaves its Contact open names 127.0.0.1: nobody elsewhere is reached by that.
+    names = {domain.strip("[]"), profile.address[0], *proxy, *guard.hosts, "127.0.0.1"}
+    return GuardRules(
+        hosts=frozenset(hosts),
+        names=frozenset(name.lower() for name in names),
+        numbers=guard.numbers,
+        premium=guard.premium,
+        emergency=guard.emergency,
+    )
+
+
+async def _resolved(address: Address) -> Address:
+    """The IP address of a host that the profile names: the only names that are ever looked up. Raises SystemFailed."""
+    host, port = address
+    with suppress(ValueError):
+        return str(ipaddress.ip_address(host)), port
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    except OSError as error:
+        raise SystemFailed(f"host {host} of the profile is not known: {error.strerror or error}") from error
+    return str(found[0][4][0]), port
+
+
+def _towards(remote: Address) -> str:
+    """The local address that the machine would use; nothing is sent to find out. Raises SystemFailed."""
+    family = socket.AF_INET6 if ":" in remote[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.connect(remote)
+        except OSError as error:
+            raise SystemFailed(f"there is no way to {host_port(remote)}: {error.strerror}") from error
+        return str(sock.getsockname()[0])

@@ -1,0 +1,51 @@
+"""Where a scenario would lead an external system, read from its script before anything is sent. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sip_harness.model.guard import GuardRules
+from sip_harness.model.scenario import Call, Request, Scenario, Send, Step
+from sip_harness.sip.message import COMPACT, split_list
+from sip_harness.sip.uri import uri_text
+
+_LEADING = ("route", "refer-to")
+
+
+def refusal(scenario: Scenario, rules: GuardRules) -> str:
+    """Who would be led where nobody may go, and why he may not; empty if nobody would.
+
+    Looked at are Route and Refer-To of what agents send, and Contact of the redirections that they answer with.
+    """
+    for agent, uri in (*_of_devices(scenario), *(found for call in scenario.calls for found in _of_call(call))):
+        if why := rules.uri_refusal(uri):
+            return f"{agent} would lead it to {uri}: {why}"
+    return ""
+
+
+def _of_devices(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    for device in scenario.devices:
+        reactions = (steps for reaction in device.script.reactions for steps in reaction.attempts)
+        for steps in (*device.script.attempts, *reactions):
+            yield from ((device.name, uri) for uri in _of_steps(steps))
+
+
+def _of_call(call: Call) -> Iterator[tuple[str, str]]:
+    reactions = call.script.reactions if call.script is not None else ()
+    for steps in (call.then, *(steps for reaction in reactions for steps in reaction.attempts)):
+        yield from ((call.caller, uri) for uri in _of_steps(steps))
+    yield from ((call.caller, uri) for uri in _uris(call.headers, _LEADING))
+
+
+def _of_steps(steps: tuple[Step, ...]) -> Iterator[str]:
+    for step in steps:
+        if isinstance(step, Request):
+            yield from _uris(step.headers, _LEADING)
+        elif isinstance(step, Send) and 300 <= step.code < 400:
+            yield from _uris(step.headers, ("contact",))
+
+
+def _uris(headers: tuple[tuple[str, str], ...], wanted: tuple[str, ...]) -> Iterator[str]:
+    for name, value in headers:
+        if COMPACT.get(name.lower(), name.lower()) in wanted:
+            yield from (uri_text(one) for one in split_list(value))

@@ -1,0 +1,82 @@
+"""Profiles: what they mean, and what their authors are told.
+
+Each `profile_mistakes/NAME.system.yaml` has its messages in `profile_mistakes/NAME.txt`; `REWRITE_MISTAKES=1` writes
+them anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from sip_harness.language import TEMPLATE, LanguageError, load_profile
+from sip_harness.model.policy import Timer
+from sip_harness.model.profile import Account, BuiltInProfile, Profile, Setting
+
+MISTAKES = Path(__file__).parent / "profile_mistakes"
+CASES = sorted(path.name.removesuffix(".system.yaml") for path in MISTAKES.glob("*.system.yaml"))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_messages_are_as_agreed(name: str) -> None:
+    golden = MISTAKES / f"{name}.txt"
+    with contextlib.chdir(MISTAKES), pytest.raises(LanguageError) as caught:
+        load_profile(Path(f"{name}.system.yaml"), {"SET": "hunter2"})
+    messages = f"{caught.value}\n"
+    if os.environ.get("REWRITE_MISTAKES"):
+        golden.write_text(messages, encoding="utf-8")
+    assert messages == golden.read_text(encoding="utf-8")
+    assert "hunter2" not in messages
+
+
+def template() -> Profile:
+    names = set(re.findall(r"\$([A-Z0-9_]+)", TEMPLATE.read_text(encoding="utf-8")))
+    profile = load_profile(TEMPLATE, {name: f"secret of {name}" for name in names})
+    assert isinstance(profile, Profile)
+    return profile
+
+
+def test_the_template_loads_and_shows_no_secret() -> None:
+    profile = template()
+    assert (profile.name, profile.kind, profile.address) == ("staging", "b2bua", ("192.0.2.10", 5060))
+    bob = profile.roles["bob"]
+    assert (bob.user, bob.password, bob.auth) == ("103", "secret of PASSWORD_103", "103-login")
+    assert [(g.shape, g.dial, len(g.members), g.carriers) for g in profile.groups] == [
+        ("ring", "600", 2, ()),
+        ("hunt", "700", 2, ()),
+        ("hunt", "+493012345", 0, ("first", "second")),
+    ]
+    assert profile.carriers["second"] == ("192.168.1.20", 5072)
+    assert profile.policy.timers["transaction"] == Timer(32.0, 0.5, 1.0)
+    assert profile.policy.codes == {"ring-timeout": 480}
+    assert profile.guard.max_calls == 200
+    assert "secret of" not in repr(profile)
+
+
+def test_the_template_needs_its_environment() -> None:
+    with pytest.raises(LanguageError, match="the environment variable PASSWORD_101 is not set") as caught:
+        load_profile(TEMPLATE, {})
+    assert len(caught.value.diagnostics) == 7
+
+
+def test_a_built_in_system_with_settings(tmp_path: Path) -> None:
+    file = tmp_path / "slow.system.yaml"
+    file.write_text("name: slow\nbuiltin: kamailio\nsettings: {transaction: 2s, digest: yes}\n")
+    profile = load_profile(file)
+    assert isinstance(profile, BuiltInProfile)
+    assert [(s.name, s.value) for s in profile.settings] == [("transaction", "2s"), ("digest", "yes")]
+    assert isinstance(profile.settings[0], Setting)
+    assert profile.settings[0].place.line == 3
+
+
+def test_ports_and_domain_follow_from_the_address(tmp_path: Path) -> None:
+    file = tmp_path / "x.system.yaml"
+    file.write_text("name: x\nkind: proxy\naddress: '[2001:db8::1]'\ntransport: tls\n")
+    profile = load_profile(file)
+    assert isinstance(profile, Profile)
+    assert (profile.address, profile.domain) == (("2001:db8::1", 5061), "[2001:db8::1]")
+    assert repr(Account("1", "secret")) == repr(Account("1", "other"))

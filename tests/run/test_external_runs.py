@@ -1,0 +1,128 @@
+"""Whole runs against a system that only listens: what must not be sent is not, and the verdict says why."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from sip_harness.cli.main import main
+from sip_harness.language.loading import load_text
+from sip_harness.model.entry import Address
+from sip_harness.model.result import Result
+from sip_harness.model.verdict import Outcome
+from sip_harness.run.session import Options, open_session
+from sip_harness.run.systems import find_system
+from sip_harness.sip.message import Message
+from sip_harness.systems.external import is_unreachable
+from support.quiet import Ear, ear
+
+SCENARIO = """\
+title: One phone
+id: ONE
+targets: {bob: {ring: [phone]}}
+devices: {phone: {answer: [ANSWER]}}
+calls: [{from: alice, to: bob MORE}]
+expect: {alice: [486]}
+"""
+STACKS = ["wire", pytest.param("pjsua2", marks=pytest.mark.needs_pjsua2)]
+
+
+def profile(directory: Path, port: int, bob: str = "103", more: str = "") -> str:
+    file = directory / "quiet.system.yaml"
+    roles = f'roles: {{alice: {{user: "101"}}, bob: {{user: "{bob}"}}}}'
+    file.write_text(f"name: quiet\nkind: b2bua\naddress: 127.0.0.1:{port}\n{roles}\n{more}")
+    return str(file)
+
+
+def scenario(answer: str = "busy-here", more: str = "", impact: str = "") -> str:
+    return SCENARIO.replace("ANSWER", answer).replace(" MORE", more) + impact
+
+
+def obliging(request: Message, _source: Address) -> tuple[int, list[tuple[str, str]]] | None:
+    """Answers OPTIONS and takes registrations."""
+    if request.method == "OPTIONS":
+        return 404, []
+    contacts = [("Contact", value) for value in request.all("contact")]
+    return (200, contacts) if request.method == "REGISTER" else None
+
+
+async def perform(
+    directory: Path, text: str, stack: str = "wire", bob: str = "103", more: str = ""
+) -> tuple[Result, Ear]:
+    async with ear("127.0.0.1", obliging) as system:
+        found = find_system(profile(directory, system.address[1], bob, more))
+        one = load_text(text, "one.sip.yaml")
+        options = Options("pjsua2" if stack == "pjsua2" else "wire")
+        async with open_session(found, options, [one]) as session:
+            return await session.run(one), system
+
+
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize(
+    ("text", "bob", "why"),
+    [
+        (scenario(), "112", "the guard refuses to call bob: 112 is an emergency number"),
+        (scenario("302: {headers: {Contact: '<sip:911@127.0.0.1>'}}"), "103", "911 is an emergency number"),
+        (scenario("302: {headers: {Contact: '<sip:x@192.0.2.66>'}}"), "103", "192.0.2.66 is no host"),
+        (scenario(more=", headers: {Route: '<sip:192.0.2.66;lr>'}"), "103", "192.0.2.66 is no host"),
+    ],
+    ids=["dialled", "redirected", "redirected-elsewhere", "routed"],
+)
+def test_it_is_refused_before_a_packet_leaves(tmp_path: Path, stack: str, text: str, bob: str, why: str) -> None:
+    result, system = asyncio.run(perform(tmp_path, text, stack, bob))
+    assert result.verdict.outcome is Outcome.BLOCKED
+    assert why in result.verdict.reason
+    assert set(system.methods) == {"OPTIONS"}, "which asked whether it is there, and is all"
+
+
+def test_a_disruptive_scenario_is_for_those_who_ask(tmp_path: Path) -> None:
+    text = scenario(impact="impact: disruptive\n")
+    result, system = asyncio.run(perform(tmp_path, text))
+    assert result.verdict.outcome is Outcome.SKIP
+    assert "quiet gets it with --disruptive only" in result.verdict.reason
+    assert set(system.methods) == {"OPTIONS"}
+    never = asyncio.run(perform(tmp_path, text, more="impact: harmless\n"))[0]
+    assert "takes no disruptive scenarios" in never.verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("host", "system", "unreachable"),
+    [
+        ("192.168.1.20", "9.9.9.9", True),
+        ("192.168.1.20", "10.0.0.1", False),
+        ("127.0.0.1", "127.0.0.1", False),
+        ("9.9.9.8", "9.9.9.9", False),
+        ("fd00::1", "2620:fe::fe", True),
+    ],
+)
+def test_a_carrier_behind_a_nat_cannot_be_reached(host: str, system: str, unreachable: bool) -> None:
+    assert is_unreachable(host, system) is unreachable
+
+
+def test_a_dry_run_sends_nothing_and_says_what_it_would(tmp_path: Path) -> None:
+    file = tmp_path / "one.sip.yaml"
+    file.write_text(scenario())
+
+    async def work() -> tuple[str, list[str]]:
+        async with ear("127.0.0.1", obliging) as system:
+            arguments = ["run", str(file), "--dry-run", "--system", profile(tmp_path, system.address[1])]
+            done = await asyncio.to_thread(CliRunner().invoke, main, arguments)
+            assert done.exit_code == 0, done.output
+            return done.output.replace(str(system.address[1]), "PORT"), system.methods
+
+    output, methods = asyncio.run(work())
+    assert "ONE: phone registers as sip:103@127.0.0.1:PORT" in output
+    assert "ONE: INVITE sip:103@127.0.0.1:PORT from sip:101@127.0.0.1:PORT" in output
+    assert "in all: 1 calls, at most 5 per second; accounts 101, 103" in output
+    assert methods == []
+
+
+def test_mistakes_in_a_profile_end_the_command(tmp_path: Path) -> None:
+    file = tmp_path / "x.system.yaml"
+    file.write_text("name: x\nkind: proxi\naddress: 192.0.2.1\n")
+    done = CliRunner().invoke(main, ["run", "--system", str(file)])
+    assert done.exit_code == 2
+    assert "x.system.yaml:2:7: unknown kind 'proxi'; did you mean 'proxy'?" in done.output

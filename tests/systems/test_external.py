@@ -1,0 +1,185 @@
+"""A Kamailio that was started by hand, known by a profile only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from sip_harness.cli.main import main
+from sip_harness.language import load
+from sip_harness.language.loading import load_text
+from sip_harness.model.result import Result
+from sip_harness.model.scenario import Scenario
+from sip_harness.model.system import User
+from sip_harness.model.verdict import Outcome
+from sip_harness.run.session import Options, open_session
+from sip_harness.run.systems import find_system
+from sip_harness.systems import visitor
+from sip_harness.systems.base import SystemFailed
+from sip_harness.systems.external import External
+from sip_harness.systems.visitor import Visitor
+from support.staging import HOST, PASSWORD, Staging, staging
+
+pytestmark = pytest.mark.needs_kamailio
+
+RING = """\
+title: A ring group of two
+id: RING
+cite: RFC 3261 16.7
+targets: {bob: {ring: [desk, mobile]}}
+devices:
+  desk:   {answer: [ringing, after: mobile sends 180, busy-everywhere]}
+  mobile: {answer: [ringing]}
+calls: [{from: alice, to: bob}]
+expect:
+  alice:  [600 from desk]
+  desk:   [INVITE, ACK to 600]
+  mobile: [INVITE, CANCEL, ACK to 487]
+"""
+SINGLE = """\
+title: One phone
+id: SINGLE
+targets: {NAME: {ring: [phone]}}
+devices: {phone: {answer: [ringing, ok]}}
+calls: [{from: CALLER, to: NAME}]
+expect: {CALLER: [200 from phone], phone: [INVITE, ACK, BYE]}
+"""
+
+
+@pytest.fixture(scope="module")
+def pbx() -> Iterator[Staging]:
+    with staging() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAGING_PASSWORD", PASSWORD)
+
+
+def external(profile: Path) -> External:
+    system = find_system(str(profile))
+    assert isinstance(system, External)
+    return system
+
+
+def single(name: str = "bob", caller: str = "alice") -> Scenario:
+    text = SINGLE.replace("NAME", name).replace("CALLER", caller).replace("SINGLE", f"ONE-{name}")
+    return load_text(text, f"{name}.sip.yaml")
+
+
+async def perform(system: External, *scenarios: Scenario, stack: str = "wire", out: Path | None = None) -> list[Result]:
+    options = Options("pjsua2" if stack == "pjsua2" else "wire", len(scenarios), out)
+    async with open_session(system, options, scenarios) as session:
+        return list(await asyncio.gather(*(session.run(scenario) for scenario in scenarios)))
+
+
+@pytest.mark.parametrize("stack", ["wire", pytest.param("pjsua2", marks=pytest.mark.needs_pjsua2)])
+def test_a_ring_group_rings_and_nothing_is_left(pbx: Staging, tmp_path: Path, stack: str) -> None:
+    system = external(pbx.profile(tmp_path))
+    [result] = asyncio.run(perform(system, load_text(RING, "ring.sip.yaml"), stack=stack, out=tmp_path))
+    assert result.verdict.outcome is Outcome.PASS, result.verdict
+    assert result.system == "staging"
+    assert PASSWORD.encode() not in (tmp_path / "RING.jsonl").read_bytes()
+    assert asyncio.run(registered(system, "111")) == ()
+
+
+async def registered(system: External, user: str) -> tuple[str, ...]:
+    account = User(user, system.info.domain, PASSWORD)
+    async with Visitor(system.info, account) as guest:
+        found = await guest.bindings()
+        return (*found.own, *found.foreign)
+
+
+def test_scenarios_side_by_side_have_accounts_of_their_own_or_wait(pbx: Staging, tmp_path: Path) -> None:
+    system = external(pbx.profile(tmp_path))
+    scenarios = [single(), single("dora", "carol"), single()]
+    results = asyncio.run(perform(system, *scenarios))
+    assert [r.verdict.outcome for r in results] == [Outcome.PASS] * 3, results
+
+
+async def leave(system: External, user: str, contact: str) -> None:
+    async with Visitor(system.info, User(user, system.info.domain, PASSWORD)) as guest:
+        await guest._register([("Contact", f"<{contact}>;expires=60")])
+
+
+def test_a_foreign_binding_blocks_and_one_of_a_crashed_run_goes(pbx: Staging, tmp_path: Path) -> None:
+    system = external(pbx.profile(tmp_path))
+
+    async def scenario(contact: str) -> Result:
+        await system.start()
+        await leave(system, "101", contact)
+        [result] = await perform(system, single())
+        async with Visitor(system.info, User("101", system.info.domain, PASSWORD)) as guest:
+            await guest.remove((contact,))
+        return result
+
+    foreign = asyncio.run(scenario(f"sip:somebody@{HOST}:9"))
+    assert foreign.verdict.outcome is Outcome.BLOCKED
+    assert "somebody@127.0.0.1:9 is registered there" in foreign.verdict.reason
+    assert asyncio.run(scenario(f"sip:phone-abcdx7@{HOST}:9")).verdict.outcome is Outcome.PASS
+
+
+def test_what_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visitor, "PATIENCE", 0.3)
+    profile = Staging(9, None).profile(tmp_path)
+    with pytest.raises(SystemFailed, match=r"staging is not there: no answer to OPTIONS from 127.0.0.1:9"):
+        asyncio.run(external(profile).start())
+
+
+def test_the_calls_of_a_run_are_limited(pbx: Staging, tmp_path: Path) -> None:
+    system = external(pbx.profile(tmp_path, guard="max calls: 1, calls per second: 1000"))
+
+    async def twice() -> list[Result]:
+        return await perform(system, single(), single())
+
+    outcomes = sorted(r.verdict.outcome.value for r in asyncio.run(twice()))
+    assert outcomes == sorted([Outcome.PASS.value, Outcome.BLOCKED.value])
+
+
+@pytest.mark.needs_kamailio_tls
+@pytest.mark.needs_openssl
+def test_over_tls_with_an_authority_of_its_own(tmp_path: Path) -> None:
+    with staging(tls=True) as secure:
+        [result] = asyncio.run(perform(external(secure.profile(tmp_path)), load_text(RING, "ring.sip.yaml")))
+    assert result.verdict.outcome is Outcome.PASS, result.verdict
+    assert result.record is not None
+
+
+def test_the_shipped_scenario_of_two_phones_passes(pbx: Staging, tmp_path: Path, checkout: Path) -> None:
+    [scenario] = load([checkout / "scenarios/busy/600-stops-the-other-phones.sip.yaml"])
+    [result] = asyncio.run(perform(external(pbx.profile(tmp_path)), scenario))
+    assert result.verdict.outcome is Outcome.PASS, result.verdict
+
+
+def test_pytest_takes_a_profile_too(pbx: Staging, pytester: pytest.Pytester) -> None:
+    pytester.path.joinpath("ring.sip.yaml").write_text(RING)
+    done = pytester.runpytest_subprocess(
+        "ring.sip.yaml", "--sip-system", str(pbx.profile(pytester.path)), "--sip-stack", "wire"
+    )
+    done.assert_outcomes(passed=1)
+
+
+def test_no_secret_reaches_a_report_a_record_or_a_capture(pbx: Staging, tmp_path: Path) -> None:
+    (tmp_path / "ring.sip.yaml").write_text(RING)
+    out = tmp_path / "out"
+    arguments = [
+        "run",
+        str(tmp_path / "ring.sip.yaml"),
+        "--system",
+        str(pbx.profile(tmp_path)),
+        "--out",
+        str(out),
+        "-v",
+    ]
+    done = CliRunner().invoke(main, [*arguments, "--stack", "wire"])
+    assert done.exit_code == 0, done.output
+    files = {file.name: file.read_bytes() for file in out.rglob("*") if file.is_file()}
+    assert {"report.html", "junit.xml", "RING.jsonl", "RING.pcapng"} <= files.keys()
+    assert b"Digest username" in files["RING.pcapng"], "the exact bytes of what was sent"
+    assert [name for name, data in files.items() if PASSWORD.encode() in data] == []
+    assert PASSWORD not in done.output

@@ -1,0 +1,101 @@
+"""Scenarios on the accounts and numbers of a profile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sip_harness.language.loading import load_text
+from sip_harness.model.profile import Account, Group, Profile
+from sip_harness.model.scenario import Scenario, Target
+from sip_harness.systems.base import CannotBind
+from sip_harness.systems.placing import Placing, place
+
+PBX = Profile(
+    "pbx",
+    "b2bua",
+    ("192.0.2.10", 5060),
+    "pbx.example",
+    roles={"alice": Account("101", "a"), "bob": Account("103", "b", "login")},
+    groups=(
+        Group("ring", "600", (Account("111", "p"), Account("112", "p"))),
+        Group("ring", "601", (Account("113", "p"), Account("114", "p"))),
+        Group("hunt", "700", (Account("121", "p"), Account("122", "p"))),
+        Group("hunt", "0800", carriers=("first", "second")),
+    ),
+    carriers={"first": ("127.0.0.1", 5071), "second": ("127.0.0.1", 5072)},
+)
+
+
+def scenario(target: str, devices: str, caller: str = "alice", more: str = "") -> Scenario:
+    names = ", ".join(f"{name}: {{answer: [busy-here]}}" for name in devices.split())
+    section = "carriers" if devices.startswith("g") else "devices"
+    return load_text(
+        f"title: t\nid: T\ntargets: {{{target}}}\n{section}: {{{names}}}\n"
+        f"calls: [{{from: {caller}, to: {target.partition(':')[0]}}}]\nexpect: {{{caller}: [486]}}\n{more}",
+        "t.sip.yaml",
+    )
+
+
+def placed(one: Scenario, profile: Profile = PBX, load: dict[str, int] | None = None) -> Placing:
+    return place(one, profile, load or {})
+
+
+def test_a_ring_group_has_its_number_and_its_members() -> None:
+    one = scenario("bob: {ring: [desk, mobile]}", "desk mobile")
+    binding = placed(one).binding(one, PBX.domain)
+    assert binding.uris == {"bob": "sip:600@pbx.example"}
+    assert {name: user.name for name, user in binding.users.items()} == {"alice": "101", "desk": "111", "mobile": "112"}
+    assert binding.registers == {"desk", "mobile"}
+    assert placed(one, load={"112": 1}).dials == {"bob": "601"}, "the group that fewer wait for"
+
+
+def test_one_phone_is_dialled_by_its_own_user() -> None:
+    one = scenario("bob: {ring: [desk]}", "desk")
+    binding = placed(one).binding(one, PBX.domain)
+    assert binding.uris == {"bob": "sip:103@pbx.example"}
+    assert (binding.users["desk"].name, binding.users["desk"].auth) == ("103", "login")
+
+
+def test_carriers_listen_where_the_system_sends_to() -> None:
+    one = scenario("pstn: {hunt: [g1, g2]}", "g1 g2")
+    binding = placed(one).binding(one, PBX.domain)
+    assert binding.uris == {"pstn": "sip:0800@pbx.example"}
+    assert binding.listens == {"g1": ("127.0.0.1", 5071), "g2": ("127.0.0.1", 5072)}
+    assert not binding.registers
+
+
+def test_a_proxy_that_forks_by_contacts_says_so() -> None:
+    proxy = replace(PBX, groups=(), capabilities=frozenset({"ring", "hunt", "mixed"}))
+    ring = scenario("bob: {ring: [a, b, c]}", "a b c")
+    assert {name: user.user for name, user in placed(ring, proxy).accounts.items()} == {
+        "alice": "101", "a": "103", "b": "103", "c": "103",
+    }  # fmt: skip
+    hunt = scenario("bob: {hunt: [a, b]}", "a b")
+    assert placed(hunt, proxy).preferences == {"a": 1.0, "b": 0.5}
+    mixed = replace(hunt, targets=(Target("bob", "hunt", ("a", "b"), together=(("a",), ("b",))),))
+    assert placed(mixed, proxy).preferences == {"a": 1.0, "b": 0.5}
+    with pytest.raises(CannotBind, match="no way to hunt through groups"):
+        placed(mixed)
+
+
+@pytest.mark.parametrize(
+    ("target", "devices", "caller", "why"),
+    [
+        ("bob: {ring: [a, b, c]}", "a b c", "alice", "pbx: no ring group with 3 members is free for bob (a, b, c)"),
+        ("bob: {ring: [a]}", "a", "zoe", "pbx: no role 'zoe' in the profile for caller zoe"),
+        ("dora: {ring: [a]}", "a", "alice", "pbx: no role 'dora' or 'a' in the profile for target dora"),
+        ("bob: {ring: [a]}", "a", "bob", "pbx: device a would share account 103 with another agent"),
+        ("pstn: {hunt: [g1, g2, g3]}", "g1 g2 g3", "alice", "no hunt group with 3 carriers is free for pstn"),
+    ],
+)
+def test_what_cannot_be_bound_is_skipped_with_the_reason(target: str, devices: str, caller: str, why: str) -> None:
+    with pytest.raises(CannotBind) as caught:
+        placed(scenario(target, devices, caller))
+    assert why in str(caught.value)
+
+
+def test_needs_that_the_profile_does_not_state_are_missing() -> None:
+    with pytest.raises(CannotBind, match="it lacks digest"):
+        placed(scenario("bob: {ring: [a]}", "a", more="needs: [digest, ring, register]"))
