@@ -11,7 +11,7 @@ from sip_harness.endpoint.ua import UserAgent
 from sip_harness.endpoint.uac import AckTime, OutgoingCall
 from sip_harness.model.scenario import Call, Raw, Request, Send
 from sip_harness.net.base import Hop
-from sip_harness.script.machine import CallerAction, CallMachine
+from sip_harness.script.machine import CallerAction, CallMachine, acked_in
 from sip_harness.sip.message import Message
 
 
@@ -29,6 +29,7 @@ class Outgoing:
         self._outgoing = OutgoingCall(
             ua, uri, hop, self, headers=call.headers, ack=_time_of_ack(call), prack=call.prack != "never"
         )
+        self._machine.acked = acked_in(self.call_id)
         self._data = {"call": call.name, "call_id": self.call_id}
         self._hung_up = False
         self.poll()

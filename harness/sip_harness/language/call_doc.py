@@ -31,7 +31,9 @@ class CallDoc(Part):
     """A call, or a single request outside of a dialog."""
 
     shape = "{from: alice, to: bob}"
-    filled = dict.fromkeys(("transport", "method", "then", "ack", "prack", "on", "lose"), "")
+    filled = dict.fromkeys(("transport", "method", "then", "ack", "prack", "on", "lose"), "") | {
+        "at": "write 500ms, or 3s after g1 sends 503"
+    }
     caller: CallerName = Field(alias="from")
     to: TargetName
     cancel: TriggerText | None = None
@@ -46,6 +48,7 @@ class CallDoc(Part):
     prack: PrackText | None = None
     on: Reactions = Field(default_factory=dict)
     lose: list[LossText] = Field(default_factory=list)
+    at: TriggerText | None = None
 
     @model_validator(mode="after")
     def _only_added(self) -> CallDoc:
@@ -83,6 +86,7 @@ class CallDoc(Part):
             ack=self.ack,
             prack=self.prack,
             script=Script((), reactions_of(self.on), tuple(self.lose)) if reacts else None,
+            at=self.at,
         )
 
 

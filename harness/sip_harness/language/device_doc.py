@@ -12,7 +12,7 @@ from sip_harness.language.part import Part
 from sip_harness.language.reaction_doc import Reactions, reactions_of
 from sip_harness.language.source import Text
 from sip_harness.language.step_doc import StepDoc, Steps, steps_of
-from sip_harness.model.scenario import Device, Script, Step
+from sip_harness.model.scenario import Device, Script, Send, Step
 
 
 def _in_order(steps: list[StepDoc]) -> list[StepDoc]:
@@ -21,6 +21,9 @@ def _in_order(steps: list[StepDoc]) -> list[StepDoc]:
         raise Misfit(message, hint, *([index] if index >= 0 else []))
     return steps
 
+
+_REFUSES_CALLS = (Send(480, "Temporarily Unavailable"),)
+"""What a device does with calls that says only what it does with other requests."""
 
 Answer = Annotated[Steps, AfterValidator(_in_order)]
 
@@ -41,7 +44,7 @@ class DeviceDoc(Part):
     def _one_script(self) -> DeviceDoc:
         if self.answer is not None and self.answers is not None:
             raise Misfit("either 'answer' or 'answers', not both", "", "answers", key=True)
-        if self.answer is None and self.answers is None:
+        if self.answer is None and self.answers is None and not self.on:
             raise Misfit("a device needs 'answer'", "write 'answer: [silence]' if it never answers", key=True)
         if self.answers is not None and not self.answers:
             raise Misfit("'answers' needs at least one attempt", "write answers: [[486], [200]]", "answers")
@@ -50,13 +53,13 @@ class DeviceDoc(Part):
     @property
     def attempts(self) -> tuple[tuple[Step, ...], ...]:
         """The steps by attempt."""
-        return tuple(steps_of(one) for _, one in self.lists)
+        return tuple(steps_of(one) for _, one in self.lists) or (_REFUSES_CALLS,)
 
     @property
     def lists(self) -> list[tuple[tuple[str | int, ...], list[StepDoc]]]:
         """The steps by attempt as they are written, each attempt with its path."""
         if self.answers is None:
-            return [(("answer",), self.answer or [])]
+            return [(("answer",), self.answer)] if self.answer is not None else []
         return [(("answers", index), one) for index, one in enumerate(self.answers)]
 
     @property

@@ -39,7 +39,9 @@ class Names:
         taken = _keys(root.get("devices")) or ()
         self.carriers = tuple(name for name in _keys(root.get("carriers")) or () if name not in taken)
         self.targets = _keys(root.get("targets"))
-        self.callers = _callers(root.get("calls"))
+        self.callers = _callers(root.get("calls")) if "calls" in root or "watch" not in root else ()
+        if "targets" not in root and self.callers == ():
+            self.targets = ()
 
     def agent(self, word: Word) -> str:
         """A device or a caller of this scenario."""

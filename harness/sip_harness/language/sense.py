@@ -42,7 +42,7 @@ def _idle(document: ScenarioDoc) -> Iterator[Misfit]:
     """
     dialled = {call.to for call in document.calls}
     for name in document.targets:
-        if name not in dialled:
+        if name not in dialled and (document.calls or document.watch):
             yield Misfit(f"no call dials {quoted(name)}", "drop this target or call it", "targets", str(name), key=True)
     members = {m for target in document.targets.values() for m in target.members[1]}
     named = {str(name) for name in document.expect} | {event.agent for _, event in order_events(document)}

@@ -242,7 +242,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that a caller makes. Calls are made in turn: each when the one before it is over."""
+    """A call that a caller makes. Calls without `at` are made in turn: each when all before it are over."""
 
     name: str
     caller: str
@@ -269,6 +269,19 @@ class Call:
     """Whether reliable provisionals are acknowledged (RFC 3262); None: at once."""
     script: Script | None = None
     """How the caller reacts to requests (`on`) and what it is deaf to (`lose`)."""
+    at: Trigger | None = None
+    """When it is made, whatever other calls do; without an event the delay counts from the beginning of the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A time in which the system is watched while it acts by itself (registers, probes), beside all calls."""
+
+    seconds: float
+    """How long; with `until` at most."""
+    until: Event | None = None
+    """It ends with this event, which is due."""
+    place: Place = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,11 +386,19 @@ class Scenario:
     proof: tuple[str, ...] = ()
     """Faults under which this scenario must fail."""
     place: Place = NOWHERE
+    watch: Watch | None = None
+    """None: the run is over with its calls."""
 
     @property
     def callers(self) -> tuple[str, ...]:
         """Names of the callers, each once, in order of appearance."""
         return tuple(dict.fromkeys(call.caller for call in self.calls))
+
+    @property
+    def timed(self) -> bool:
+        """Whether its calls may overlap, or something is to happen beside them: events then count once per run, else
+        once per call."""
+        return self.watch is not None or any(call.at is not None for call in self.calls)
 
     @property
     def media(self) -> bool:

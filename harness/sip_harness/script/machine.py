@@ -31,6 +31,12 @@ ACKED = "an answering device gets ACK"
 """What ends a call that states no end of its own: the 2xx of some device has been acknowledged."""
 
 
+def acked_in(call_id: str) -> str:
+    """The same where calls overlap: in the call with this Call-ID. A system that gives every leg a Call-ID of its own
+    lets nobody see it; the caller's patience ends such a call."""
+    return f"{ACKED} in {call_id}"
+
+
 @dataclass
 class AnswerMachine:
     """One attempt at a device: carries its steps out in turn."""
@@ -108,6 +114,8 @@ class CallMachine:
     """When a failure came whose ACK is scripted; set by the owner."""
     pending: int = 0
     """Requests of `then` that have no final response yet; kept by the owner."""
+    acked: str = ACKED
+    """What else than `ACKED` says that the 2xx of a device has been acknowledged; set by the owner."""
     _sent: dict[CallerAction, float] = field(default_factory=dict, init=False)
     _fired: dict[CallerAction, float] = field(default_factory=dict, init=False)
     _then: AnswerMachine | None = field(default=None, init=False)
@@ -167,7 +175,7 @@ class CallMachine:
         return [action for action in found if action not in self._sent]
 
     def _is_due(self, action: CallerAction, now: float) -> bool:
-        if action == "bye" and self.call.hang_up is None and ACKED in self.happened:
+        if action == "bye" and self.call.hang_up is None and (ACKED in self.happened or self.acked in self.happened):
             return self._through() is not None and self._acknowledged() is not None
         when = self._when(action)
         return when is not None and now >= when
