@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from sip_harness.endpoint.registration import Registration
 from sip_harness.endpoint.request import Credentials
@@ -86,7 +87,7 @@ class TrunkClient:
         await asyncio.sleep(self.pause)
         for _ in range(self.tries):
             outcome: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-            Registration(self._ua, hop, uri, self.expires, outcome.set_result).register()
+            Registration(self._ua, hop, uri, self.expires, partial(_first, outcome)).register()
             if type(await outcome).__name__ == "Registered":
                 break
             await asyncio.sleep(self.pause)
@@ -95,3 +96,9 @@ class TrunkClient:
             SingleRequest(self._ua, "OPTIONS", uri, hop, over.set)
             await over.wait()
             await asyncio.sleep(self.pause)
+
+
+def _first(outcome: asyncio.Future[object], value: object) -> None:
+    """Refreshes of a registration have outcomes too."""
+    if not outcome.done():
+        outcome.set_result(value)

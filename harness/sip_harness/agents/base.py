@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from sip_harness.model.entry import Address, Entry
@@ -54,6 +54,8 @@ class Assignment:
     """File with the certificate authorities that it believes on TLS; empty: those of the machine."""
     certificate: str = ""
     """File with the certificate and key that it shows on TLS; empty: one that nobody else knows."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """User parts of the addresses of record of all agents of the run, by agent."""
 
 
 class Agent(Protocol):

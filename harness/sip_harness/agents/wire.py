@@ -9,6 +9,7 @@ from typing import Literal
 from sip_harness.agents.base import Assignment, Emit, SetupRefused
 from sip_harness.agents.wire_caller import Outgoing, place_call
 from sip_harness.agents.wire_device import Attempt
+from sip_harness.agents.wire_gate import Gate
 from sip_harness.agents.wire_parts import LiveCall
 from sip_harness.agents.wire_reactions import Reacting, Reactions, take_leave
 from sip_harness.endpoint.deafness import Ears
@@ -28,6 +29,7 @@ from sip_harness.net.stream import StreamTransport
 from sip_harness.net.tls import TlsFiles
 from sip_harness.net.udp import UdpSocket
 from sip_harness.record.outsiders import Outsiders
+from sip_harness.script.choice import Attempts
 from sip_harness.sip.message import MalformedMessage, Message, parse
 from sip_harness.sip.transaction_tables import Timers
 
@@ -50,7 +52,8 @@ class WireAgent:
         self._happened: set[str] = set()
         self._calls: set[LiveCall] = set()
         self._open: set[LiveCall] = set()
-        self._attempts = 0
+        self._gate = Gate(assignment.user, assignment.names)
+        self._attempts = Attempts(assignment.script or Script(()))
         self._polling = False
         self._cut = False
         self._idle: asyncio.Event = asyncio.Event()
@@ -73,6 +76,7 @@ class WireAgent:
     async def start(self) -> None:
         """Open, and register if assigned to. Raises SetupRefused with the reason."""
         assignment = self._assignment
+        self._gate.check(assignment.script or Script(()))
         clock = Clock(asyncio.get_running_loop(), self._late)
         user = assignment.user
         identity = Identity(user.aor, assignment.contact, Credentials(user.name, user.password), assignment.token)
@@ -227,19 +231,19 @@ class WireAgent:
             call.poll()
 
     def _invited(self, server: Server) -> None:
-        """A new out-of-dialog INVITE transaction is an attempt."""
-        script = self._assignment.script
+        """A new out-of-dialog INVITE transaction is an attempt, unless it is a retry with credentials."""
         ua = self._ua
-        if ua is None or script is None:
+        if ua is None or (found := self._gate.steps(self._attempts, server.request)) is None:
             return
-        number, self._attempts = self._attempts, self._attempts + 1
-        attempt = Attempt(ua, server, script.steps(number), number, self._happened, self)
+        number, steps = found
+        attempt = Attempt(ua, server, steps, number, self._happened, self)
         self._begin(attempt)
         attempt.begin()
 
     def _react(self, ua: UserAgent, script: Script) -> None:
         """From now on answer requests as this script says, counted anew."""
-        ua.on_scripted = Reactions(ua, script, self._happened, self, self._calls.add, self._call_of).take
+        reactions = Reactions(ua, script, self._gate, self._happened, self, self._calls.add, self._call_of)
+        ua.on_scripted = reactions.take
 
     def _door(self, inside: Receiver) -> Door:
         outsiders = Outsiders([self._assignment.system], self._assignment.token.rpartition("x")[0])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sip_harness.language.words import RE_INVITE
 from sip_harness.model.scenario import (
     After,
+    Challenge,
     Disconnect,
     HangUp,
     NoTrying,
@@ -34,6 +35,8 @@ Misplaced = tuple[int, str, str]
 class _Course:
     """What has been done when it is a step's turn."""
 
+    said: bool = False
+    """Whether anything has been sent in answer, or will never be."""
     begun: bool = False
     """Whether anything has been sent or let pass."""
     early: bool = False
@@ -50,6 +53,7 @@ class _Course:
     """The step after which there is nothing more to do."""
 
     def take(self, one: Step) -> None:
+        self.said = self.said or isinstance(one, (Send, Raw, Silence))
         self.begun = self.begun or not isinstance(one, NoTrying)
         self.unknown = self.unknown or isinstance(one, Raw)
         if isinstance(one, HangUp) or (isinstance(one, Request) and one.method == "BYE"):
@@ -111,6 +115,8 @@ def _in_all(one: Step, course: _Course) -> Wrong | None:
     """What holds for answers and reactions."""
     if isinstance(one, NoTrying) and course.begun:
         return "'no 100' comes first, or the 100 is out already", ""
+    if isinstance(one, Challenge) and course.said:
+        return "'challenge' comes before every response", "put it first: what follows it is for the right credentials"
     if course.final is None:
         return None
     if isinstance(one, Silence):
@@ -140,6 +146,8 @@ def _in_answer(one: Step, course: _Course) -> Wrong | None:
 def _in_reaction(one: Step, method: str, *, caller: bool) -> Wrong | None:
     if isinstance(one, NoTrying) and method != RE_INVITE:
         return f"'no 100' is for INVITEs: {method} gets no 100 by itself", ""
+    if isinstance(one, Challenge) and method == "CANCEL":
+        return "a CANCEL cannot be challenged: nobody may send it again (RFC 3261 22.1)", ""
     if isinstance(one, HangUp) and method == "BYE":
         return "a call that gets BYE is over: nothing is left to hang up", ""
     if not isinstance(one, Send):
@@ -155,7 +163,7 @@ def _in_reaction(one: Step, method: str, *, caller: bool) -> Wrong | None:
 
 
 def _in_call(one: Step, course: _Course) -> Wrong | None:
-    if isinstance(one, (Send, Silence, NoTrying)):
+    if isinstance(one, (Send, Silence, NoTrying, Challenge)):
         hint = "what it answers to requests stands under 'on', as 'on: {BYE: [481]}'"
         return "a caller has nothing to answer here: 'then' is what it sends from the answer on", hint
     return None

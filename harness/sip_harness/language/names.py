@@ -60,6 +60,10 @@ class Names:
             raise word.mistake(f"{quoted(str(word))} is a caller, not a device", guess("", self.devices))
         return _known(word, self.devices, "device")
 
+    def caller(self, word: Word) -> str:
+        """A caller of this scenario."""
+        return str(word) if self.callers is None else _known(word, self.callers, "caller")
+
     def ringing(self, word: Word) -> str:
         """A device that rings together with others: it has registered."""
         if str(word) in self.carriers:

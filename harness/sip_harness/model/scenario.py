@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sip_harness.model.pattern import Event, Pattern, Trigger
@@ -154,7 +154,60 @@ class Disconnect:
     place: Place = NOWHERE
 
 
-Step = Send | Raw | Wait | After | Silence | NoTrying | HangUp | Request | Disconnect
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """Go on only if the request has the right digest credentials; else challenge it with a fresh nonce, and that is
+    all that it gets (RFC 3261 22, RFC 7616, RFC 8760). The request that comes back belongs to the same attempt."""
+
+    code: int = 401
+    """401 (a user agent or registrar asks) or 407 (a proxy does)."""
+    user: str = ""
+    """User name; empty: that of the agent's own account."""
+    password: str = field(default="", repr=False)
+    """Empty: that of the agent's own account."""
+    realm: str = ""
+    """Empty: the domain of the agent's account."""
+    algorithms: tuple[str, ...] = ("MD5",)
+    """A challenge for each, the preferred one first (RFC 8760 2.3)."""
+    qop: str = "auth"
+    """Empty for a challenge as RFC 2069 knew it."""
+    place: Place = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Accept a registration as a registrar does (RFC 3261 10.3): 200 with every contact and its lifetime, or 423 with
+    Min-Expires to a lifetime that is too short."""
+
+    expires: int = 0
+    """Seconds that are granted at most; 0: what is asked for."""
+    least: int = 0
+    """Seconds that have to be asked for at least, unless the contact is taken back."""
+    place: Place = NOWHERE
+
+
+Step = Send | Raw | Wait | After | Silence | NoTrying | HangUp | Request | Disconnect | Challenge | Grant
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Which requests something is for; whatever is stated has to hold."""
+
+    headers: tuple[tuple[str, str], ...] = ()
+    """Header names with `present`, `absent`, `/regular expression/` (found anywhere in a value) or a whole value."""
+    user: str = ""
+    """The user part of the Request-URI, in the same forms; empty: any."""
+    caller: str = ""
+    """The agent whose account stands in From; empty: any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is done with the requests that match; they are counted in no attempt."""
+
+    when: When
+    steps: tuple[Step, ...]
+    place: Place = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +217,16 @@ class Reaction:
     method: str
     """`re-INVITE` is an INVITE within a dialog."""
     attempts: tuple[tuple[Step, ...], ...]
-    """By number of the request of that method in the run (retransmissions are none); the last serves all further."""
+    """By number of the request of that method in the run (retransmissions, and what answers a `challenge`, are none);
+    the last serves all further."""
     place: Place = NOWHERE
+    cases: tuple[Case, ...] = ()
+    """Asked first, in this order."""
+
+    @property
+    def lists(self) -> tuple[tuple[Step, ...], ...]:
+        """All lists of steps."""
+        return *self.attempts, *(case.steps for case in self.cases)
 
     def steps(self, attempt: int) -> tuple[Step, ...]:
         """Steps for the request with this number, counted from 0."""
@@ -192,6 +253,13 @@ class Script:
     attempts: tuple[tuple[Step, ...], ...]
     reactions: tuple[Reaction, ...] = ()
     losses: tuple[Loss, ...] = ()
+    cases: tuple[Case, ...] = ()
+    """What is done with the calls that match, asked first in this order."""
+
+    @property
+    def lists(self) -> tuple[tuple[Step, ...], ...]:
+        """All lists of steps that answer calls."""
+        return *self.attempts, *(case.steps for case in self.cases)
 
     def steps(self, attempt: int) -> tuple[Step, ...]:
         """Steps for the attempt with this number, counted from 0."""
@@ -200,7 +268,7 @@ class Script:
     @property
     def plays(self) -> bool:
         """Whether some response of it sends RTP."""
-        scripts = (*self.attempts, *(steps for reaction in self.reactions for steps in reaction.attempts))
+        scripts = (*self.lists, *(steps for reaction in self.reactions for steps in reaction.lists))
         return any(isinstance(step, Send) and bool(step.how.media) for steps in scripts for step in steps)
 
     def reaction(self, method: str) -> Reaction | None:

@@ -101,6 +101,7 @@ def assign(scenario: Scenario, info: SystemInfo, binding: Binding, lease: Lease)
     The system has an address for every transport of theirs: `bind` has seen to that. All calls of a caller name the
     same one: the language has.
     """
+    names = {agent: user.name for agent, user in binding.users.items()}
     devices = [
         Assignment(
             name=device.name,
@@ -119,6 +120,7 @@ def assign(scenario: Scenario, info: SystemInfo, binding: Binding, lease: Lease)
             transport=device.transport,
             trust=info.trust,
             certificate=info.certificate,
+            names=names,
         )
         for device in scenario.devices
     ]
@@ -137,6 +139,7 @@ def assign(scenario: Scenario, info: SystemInfo, binding: Binding, lease: Lease)
             transport=spoken[name],
             trust=info.trust,
             certificate=info.certificate,
+            names=names,
         )
         for name in scenario.callers
     ]

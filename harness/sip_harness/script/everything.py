@@ -11,11 +11,11 @@ from sip_harness.model.scenario import After, Scenario, Script, Send, Step, Wait
 def steps_in(scenario: Scenario) -> Iterator[Step]:
     """Every step of every agent: answers by attempt, reactions, and what callers do from the answer on."""
     for device in scenario.devices:
-        yield from _in_script(device.script)
+        yield from steps_of(device.script)
     for call in scenario.calls:
         yield from call.then
         if call.script is not None:
-            yield from _in_script(call.script)
+            yield from steps_of(call.script)
 
 
 def triggers_in(scenario: Scenario) -> Iterator[Trigger]:
@@ -39,11 +39,12 @@ def seconds_in(scenario: Scenario) -> float:
     return waits + watched + sum(trigger.delay for trigger in triggers_in(scenario))
 
 
-def _in_script(script: Script) -> Iterator[Step]:
-    for attempt in script.attempts:
+def steps_of(script: Script) -> Iterator[Step]:
+    """Every step of one agent's script."""
+    for attempt in script.lists:
         yield from attempt
     for reaction in script.reactions:
-        for attempt in reaction.attempts:
+        for attempt in reaction.lists:
             yield from attempt
 
 

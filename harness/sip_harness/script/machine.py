@@ -14,7 +14,9 @@ from sip_harness.model.pattern import Trigger
 from sip_harness.model.scenario import (
     After,
     Call,
+    Challenge,
     Disconnect,
+    Grant,
     HangUp,
     NoTrying,
     Raw,
@@ -65,7 +67,7 @@ class AnswerMachine:
                     return due
                 if self._waited:
                     self.base = now
-            else:
+            elif not isinstance(step, Challenge | Grant):  # these are settled with the request
                 due.append(step)
             self._waited = False
             self._next += 1

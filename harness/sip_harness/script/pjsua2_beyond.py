@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from sip_harness.model.place import Place
 from sip_harness.model.scenario import (
     Call,
+    Challenge,
     Delivery,
     Device,
     Disconnect,
+    Grant,
     NoTrying,
     Raw,
     Request,
@@ -29,6 +31,8 @@ _STEPS: dict[type[Step], str] = {
     NoTrying: "it always answers an INVITE with 100",
     Request: "it sends nothing of its own in a call but BYE",
     Disconnect: "its port stays open",
+    Challenge: "it asks nobody for credentials",
+    Grant: "it is no registrar",
 }
 
 
@@ -69,6 +73,8 @@ def in_script(script: Script) -> Iterator[Reason]:
     """Why it does not react to requests, or turn a deaf ear, as this script says."""
     for reaction in script.reactions:
         yield f"it answers {reaction.method} as it sees fit", reaction.place
+    for case in script.cases:
+        yield "it answers calls by their number and looks into none", case.place
     for loss in script.losses:
         yield f"it hears every message, {loss.pattern} too", loss.place
 
