@@ -94,6 +94,13 @@ def misplaced_in_call(steps: Sequence[Step]) -> Misplaced | None:
     return _first(steps, _in_call)
 
 
+def misplaced_before_answer(steps: Sequence[Step]) -> Misplaced | None:
+    """The same for what a caller does from the first early dialog on."""
+    if not steps:
+        return -1, "'early' needs at least one step", "leave it out for a caller that only waits"
+    return _first(steps, _before_answer)
+
+
 def _first(
     steps: Sequence[Step], wrong: Callable[[Step, _Course], Wrong | None], late: str = _NO_100
 ) -> Misplaced | None:
@@ -167,6 +174,12 @@ def _in_call(one: Step, course: _Course) -> Wrong | None:
         hint = "what it answers to requests stands under 'on', as 'on: {BYE: [481]}'"
         return "a caller has nothing to answer here: 'then' is what it sends from the answer on", hint
     return None
+
+
+def _before_answer(one: Step, course: _Course) -> Wrong | None:
+    if isinstance(one, HangUp):
+        return "only an answered call can be hung up", "give the call 'cancel: ...'"
+    return _in_call(one, course)
 
 
 def _idle_end(steps: Sequence[Step]) -> Misplaced | None:

@@ -84,7 +84,7 @@ def _by_callers(document: ScenarioDoc) -> dict[str, Sent]:
     found: dict[str, Sent] = {}
     for call in (one.call(0) for one in document.calls):
         reactions = call.script.reactions if call.script else ()
-        steps = [*call.then, *_reacting(reactions)]
+        steps = [*call.early, *call.then, *_reacting(reactions)]
         scripted = _scripted(reactions)
         if "INVITE" in scripted:
             scripted["INVITE"] |= _to_invite(reactions)

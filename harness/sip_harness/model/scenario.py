@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -11,6 +12,8 @@ from sip_harness.model.place import NOWHERE, Place
 Stack = Literal["auto", "pjsua2", "wire"]
 Shape = Literal["ring", "hunt"]
 Transport = Literal["udp", "tcp", "tls", "ws", "wss"]
+URI_PLACEHOLDER = re.compile(r"\{(uri|user|host)\}")
+"""What stands in the Request-URI of a call for parts of what its target has in a run."""
 MutationKind = Literal["strip", "duplicate", "corrupt", "truncate"]
 
 
@@ -309,6 +312,15 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """What a caller proves itself with."""
+
+    password: str = field(repr=False)
+    user: str = ""
+    """Empty: that of its own account."""
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A call that a caller makes. Calls without `at` are made in turn: each when all before it are over."""
 
@@ -339,6 +351,15 @@ class Call:
     """How the caller reacts to requests (`on`) and what it is deaf to (`lose`)."""
     at: Trigger | None = None
     """When it is made, whatever other calls do; without an event the delay counts from the beginning of the run."""
+    early: tuple[Step, ...] = ()
+    """What the caller does from the first early dialog on (RFC 3261 12.1), until the final response."""
+    account: Account | None = None
+    """What it answers challenges with; None: its own account."""
+    uri: str = ""
+    """Request-URI, with `{uri}`, `{user}` and `{host}` for what the target has in this run; empty: the target's."""
+    body: str = ""
+    """Instead of the SDP offer of an INVITE, or of none."""
+    content_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)

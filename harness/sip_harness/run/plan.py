@@ -8,10 +8,11 @@ from typing import Literal
 from sip_harness.agents.base import Assignment
 from sip_harness.model.entry import Role
 from sip_harness.model.place import NOWHERE, Place
-from sip_harness.model.scenario import Call, Device, Scenario, Stack
+from sip_harness.model.scenario import URI_PLACEHOLDER, Call, Device, Scenario, Stack
 from sip_harness.model.system import SystemInfo
 from sip_harness.script.everything import seconds_in
 from sip_harness.script.pjsua2_limits import Obstacle, call_obstacles, device_obstacles
+from sip_harness.sip.uri import parse_uri
 from sip_harness.systems.base import Binding, Lease
 
 OneStack = Literal["pjsua2", "wire"]
@@ -144,6 +145,15 @@ def assign(scenario: Scenario, info: SystemInfo, binding: Binding, lease: Lease)
         for name in scenario.callers
     ]
     return devices + callers
+
+
+def request_uri(call: Call, dialled: str) -> str:
+    """The Request-URI of a call; `dialled` is what its target has in this run."""
+    if not call.uri:
+        return dialled
+    uri = parse_uri(dialled)
+    values = {"uri": dialled, "user": uri.user, "host": uri.host}
+    return URI_PLACEHOLDER.sub(lambda match: values[match[1]], call.uri)
 
 
 def role_of(part: Assignment, choice: Choice, trace: Literal["full", "partial"]) -> Role:

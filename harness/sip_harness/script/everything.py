@@ -13,6 +13,7 @@ def steps_in(scenario: Scenario) -> Iterator[Step]:
     for device in scenario.devices:
         yield from steps_of(device.script)
     for call in scenario.calls:
+        yield from call.early
         yield from call.then
         if call.script is not None:
             yield from steps_of(call.script)

@@ -93,7 +93,13 @@ def in_call(call: Call) -> Iterator[Reason]:
         yield _other_transport(call.transport), call.place
     if call.method != "INVITE":
         yield f"it makes calls only, no {call.method} of its own", call.place
-    for step in call.then[:1]:
+    if call.account is not None:
+        yield "it proves itself with the account of the run only", call.place
+    if call.uri:
+        yield "it writes a Request-URI in its own form", call.place
+    if call.body:
+        yield "an INVITE of its own has its own SDP", call.place
+    for step in (*call.early[:1], *call.then[:1]):
         yield _STEPS[Request], step.place
     if call.ack is not None:
         yield "it acknowledges an answer at once", call.place
