@@ -81,8 +81,9 @@ class Sip:
 
 
 def _agent(answer: tuple[object, ...], more: dict[str, object]) -> dict[str, object]:
-    steps: dict[str, object] = {"answer": list(answer)} if answer or not {"answers", "on", "registrar"} & {*more} else {}
-    return steps | _words(more)
+    if answer or not {"answers", "on", "registrar"} & {*more}:
+        return {"answer": list(answer)} | _words(more)
+    return _words(more)
 
 
 def _words(more: dict[str, object]) -> dict[str, object]:

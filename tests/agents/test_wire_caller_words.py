@@ -1,4 +1,4 @@
-"""What a wire caller says of itself, of whom it calls, and before the answer; and a device that asks for credentials."""
+"""What a wire caller says of itself and before the answer; and a device that asks it for credentials."""
 
 from __future__ import annotations
 
