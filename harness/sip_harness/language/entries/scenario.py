@@ -76,7 +76,8 @@ expect:
     ),
     "watch": Entry(
         "Watches the system while it acts by itself (registers at carriers, probes them): for a time, or until an "
-        "event that is due within 10s. It needs no calls and may go beside them; events then count once for the whole run.",
+        "event that is due within 10s. It needs no calls and may go beside them; events then count once for the whole "
+        "run.",
         "carriers: {g1: {on: {REGISTER: [[503], [200]]}}}\nwatch: until g1 gets 2 REGISTER\n"
         "expect: {g1: [REGISTER, REGISTER]}",
     ),
