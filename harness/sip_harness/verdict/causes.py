@@ -40,6 +40,13 @@ class Causes:
         self._devices = {d.name for d in scenario.devices}
         self._sent = traffic.sent()
         self._members = {m: {*t.members} for t in scenario.targets for m in t.members}
+        self._before = {
+            m: {one for group in t.steps[:n] for one in group}
+            for t in scenario.targets
+            for n, step in enumerate(t.steps)
+            for m in step
+        }
+        """Who is tried before an agent."""
         self._hunted = {m for t in scenario.targets if t.shape == "hunt" for m in t.members}
         self._traffic = traffic
 
@@ -75,10 +82,21 @@ class Causes:
         if method in ("ACK", "BYE"):
             return _last(i for i in callers if not to_tag or self._kind != "proxy" or i.seen.sip.to_tag == to_tag)
         if method == "INVITE" and agent in self._hunted:
-            others = self._members[agent] - {agent}
-            finals = [i for i in earlier if i.seen.agent in others and _is_final(i)]
-            return _last([*callers, *finals])
+            return self._of_turn(agent, callers, earlier)
         return _last(callers)
+
+    def _of_turn(self, agent: str, callers: list[Item], earlier: list[Item]) -> Cause | None:
+        """A hunt comes to an agent when those who were tried before have ended; whoever has said nothing final was given
+        up by a timer."""
+        others = self._members[agent] - {agent}
+        finals = [i for i in earlier if i.seen.agent in others and _is_final(i)]
+        begin = max((i.time for i in callers), default=0)
+        got = self._traffic.items
+        tried = {i.seen.agent for i in got if i.seen.received and i.seen.sip.method == "INVITE" and i.time >= begin}
+        ended = {i.seen.agent for i in finals if i.time >= begin}
+        if tried & self._before[agent] - ended:
+            return None
+        return _last([*callers, *finals])
 
     def _of_a_leg(self, agent: str, method: str, earlier: list[Item]) -> Cause | None:
         """A leg of a B2BUA gets its ACK at once when it has answered, or when another agent of the call sends its own;
