@@ -86,7 +86,7 @@ class Causes:
         return _last(callers)
 
     def _of_turn(self, agent: str, callers: list[Item], earlier: list[Item]) -> Cause | None:
-        """A hunt comes to an agent when those who were tried before have ended; whoever has said nothing final was given
+        """A hunt comes to an agent when those tried before have ended; whoever has said nothing final was given
         up by a timer."""
         others = self._members[agent] - {agent}
         finals = [i for i in earlier if i.seen.agent in others and _is_final(i)]
