@@ -135,7 +135,7 @@ class OutgoingCall:
 
         A BYE ends the call. Where there is no dialog nothing is sent.
         """
-        leg = self._main or self._fork.first
+        leg = self._main or (self._fork.first if self.stage == "calling" else None)
         if leg is None or self.over:
             on_over()
         elif step.method == "BYE":
