@@ -23,8 +23,12 @@ class Sip:
         """The scenario as a scenario file would have it; may be added to."""
 
     def device(self, name: str, *answer: object, **more: object) -> None:
-        """A device and its answer, step by step; `stack=` and the like as in a file."""
-        self._part("devices")[name] = {"answer": list(answer), **more}
+        """A device and its answer, step by step; `answers=`, `on=`, `stack=` and the like as in a file."""
+        self._part("devices")[name] = _agent(answer, more)
+
+    def carrier(self, name: str, *answer: object, **more: object) -> None:
+        """A carrier and its answer, step by step; `answers=`, `on=`, `registrar=` and the like as in a file."""
+        self._part("carriers")[name] = _agent(answer, more)
 
     def ring(self, target: str, **devices: Sequence[object]) -> None:
         """What dialling `target` rings all at once: devices by name, each with its answer."""
@@ -32,10 +36,17 @@ class Sip:
         for name, answer in devices.items():
             self.device(name, *answer)
 
+    def hunt(self, target: str, *members: object) -> None:
+        """What dialling `target` tries in turn: devices or carriers by name."""
+        self._part("targets")[target] = {"hunt": list(members)}
+
     def call(self, caller: str, to: str, **more: object) -> None:
-        """A call; `cancel=`, `hang_up=`, `headers=`, `stack=` as in a file."""
-        words = {name.replace("_", " "): value for name, value in more.items()}
-        self.document.setdefault("calls", []).append({"from": caller, "to": to, **words})
+        """A call; `cancel=`, `hang_up=`, `headers=`, `at=`, `as_=` and the like as in a file."""
+        self.document.setdefault("calls", []).append({"from": caller, "to": to, **_words(more)})
+
+    def watch(self, time: object = None, **more: object) -> None:
+        """Watch the system for a time, or `until=` an event, `at_most=` so long."""
+        self.document["watch"] = _words(more) if time is None else time
 
     def expect(self, **sequences: object) -> None:
         """What each agent gets: a list, or `never` or `reached`."""
@@ -67,3 +78,14 @@ class Sip:
     def _part(self, name: str) -> dict[str, Any]:
         part: dict[str, Any] = self.document.setdefault(name, {})
         return part
+
+
+def _agent(answer: tuple[object, ...], more: dict[str, object]) -> dict[str, object]:
+    if answer or not {"answers", "on", "registrar"} & {*more}:
+        return {"answer": list(answer)} | _words(more)
+    return _words(more)
+
+
+def _words(more: dict[str, object]) -> dict[str, object]:
+    """Keywords as the words of a file: `hang_up` is `hang up`, `as_` is `as`."""
+    return {name.rstrip("_").replace("_", " "): value for name, value in more.items()}

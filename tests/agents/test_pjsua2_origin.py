@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from sip_harness.agents.pjsua2.attempts import Attempts
 from sip_harness.agents.pjsua2.openness import Openness
 from sip_harness.agents.pjsua2.origin import Bounded, Origins
 from sip_harness.model.entry import Origin
@@ -148,27 +147,6 @@ def test_what_is_remembered_is_bounded() -> None:
     assert kept.get(5) is None
     assert kept.pop(9) == 9
     assert kept.pop(9) is None
-
-
-def test_attempts_are_new_transactions() -> None:
-    attempts = Attempts()
-    assert [attempts.number(request("INVITE", call=f"c{i}")) for i in range(3)] == [0, 1, 2]
-
-
-def test_a_retry_with_credentials_is_the_same_attempt() -> None:
-    attempts = Attempts()
-    credentials = {"headers": "Proxy-Authorization: Digest x"}
-    assert attempts.number(request("INVITE")) == 0
-    assert attempts.number(request("INVITE", 2, branch="b2", **credentials)) == 0
-    assert attempts.number(request("INVITE", 3, branch="b3", headers="Authorization: Digest x")) == 0
-    assert attempts.number(request("INVITE", call="other", **credentials)) == 1, "credentials at the first try"
-
-
-def test_the_same_call_again_without_credentials_is_another_attempt() -> None:
-    attempts = Attempts()
-    assert attempts.number(request("INVITE")) == 0
-    assert attempts.number(request("INVITE", 2, branch="b2")) == 1
-    assert attempts.number(request("INVITE", 2, branch="b3", headers="Authorization: Digest x")) == 2, "CSeq not higher"
 
 
 def test_requests_are_open_until_their_final_response() -> None:

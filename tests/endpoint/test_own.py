@@ -75,7 +75,7 @@ class TestBindings:
         ],
     )
     def test_each_contact_with_its_lifetime(self, headers: list[tuple[str, str]], listed: list[str]) -> None:
-        assert bindings(request("REGISTER", *headers)) == listed
+        assert [value for value, lifetime in bindings(request("REGISTER", *headers)) if lifetime] == listed
         assert own("REGISTER", 200, *headers) == [("Contact", value) for value in listed]
 
 

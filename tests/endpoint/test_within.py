@@ -108,9 +108,9 @@ class TestAnyRequest:
         assert [s.name for s in bench.take_all()] == (["ACK"] if method == "INVITE" else [])
 
     @in_virtual_time
-    async def test_before_the_answer_nothing_is_sent(self) -> None:
+    async def test_without_a_dialog_nothing_is_sent(self) -> None:
         bench, owner, invite = dial()
-        bench.answer(invite, 180, contact("desk"))
+        bench.answer(invite, 100)
         owner.call.ask(Request("INFO"), "script", owner._ended)
         assert bench.is_quiet()
         assert owner.ends == 1

@@ -50,3 +50,24 @@ def test_another_call_begins_anew() -> None:
     assert fired("0.3 mobile > 180", hub) == []
     hub.forget()
     assert fired("0.4 mobile > 180", hub) == [["mobile sends 180"]]
+
+
+COUNTING = scenario(
+    "desk: {answer: [after: desk gets 2 INVITE, 200]}",
+    "alice: [200]",
+    calls="[{from: alice, to: bob}, {from: carol, to: bob, at: 50ms}]",
+)
+
+
+def test_an_event_that_counts_counts_no_retransmissions() -> None:
+    hub = Hub(events_of(COUNTING), {"desk"}, overlapping=True)
+    assert fired("0.0 desk < INVITE call=1\n0.5 desk < INVITE call=1\n1.0 desk < INVITE call=2", hub) == [
+        ["desk gets 2 INVITE"]
+    ]
+
+
+def test_where_calls_overlap_each_has_an_ack_of_its_own() -> None:
+    hub = Hub(events_of(COUNTING), {"desk"}, overlapping=True)
+    ladder = "0.0 desk < INVITE\n0.1 desk > 200\n0.2 desk < ACK to 200"
+    [[first]] = fired(ladder, hub)
+    assert first.startswith(f"{ACKED} in ")

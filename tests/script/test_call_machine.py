@@ -188,3 +188,24 @@ def test_stopped_it_does_nothing_more() -> None:
     m.stop()
     assert m.done
     assert (m.poll(200.0), m.steps(200.0), m.deadline) == ([], [], None)
+
+
+class TestEarly:
+    def test_it_begins_with_the_early_dialog_and_ends_with_the_final_response(self) -> None:
+        m = machine(HangUp(), early=(Wait(1), INFO, Wait(5), REINVITE))
+        assert m.steps(101.0) == []
+        m.rung = 102.0
+        assert m.steps(102.0) == []
+        assert m.deadline == 103.0
+        assert m.steps(103.0) == [INFO]
+        assert m.deadline == 108.0
+        m.answered = 104.0
+        assert m.steps(104.0) == [HangUp()]
+        assert m.steps(200.0) == []
+        assert m.deadline is None
+
+    def test_a_failure_ends_it(self) -> None:
+        m = machine(early=(Wait(1), INFO), ack=Trigger(delay=3.0))
+        m.rung, m.refused = 102.0, 102.5
+        assert m.steps(103.5) == []
+        assert m.deadline == 105.5

@@ -11,8 +11,11 @@ from sip_harness.model.pattern import Event, RequestPattern, ResponsePattern, Tr
 from sip_harness.model.place import Place
 from sip_harness.model.scenario import (
     PLAIN,
+    Account,
     After,
     Call,
+    Case,
+    Challenge,
     Delivery,
     Device,
     Disconnect,
@@ -28,6 +31,7 @@ from sip_harness.model.scenario import (
     Silence,
     Step,
     Wait,
+    When,
 )
 from sip_harness.script import pjsua2_beyond as beyond
 from sip_harness.script import pjsua2_limits as limits
@@ -184,6 +188,15 @@ def test_reactions_and_losses_are_beyond_it() -> None:
     ]  # fmt: skip
 
 
+def test_it_asks_for_nothing_and_looks_into_no_call() -> None:
+    place = Place("a", 1, 1)
+    asks = Script(((Challenge(place=place), BUSY),), cases=(Case(When(user="b"), (BUSY,), place),))
+    assert obstacles(asks) == [
+        Obstacle("it asks nobody for credentials", place),
+        Obstacle("it answers calls by their number and looks into none", place),
+    ]
+
+
 @pytest.mark.parametrize(
     ("code", "earlier", "names"),
     [
@@ -251,6 +264,10 @@ def test_a_call_without_obstacles() -> None:
             {"then": (Request("INFO", place=Place("a", 2, 3)), HangUp())},
             "it sends nothing of its own in a call but BYE",
         ),
+        ({"early": (Request("UPDATE", place=Place("a", 2, 3)),)}, "it sends nothing of its own in a call but BYE"),
+        ({"account": Account("wrong")}, "it proves itself with the account of the run only"),
+        ({"uri": "tel:{user}"}, "it writes a Request-URI in its own form"),
+        ({"body": "v=0"}, "an INVITE of its own has its own SDP"),
         ({"ack": "never"}, "it acknowledges an answer at once"),
         ({"prack": "never"}, "it acknowledges reliable provisionals at once"),
         ({"method": "OPTIONS", "transport": "udp"}, "it makes calls only, no OPTIONS of its own"),

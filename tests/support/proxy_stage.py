@@ -76,6 +76,7 @@ class Wire:
         self.name = name
         self.reliable = name != "UDP"
         self.local = HERE
+        self.public = ""
         self.disconnected = None
         self._stage = stage
 
@@ -172,6 +173,7 @@ class _At:
     def __init__(self, name: str, local: Address) -> None:
         self.name = name
         self.local = local
+        self.public = ""
 
 
 class Caller(Peer):

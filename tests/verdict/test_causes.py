@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from ladders import record, scenario
 
+from sip_harness.language import load_text
 from sip_harness.model.policy import Kind
 from sip_harness.model.scenario import Scenario, Target
 from sip_harness.verdict.causes import Causes
@@ -149,3 +150,45 @@ LATE = RINGING + "0.1 alice > CANCEL\n0.2 desk < CANCEL\n0.21 desk > 200\n0.22 d
 )
 def test_behind_a_b2bua_every_leg_is_a_call_of_its_own(ladder: str, of: str, at: str, expected: str | None) -> None:
     assert cause(ladder, of, at, "b2bua") == expected
+
+
+CARRIERS = load_text(
+    "title: t\nid: T-1\ntargets: {pstn: {hunt: [g1, g2]}}\n"
+    "carriers: {g1: {answer: [503]}, g2: {answer: [200]}}\n"
+    "calls: [{from: alice, to: pstn}]\nexpect: {g1: reached}\n",
+    "t.sip.yaml",
+)
+OVERLAPPING = scenario(
+    "desk: {answer: [180]}\nmobile: {answer: [180]}",
+    "alice: [600]",
+    calls="[{from: alice, to: bob}, {from: carol, to: bob, at: 1s}]",
+)
+TWO_CALLS = """
+    0.000 alice > INVITE call=1
+    0.002 desk < INVITE
+    0.100 desk > 486 call=2
+    0.900 desk > 486 call=1
+    0.901 alice < 486 from desk
+"""
+
+
+def cause_in(of: Scenario, ladder: str, kind: Kind = "proxy") -> str | None:
+    """The cause of the last message."""
+    taken = record(ladder, kind=kind)
+    traffic = sort_out(taken)
+    found = Causes(of, taken.header, traffic).of(traffic.items[-1])
+    return None if found is None else str(found)
+
+
+def test_a_hunt_that_a_timer_moved_on_has_no_prompt_cause() -> None:
+    tried = "0.0 alice > INVITE\n0.001 g1 < INVITE\n"
+    assert cause_in(CARRIERS, f"{tried}0.8 g2 < INVITE") is None
+    assert cause_in(CARRIERS, f"{tried}0.5 g1 > 503\n0.8 g2 < INVITE") == "g1 sent 503 Phrase"
+    assert cause_in(CARRIERS, tried) == "alice sent INVITE"
+
+
+def test_calls_that_overlap_are_told_apart_by_their_call_ids() -> None:
+    assert cause_in(OVERLAPPING, TWO_CALLS) == "desk sent 486 Phrase"
+    of_the_other = TWO_CALLS.replace("0.900 desk > 486 call=1\n", "").replace("from desk", "from desk call=1")
+    assert cause_in(OVERLAPPING, of_the_other) is None
+    assert cause_in(OVERLAPPING, TWO_CALLS, "b2bua") is None

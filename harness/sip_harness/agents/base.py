@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from sip_harness.model.entry import Address, Entry
@@ -63,6 +63,8 @@ class Assignment:
     """Host that it states in Via, Contact and SDP; empty: the one that it is bound to."""
     guard: GuardRules | None = None
     """What it may send, and where; None: to the system and to loopback, whatever it is."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """User parts of the addresses of record of all agents of the run, by agent."""
 
 
 class Agent(Protocol):

@@ -9,6 +9,7 @@ from typing import Literal
 from sip_harness.agents.base import Assignment, Emit, SetupRefused
 from sip_harness.agents.wire_caller import Outgoing, place_call
 from sip_harness.agents.wire_device import Attempt
+from sip_harness.agents.wire_gate import Gate
 from sip_harness.agents.wire_parts import LiveCall
 from sip_harness.agents.wire_reactions import Reacting, Reactions, take_leave
 from sip_harness.endpoint.deafness import Ears
@@ -20,7 +21,7 @@ from sip_harness.endpoint.request import Credentials
 from sip_harness.endpoint.ua import Identity, UserAgent
 from sip_harness.model.entry import Address, Lag, Malformed, Note
 from sip_harness.model.entry import Message as MessageEntry
-from sip_harness.model.guard import Gate
+from sip_harness.model.guard import Gate as Guard
 from sip_harness.model.scenario import Call, Script
 from sip_harness.net.base import Disconnection, Hop, Receiver, SendFailed, host_port
 from sip_harness.net.clock import Clock, Timer
@@ -29,6 +30,7 @@ from sip_harness.net.stream import StreamTransport
 from sip_harness.net.tls import TlsFiles
 from sip_harness.net.udp import UdpSocket
 from sip_harness.record.outsiders import Outsiders
+from sip_harness.script.choice import Attempts
 from sip_harness.sip.message import MalformedMessage, Message, parse
 from sip_harness.sip.transaction_tables import Timers
 
@@ -50,12 +52,13 @@ class WireAgent:
         self._emit = emit
         self._timers = timers
         self._host = host or assignment.bind or ("::1" if ":" in assignment.system[0] else "127.0.0.1")
-        self._gate = Gate(assignment.guard) if assignment.guard is not None else None
+        self._guard = Guard(assignment.guard) if assignment.guard is not None else None
         self._keepalive: Timer | None = None
         self._happened: set[str] = set()
         self._calls: set[LiveCall] = set()
         self._open: set[LiveCall] = set()
-        self._attempts = 0
+        self._gate = Gate(assignment.user, assignment.names)
+        self._attempts = Attempts(assignment.script or Script(()))
         self._polling = False
         self._cut = False
         self._idle: asyncio.Event = asyncio.Event()
@@ -78,6 +81,7 @@ class WireAgent:
     async def start(self) -> None:
         """Open, and register if assigned to. Raises SetupRefused with the reason."""
         assignment = self._assignment
+        self._gate.check(assignment.script or Script(()))
         clock = Clock(asyncio.get_running_loop(), self._late)
         user = assignment.user
         credentials = Credentials(user.auth or user.name, user.password)
@@ -96,7 +100,7 @@ class WireAgent:
                 record=ears.record,
                 receive=ears.receive,
                 guard=self._may_contact,
-                vet=self._gate.refusal if self._gate is not None else None,
+                vet=self._guard.refusal if self._guard is not None else None,
                 tls=TlsFiles(assignment.trust, assignment.certificate, assignment.certified),
             )
 
@@ -118,7 +122,7 @@ class WireAgent:
             await self._reach(self._ua)
         if assignment.register:
             await self._register(self._ua)
-        if self._gate is not None:
+        if self._guard is not None:
             self._keep_alive()
 
     def call(self, call: Call, uri: str) -> None:
@@ -183,8 +187,8 @@ class WireAgent:
 
     def _may_contact(self, address: Address) -> bool:
         """Only hosts that the run knows: a Contact or Via from the network must not aim us elsewhere."""
-        if self._gate is not None:
-            return self._gate.may_contact(address[0])
+        if self._guard is not None:
+            return self._guard.may_contact(address[0])
         return address[0] in (self._assignment.system[0], self._host)
 
     def over(self, call: LiveCall) -> None:
@@ -247,19 +251,19 @@ class WireAgent:
             call.poll()
 
     def _invited(self, server: Server) -> None:
-        """A new out-of-dialog INVITE transaction is an attempt."""
-        script = self._assignment.script
+        """A new out-of-dialog INVITE transaction is an attempt, unless it is a retry with credentials."""
         ua = self._ua
-        if ua is None or script is None:
+        if ua is None or (found := self._gate.steps(self._attempts, server.request)) is None:
             return
-        number, self._attempts = self._attempts, self._attempts + 1
-        attempt = Attempt(ua, server, script.steps(number), number, self._happened, self)
+        number, steps = found
+        attempt = Attempt(ua, server, steps, number, self._happened, self)
         self._begin(attempt)
         attempt.begin()
 
     def _react(self, ua: UserAgent, script: Script) -> None:
         """From now on answer requests as this script says, counted anew."""
-        ua.on_scripted = Reactions(ua, script, self._happened, self, self._calls.add, self._call_of).take
+        reactions = Reactions(ua, script, self._gate, self._happened, self, self._calls.add, self._call_of)
+        ua.on_scripted = reactions.take
 
     def _door(self, inside: Receiver) -> Door:
         outsiders = Outsiders([self._assignment.system], self._assignment.token.rpartition("x")[0])

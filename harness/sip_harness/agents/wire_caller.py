@@ -6,12 +6,14 @@ from collections.abc import Collection
 
 from sip_harness.agents.wire_parts import Alarm, Owner
 from sip_harness.agents.wire_steps import carry_out
+from sip_harness.endpoint import build
+from sip_harness.endpoint.request import Credentials
 from sip_harness.endpoint.single import SingleRequest
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.endpoint.uac import AckTime, OutgoingCall
 from sip_harness.model.scenario import Call, Raw, Request, Send
 from sip_harness.net.base import Hop
-from sip_harness.script.machine import CallerAction, CallMachine
+from sip_harness.script.machine import CallerAction, CallMachine, acked_in
 from sip_harness.sip.message import Message
 
 
@@ -27,8 +29,18 @@ class Outgoing:
         self._alarm = Alarm(ua, self.poll)
         self._machine = CallMachine(call, happened, ua.clock.now(), patience)
         self._outgoing = OutgoingCall(
-            ua, uri, hop, self, headers=call.headers, ack=_time_of_ack(call), prack=call.prack != "never"
+            ua,
+            uri,
+            hop,
+            self,
+            headers=call.headers,
+            ack=_time_of_ack(call),
+            prack=call.prack != "never",
+            credentials=_credentials(ua, call),
+            body=_body(call) if call.body else None,
+            on_early=self._on_early,
         )
+        self._machine.acked = acked_in(self.call_id)
         self._data = {"call": call.name, "call_id": self.call_id}
         self._hung_up = False
         self.poll()
@@ -122,6 +134,11 @@ class Outgoing:
         self._machine.pending += 1
         self._outgoing.ask(step, "script", self._answered)
 
+    def _on_early(self) -> None:
+        if self._machine.rung is None:
+            self._machine.rung = self._ua.clock.now()
+            self.poll()
+
     def _answered(self) -> None:
         self._machine.pending -= 1
         self.poll()
@@ -146,7 +163,16 @@ class Single:
     def __init__(self, ua: UserAgent, call: Call, uri: str, hop: Hop, owner: Owner) -> None:
         """Send it."""
         self._owner = owner
-        self._request = SingleRequest(ua, call.method, uri, hop, self._over, headers=call.headers)
+        self._request = SingleRequest(
+            ua,
+            call.method,
+            uri,
+            hop,
+            self._over,
+            headers=call.headers,
+            credentials=_credentials(ua, call),
+            body=_body(call),
+        )
 
     @property
     def call_id(self) -> str:
@@ -188,6 +214,16 @@ def place_call(
     if call.method != "INVITE":
         return Single(ua, call, uri, hop, owner)
     return Outgoing(ua, call, uri, hop, happened, patience, owner)
+
+
+def _credentials(ua: UserAgent, call: Call) -> Credentials | None:
+    if call.account is None:
+        return None
+    return Credentials(call.account.user or ua.identity.credentials.username, call.account.password)
+
+
+def _body(call: Call) -> tuple[bytes, str]:
+    return call.body.encode("utf-8", "surrogateescape"), call.content_type or build.SDP
 
 
 def _time_of_ack(call: Call) -> AckTime:

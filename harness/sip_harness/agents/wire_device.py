@@ -21,12 +21,12 @@ class Attempt:
         ua: UserAgent,
         server: Server,
         steps: tuple[Step, ...],
-        number: int,
+        number: str,
         happened: Collection[str],
         owner: Owner,
     ) -> None:
         self._owner = owner
-        self._data = {"attempt": str(number), "call_id": server.request.call_id}
+        self._data = {"attempt": number, "call_id": server.request.call_id}
         self._told_over = False
         self._incoming = IncomingCall(ua, server, self)
         self._steps = Steps(ua, steps, happened, self, owner, self._data)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Protocol
 
 from sip_harness.agents.wire_device import Attempt
+from sip_harness.agents.wire_gate import Gate
 from sip_harness.agents.wire_parts import LiveCall, Owner
 from sip_harness.agents.wire_steps import Steps
 from sip_harness.endpoint import build
@@ -20,6 +20,7 @@ from sip_harness.endpoint.ua import UserAgent
 from sip_harness.endpoint.within import Within
 from sip_harness.model.scenario import Raw, Request, Script, Send, Step
 from sip_harness.net.base import stated
+from sip_harness.script.choice import Attempts
 from sip_harness.sip.message import Message
 
 _GONE = frozenset({408, 481})
@@ -209,6 +210,7 @@ class Reactions:
         self,
         ua: UserAgent,
         script: Script,
+        gate: Gate,
         happened: Collection[str],
         owner: Owner,
         begin: Callable[[LiveCall], None],
@@ -216,28 +218,28 @@ class Reactions:
     ) -> None:
         """`begin` keeps what goes on; `find` knows the call that a request belongs to."""
         self._ua = ua
-        self._script = script
+        self._attempts = {reaction.method: Attempts(reaction) for reaction in script.reactions}
+        self._gate = gate
         self._happened = happened
         self._owner = owner
         self._begin = begin
         self._find = find
-        self._counts: Counter[str] = Counter()
 
     def take(self, server: Server) -> bool:
         """Answer this request by script; False if that has no word about it."""
         request = server.request
         method = "re-INVITE" if request.method == "INVITE" and request.to_tag else request.method
-        reaction = self._script.reaction(method)
-        if reaction is None:
+        attempts = self._attempts.get(method)
+        found = self._gate.steps(attempts, request) if attempts is not None else None
+        if found is None:
             return False
-        number = self._counts[method]
-        self._counts[method] += 1
+        number, steps = found
         call = self._find(request)
         if leg := self._ua.leg_of(request):
             leg.heed(request)
         take_leave(self._ua, request, call)
-        data = {"request": method, "number": str(number), "call_id": request.call_id}
-        reacting = Reacting(self._ua, server, reaction.steps(number), data, self._happened, self._owner, call)
+        data = {"request": method, "number": number, "call_id": request.call_id}
+        reacting = Reacting(self._ua, server, steps, data, self._happened, self._owner, call)
         self._begin(reacting)
         reacting.begin()
         return True

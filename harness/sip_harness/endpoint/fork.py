@@ -46,6 +46,11 @@ class Fork:
         return [prong.leg.dialog for prong in self._prongs.values()]
 
     @property
+    def first(self) -> Leg | None:
+        """The dialog that was set up first."""
+        return next((prong.leg for prong in self._prongs.values()), None)
+
+    @property
     def is_open(self) -> bool:
         """Whether a confirmed dialog has not ended."""
         return bool(self._open)

@@ -5,6 +5,8 @@ Pure. What a script gives replaces what stands here, name by name.
 
 from __future__ import annotations
 
+import re
+
 from sip_harness.endpoint import build
 from sip_harness.endpoint.build import Headers
 from sip_harness.sip.message import Message, split_list
@@ -12,6 +14,7 @@ from sip_harness.sip.uri import header_params
 
 EXPIRES = "3600"
 """Lifetime of what a request gives no lifetime for, seconds (RFC 3261 10.3, RFC 6665 and RFC 3903 leave it to us)."""
+_EXPIRES = re.compile(r"(;\s*expires\s*=\s*)[^;\s]*", re.IGNORECASE)
 _DIALOG = frozenset({"INVITE", "SUBSCRIBE", "REFER", "UPDATE"})
 """Methods whose 2xx names a remote target (RFC 3261 12.1.1; RFC 6665 4.2.1; RFC 3515 2.4.4; RFC 3311 5.1)."""
 
@@ -25,7 +28,7 @@ def own_headers(request: Message, code: int, contact: str, etag: str) -> Headers
     method = request.method
     headers: Headers = [("Contact", contact)] if method in _DIALOG else []
     if method == "REGISTER":
-        headers += [("Contact", value) for value in bindings(request)]
+        headers += [("Contact", value) for value, lifetime in bindings(request) if lifetime]
     elif method == "INVITE":
         headers.append(("Allow", build.ALLOW))
     elif method == "OPTIONS":
@@ -37,19 +40,27 @@ def own_headers(request: Message, code: int, contact: str, etag: str) -> Headers
     return headers
 
 
-def bindings(register: Message) -> list[str]:
-    """Contact values of a 200 to REGISTER, as if nobody else had registered (RFC 3261 10.3 step 8).
+def bindings(register: Message, most: int = 0) -> list[tuple[str, int]]:
+    """Contact values of a 200 to REGISTER, as if nobody else had registered (RFC 3261 10.3 step 8), with lifetimes.
 
-    Each contact of the request with the lifetime that it asks for; what it takes back (`*`, zero) is not listed.
+    Each contact of the request with the lifetime in seconds that it asks for, cut down to `most` unless that is 0. What
+    it takes back has the lifetime 0 and is not to be listed; `*` is left out.
     """
     general = register.get("expires") or EXPIRES
     listed = []
-    for element in (e for value in register.all("contact") for e in split_list(value)):
-        asked = header_params(element).get("expires")
-        if element == "*" or (asked or general).strip("0") == "":
-            continue
-        listed.append(element if asked is not None else f"{element};expires={general}")
+    for element in (e for value in register.all("contact") for e in split_list(value) if e != "*"):
+        own = header_params(element).get("expires")
+        asked = _seconds(own if own is not None else general)
+        granted = min(asked, most) if most else asked
+        kept = element if own is not None else f"{element};expires={granted}"
+        listed.append((_EXPIRES.sub(rf"\g<1>{granted}", kept) if granted != asked else kept, granted))
     return listed
+
+
+def _seconds(text: str) -> int:
+    """A delta-seconds value; the usual lifetime for what is none (RFC 3261 10.3 step 7)."""
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else int(EXPIRES)
 
 
 def needs_session(request: Message, code: int) -> bool:

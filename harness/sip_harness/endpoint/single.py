@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from sip_harness.endpoint import build
 from sip_harness.endpoint.layer import Server
-from sip_harness.endpoint.request import Request
+from sip_harness.endpoint.request import Credentials, Request
 from sip_harness.endpoint.ua import UserAgent
-from sip_harness.endpoint.within import REFRESHES, without
+from sip_harness.endpoint.within import REFRESHES, others, sender_of, without
 from sip_harness.model.entry import Origin
 from sip_harness.net.base import Hop
 from sip_harness.sip.errors import SipError
@@ -36,8 +36,11 @@ class SingleRequest:
         *,
         headers: tuple[tuple[str, str], ...] = (),
         origin: Origin = "script",
+        credentials: Credentials | None = None,
+        body: tuple[bytes, str] = (b"", build.SDP),
     ) -> None:
-        """Send it. `headers` are added and replace ours of the same name; `on_over` is told once.
+        """Send it. `headers` are added and replace ours of the same name; `on_over` is told once. Challenges are
+        answered with `credentials` instead of those of the user agent; `body` has its type with it.
 
         A REGISTER goes to the domain of `uri` for our own address of record (RFC 3261 10.2).
         """
@@ -48,9 +51,10 @@ class SingleRequest:
         registers = method == "REGISTER"
         self._uri = _domain(uri) if registers else uri
         self._to = f"<{ua.identity.aor if registers else uri}>"
-        self._headers = headers
+        self._headers = others(headers)
+        self._body, self._content_type = body
         self._on_over = on_over
-        self._sender = ua.sender()
+        self._sender = sender_of(ua, headers)
         self._tag = tag_of(self._sender)
         self._seq = 0
         if method in SUBSCRIBING:
@@ -60,7 +64,7 @@ class SingleRequest:
             self._make,
             hop,
             origin,
-            ua.identity.credentials,
+            credentials or ua.identity.credentials,
             on_final=self._final_came,
             on_failure=lambda _why: self._end(keep=0.0),
         )
@@ -83,6 +87,8 @@ class SingleRequest:
             call_id=self.call_id,
             cseq=self._seq,
             headers=[*without(own + credentials, self._headers), *self._headers],
+            body=self._body,
+            content_type=self._content_type,
         )
 
     def _final_came(self, response: Message) -> None:

@@ -13,10 +13,10 @@ from sip_harness.endpoint.fork import Fork
 from sip_harness.endpoint.layer import Why
 from sip_harness.endpoint.leg import Leg
 from sip_harness.endpoint.media import open_media
-from sip_harness.endpoint.request import Request
+from sip_harness.endpoint.request import Credentials, Request
 from sip_harness.endpoint.session import Session
 from sip_harness.endpoint.ua import UserAgent
-from sip_harness.endpoint.within import Within, own_headers, without
+from sip_harness.endpoint.within import Within, others, own_headers, sender_of, without
 from sip_harness.model import scenario
 from sip_harness.model.entry import Origin
 from sip_harness.net.base import Hop, stated
@@ -57,8 +57,13 @@ class OutgoingCall:
         origin: Origin = "script",
         ack: AckTime = "at once",
         prack: bool = True,
+        credentials: Credentials | None = None,
+        body: tuple[bytes, str] | None = None,
+        on_early: Callable[[], None] = lambda: None,
     ) -> None:
-        """Send the INVITE with an SDP offer; `headers` are added to it and replace ours of the same name.
+        """Send the INVITE with an SDP offer, or with `body` and its type; `headers` are added to it and replace ours of
+        the same name. Challenges are answered with `credentials` instead of those of the user agent; `on_early` is told
+        of each response that sets up or belongs to an early dialog.
 
         The ACK to its final response is sent at once, or waits for `acknowledge`; then a call that failed is over only
         with it. Without `prack` reliable provisionals are not acknowledged.
@@ -70,12 +75,13 @@ class OutgoingCall:
         self._uri = uri
         self._hop = hop
         self._caller = caller
-        self._headers = headers
+        self._headers = others(headers)
+        self._on_early = on_early
         self._ack = ack
         self._prack = prack
-        self._sender = ua.sender()
+        self._sender = sender_of(ua, headers)
         self._session = Session(stated(ua.transport)[0], open_media(ua, self.call_id))
-        self._offer = self._session.offer()
+        self._body, self._content_type = body or (self._session.offer(), build.SDP)
         self._seq = 0
         self._fork = Fork(ua, hop, self._session, self._settle)
         self._main: Leg | None = None
@@ -88,7 +94,7 @@ class OutgoingCall:
             self._make,
             hop,
             origin,
-            ua.identity.credentials,
+            credentials or ua.identity.credentials,
             on_final=self._final_came,
             on_failure=self._failed,
             on_provisional=self._provisional_came,
@@ -124,17 +130,19 @@ class OutgoingCall:
         self._settle()
 
     def ask(self, step: scenario.Request, origin: Origin, on_over: Callable[[], None]) -> None:
-        """Send a request within the answered call; `on_over` once it has its final response, or has failed.
+        """Send a request within the answered call, before the answer within its first early dialog; `on_over` once it
+        has its final response, or has failed.
 
-        A BYE ends the call. Before the answer and after the end nothing is sent.
+        A BYE ends the call. Where there is no dialog nothing is sent.
         """
-        if self._main is None or self.over:
+        leg = self._main or (self._fork.first if self.stage == "calling" else None)
+        if leg is None or self.over:
             on_over()
         elif step.method == "BYE":
-            self._fork.bye(self._main, origin, step)
+            self._fork.bye(leg, origin, step)
             on_over()
         else:
-            Within(self._ua, self._main, step, origin, on_over, prack=self._prack)
+            Within(self._ua, leg, step, origin, on_over, prack=self._prack)
 
     def raw(self, step: scenario.Raw, origin: Origin) -> None:
         """Send exact bytes on the way of the answered call; their placeholders stand for the headers of the request
@@ -175,7 +183,8 @@ class OutgoingCall:
             call_id=self.call_id,
             cseq=self._seq,
             headers=[*without(own, self._headers), *self._headers],
-            body=self._offer,
+            body=self._body,
+            content_type=self._content_type,
         )
 
     def _provisional_came(self, response: Message) -> None:
@@ -184,6 +193,7 @@ class OutgoingCall:
         self._provisional = True
         if response.to_tag and response.code > 100:
             self._fork.early(self._request.request, response, prack=self._prack)
+            self._on_early()
         if self._cancel_origin is not None and not self._cancelled:
             self._send_cancel(self._cancel_origin)
 

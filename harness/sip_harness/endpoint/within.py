@@ -13,7 +13,7 @@ from sip_harness.endpoint.served import ALLOW
 from sip_harness.model import scenario
 from sip_harness.model.entry import Origin
 from sip_harness.sip.fields import canonical
-from sip_harness.sip.message import Message
+from sip_harness.sip.message import Message, tag_of
 
 if TYPE_CHECKING:
     from sip_harness.endpoint.leg import Leg
@@ -112,6 +112,19 @@ def without(headers: Headers, given: Given) -> Headers:
     """Those of these headers that an author has not given himself."""
     names = {canonical(name) for name, _ in given}
     return [(name, value) for name, value in headers if canonical(name) not in names]
+
+
+def sender_of(ua: UserAgent, given: Given) -> str:
+    """The From value of a new request: the author's, with a tag of ours if he has given none, or our own."""
+    own = next((value for name, value in given if canonical(name) == "from"), "")
+    if not own:
+        return ua.sender()
+    return own if tag_of(own) else f"{own};tag={build.new_tag()}"
+
+
+def others(given: Given) -> Given:
+    """What an author has given besides From."""
+    return tuple((name, value) for name, value in given if canonical(name) != "from")
 
 
 def given_credentials(request: Message) -> Headers:

@@ -14,6 +14,7 @@ from sip_harness.language.words import Cursor, code, duration, is_duration, meth
 from sip_harness.model.scenario import (
     PLAIN,
     After,
+    Challenge,
     Delivery,
     Disconnect,
     HangUp,
@@ -29,13 +30,13 @@ from sip_harness.sip.codes import Code, default_body
 HOST = "127.0.0.1"
 """Host in the headers that a code has to carry; agents are on loopback unless the author writes another."""
 
-STEPS = ("wait", "after", "silence", "hang up", "no 100", "send", "bytes", "close", "reset", "half-open")
+STEPS = ("wait", "after", "silence", "hang up", "no 100", "send", "bytes", "close", "reset", "half-open", "challenge")
 """What a step can begin with besides a code."""
 
 NO_HEADERS = Headers()
 _FORMS = (
     "a step is a code (486), a name (busy-here), 'wait 100ms', 'after AGENT sends 180', 'silence', 'hang up', "
-    "'no 100', 'send re-INVITE', 'bytes FILE', 'close', 'reset' or 'half-open'"
+    "'no 100', 'send re-INVITE', 'bytes FILE', 'close', 'reset', 'half-open' or 'challenge'"
 )
 
 
@@ -84,6 +85,19 @@ def _bytes(text: Text, first: Word, names: Names) -> Step:
     return raw(rest, names, text.place)
 
 
+def _challenge(text: Text, first: Word, names: Names) -> Step:
+    code = _rest(text, first)
+    return Challenge(challenge_code(code) if code else 401, place=text.place)
+
+
+def challenge_code(text: Text) -> int:
+    """401 or 407. Raises Mistake."""
+    if text not in ("401", "407"):
+        hint = "401 is that of user agents and registrars, 407 that of proxies"
+        raise text.all.mistake(f"{quoted(text)} asks for no credentials", hint)
+    return int(text)
+
+
 _READERS: dict[str, Callable[[Text, Word, Names], Step | None]] = {
     "wait": _wait,
     "after": _after,
@@ -94,6 +108,7 @@ _READERS: dict[str, Callable[[Text, Word, Names], Step | None]] = {
     "no": _alone(lambda text: NoTrying(text.place), "no", "100"),
     "close": _alone(lambda text: Disconnect("close", text.place), "close"),
     "reset": _alone(lambda text: Disconnect("reset", text.place), "reset"),
+    "challenge": _challenge,
     "half-open": _alone(lambda text: Disconnect("half-open", text.place), "half-open"),
 }
 

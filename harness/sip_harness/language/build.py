@@ -15,6 +15,7 @@ from sip_harness.language.names import Names
 from sip_harness.language.schema import ScenarioDoc
 from sip_harness.language.sense import senseless
 from sip_harness.language.source import Map
+from sip_harness.language.watch_doc import watch_of
 from sip_harness.model.pattern import Event
 from sip_harness.model.scenario import (
     AnyOrder,
@@ -62,6 +63,7 @@ def _scenario(document: ScenarioDoc) -> Scenario:
         proof=tuple(dict.fromkeys(document.proof)),
         place=document.id.place,
         disruptive=document.impact == "disruptive",
+        watch=watch_of(document.watch),
     )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from typing import Annotated
+
 from pydantic import Field, model_validator
 
+from sip_harness.language.diagnostics import quoted
 from sip_harness.language.fields import (
     AckText,
     CallerName,
-    HeaderMap,
+    Line,
     LossText,
     MethodName,
     Misfit,
@@ -17,26 +21,48 @@ from sip_harness.language.fields import (
     TargetName,
     TransportName,
     TriggerText,
+    reads,
 )
-from sip_harness.language.headers import collect
+from sip_harness.language.headers import collect, one_line
+from sip_harness.language.names import Names
 from sip_harness.language.part import Part
 from sip_harness.language.reaction_doc import Reactions, reactions_of
+from sip_harness.language.response_doc import MessageDoc
+from sip_harness.language.source import Text
 from sip_harness.language.step_doc import Steps, steps_of
-from sip_harness.model.scenario import Call, HangUp, Request, Script
+from sip_harness.model.scenario import URI_PLACEHOLDER, Account, Call, HangUp, Request, Script
 
-_OF_CALLS = ("cancel", "hang_up", "ack", "prack", "then")
+_OF_CALLS = ("cancel", "hang_up", "ack", "prack", "early", "then")
 
 
-class CallDoc(Part):
+def _uri(text: Text, names: Names) -> str:
+    bare = URI_PLACEHOLDER.sub("x", one_line(text, "a URI"))
+    if brace := re.search(r"[{}]", bare):
+        raise text.all.mistake(f"{quoted(brace[0])} means nothing here", "{uri}, {user} and {host} are filled in")
+    if not re.fullmatch(r"(?:x|[A-Za-z][A-Za-z0-9+.-]*:)[^\s<>\"\x00-\x1f\x7f]*", bare):
+        raise text.all.mistake(f"{quoted(text)} is no URI", "write it like sip:+4930123@{host};user=phone, or {uri}")
+    return str(text)
+
+
+class AccountDoc(Part):
+    """`{user: alice, password: wrong}`."""
+
+    shape = "{password: wrong}, or {user: mallory, password: wrong}"
+    password: Line
+    user: Line | None = None
+
+
+class CallDoc(MessageDoc):
     """A call, or a single request outside of a dialog."""
 
     shape = "{from: alice, to: bob}"
-    filled = dict.fromkeys(("transport", "method", "then", "ack", "prack", "on", "lose"), "")
+    filled = dict.fromkeys(("transport", "method", "early", "then", "as", "uri", "ack", "prack", "on", "lose"), "") | {
+        "at": "write 500ms, or 3s after g1 sends 503"
+    }
     caller: CallerName = Field(alias="from")
     to: TargetName
     cancel: TriggerText | None = None
     hang_up: TriggerText | None = Field(default=None, alias="hang up")
-    headers: HeaderMap = Field(default_factory=dict)
     name: NewName | None = None
     stack: StackName = "auto"
     transport: TransportName = "udp"
@@ -46,6 +72,10 @@ class CallDoc(Part):
     prack: PrackText | None = None
     on: Reactions = Field(default_factory=dict)
     lose: list[LossText] = Field(default_factory=list)
+    at: TriggerText | None = None
+    early: Steps | None = None
+    account: AccountDoc | None = Field(default=None, alias="as")
+    uri: Annotated[str, reads(_uri, "a URI")] | None = None
 
     @model_validator(mode="after")
     def _only_added(self) -> CallDoc:
@@ -83,6 +113,12 @@ class CallDoc(Part):
             ack=self.ack,
             prack=self.prack,
             script=Script((), reactions_of(self.on), tuple(self.lose)) if reacts else None,
+            at=self.at,
+            early=steps_of(self.early or []),
+            account=Account(self.account.password, self.account.user or "") if self.account else None,
+            uri=self.uri or "",
+            body=str(self.body or ""),
+            content_type=str(self.type or ""),
         )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sip_harness.language.words import RE_INVITE
 from sip_harness.model.scenario import (
     After,
+    Challenge,
     Disconnect,
     HangUp,
     NoTrying,
@@ -34,6 +35,8 @@ Misplaced = tuple[int, str, str]
 class _Course:
     """What has been done when it is a step's turn."""
 
+    said: bool = False
+    """Whether anything has been sent in answer, or will never be."""
     begun: bool = False
     """Whether anything has been sent or let pass."""
     early: bool = False
@@ -50,6 +53,7 @@ class _Course:
     """The step after which there is nothing more to do."""
 
     def take(self, one: Step) -> None:
+        self.said = self.said or isinstance(one, (Send, Raw, Silence))
         self.begun = self.begun or not isinstance(one, NoTrying)
         self.unknown = self.unknown or isinstance(one, Raw)
         if isinstance(one, HangUp) or (isinstance(one, Request) and one.method == "BYE"):
@@ -90,6 +94,13 @@ def misplaced_in_call(steps: Sequence[Step]) -> Misplaced | None:
     return _first(steps, _in_call)
 
 
+def misplaced_before_answer(steps: Sequence[Step]) -> Misplaced | None:
+    """The same for what a caller does from the first early dialog on."""
+    if not steps:
+        return -1, "'early' needs at least one step", "leave it out for a caller that only waits"
+    return _first(steps, _before_answer)
+
+
 def _first(
     steps: Sequence[Step], wrong: Callable[[Step, _Course], Wrong | None], late: str = _NO_100
 ) -> Misplaced | None:
@@ -111,6 +122,8 @@ def _in_all(one: Step, course: _Course) -> Wrong | None:
     """What holds for answers and reactions."""
     if isinstance(one, NoTrying) and course.begun:
         return "'no 100' comes first, or the 100 is out already", ""
+    if isinstance(one, Challenge) and course.said:
+        return "'challenge' comes before every response", "put it first: what follows it is for the right credentials"
     if course.final is None:
         return None
     if isinstance(one, Silence):
@@ -140,6 +153,8 @@ def _in_answer(one: Step, course: _Course) -> Wrong | None:
 def _in_reaction(one: Step, method: str, *, caller: bool) -> Wrong | None:
     if isinstance(one, NoTrying) and method != RE_INVITE:
         return f"'no 100' is for INVITEs: {method} gets no 100 by itself", ""
+    if isinstance(one, Challenge) and method == "CANCEL":
+        return "a CANCEL cannot be challenged: nobody may send it again (RFC 3261 22.1)", ""
     if isinstance(one, HangUp) and method == "BYE":
         return "a call that gets BYE is over: nothing is left to hang up", ""
     if not isinstance(one, Send):
@@ -155,10 +170,16 @@ def _in_reaction(one: Step, method: str, *, caller: bool) -> Wrong | None:
 
 
 def _in_call(one: Step, course: _Course) -> Wrong | None:
-    if isinstance(one, (Send, Silence, NoTrying)):
+    if isinstance(one, (Send, Silence, NoTrying, Challenge)):
         hint = "what it answers to requests stands under 'on', as 'on: {BYE: [481]}'"
         return "a caller has nothing to answer here: 'then' is what it sends from the answer on", hint
     return None
+
+
+def _before_answer(one: Step, course: _Course) -> Wrong | None:
+    if isinstance(one, HangUp):
+        return "only an answered call can be hung up", "give the call 'cancel: ...'"
+    return _in_call(one, course)
 
 
 def _idle_end(steps: Sequence[Step]) -> Misplaced | None:

@@ -6,13 +6,17 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
+from sip_harness.language import attempt_doc
+from sip_harness.language.attempt_doc import Attempts
+from sip_harness.language.challenge_doc import Registrar, registrar_reaction
 from sip_harness.language.conduct import misplaced
 from sip_harness.language.fields import LossText, Misfit, StackName, TransportName
 from sip_harness.language.part import Part
 from sip_harness.language.reaction_doc import Reactions, reactions_of
 from sip_harness.language.source import Text
 from sip_harness.language.step_doc import StepDoc, Steps, steps_of
-from sip_harness.model.scenario import Device, Script, Step
+from sip_harness.model.place import NOWHERE
+from sip_harness.model.scenario import Device, Script, Send, Step
 
 
 def _in_order(steps: list[StepDoc]) -> list[StepDoc]:
@@ -22,6 +26,9 @@ def _in_order(steps: list[StepDoc]) -> list[StepDoc]:
     return steps
 
 
+_REFUSES_CALLS = (Send(480, "Temporarily Unavailable"),)
+"""What a device does with calls that says only what it does with other requests."""
+
 Answer = Annotated[Steps, AfterValidator(_in_order)]
 
 
@@ -29,9 +36,10 @@ class DeviceDoc(Part):
     """A device or a carrier."""
 
     shape = "{answer: [ringing, busy-here]}"
-    filled = dict.fromkeys(("on", "lose", "transport"), "")
+    filled = dict.fromkeys(("on", "lose", "transport", "registrar"), "")
     answer: Answer | None = None
-    answers: list[Answer] | None = None
+    answers: Attempts | None = None
+    registrar: Registrar | None = None
     on: Reactions = Field(default_factory=dict)
     lose: list[LossText] = Field(default_factory=list)
     transport: TransportName = "udp"
@@ -41,28 +49,54 @@ class DeviceDoc(Part):
     def _one_script(self) -> DeviceDoc:
         if self.answer is not None and self.answers is not None:
             raise Misfit("either 'answer' or 'answers', not both", "", "answers", key=True)
-        if self.answer is None and self.answers is None:
+        if self.answer is None and self.answers is None and not self.on and self.registrar is None:
             raise Misfit("a device needs 'answer'", "write 'answer: [silence]' if it never answers", key=True)
         if self.answers is not None and not self.answers:
             raise Misfit("'answers' needs at least one attempt", "write answers: [[486], [200]]", "answers")
         return self
 
+    @model_validator(mode="after")
+    def _answers_in_order(self) -> DeviceDoc:
+        for misfit in attempt_doc.misfits(self.answers or []):
+            raise Misfit(misfit.message, misfit.hint, "answers", *misfit.path)
+        for path, steps in self.lists if self.answers is not None else []:
+            try:
+                _in_order(steps)
+            except Misfit as misfit:
+                raise Misfit(misfit.message, misfit.hint, *path, *misfit.path) from None
+        if self.answers and not attempt_doc.numbered(self.answers):
+            raise Misfit(
+                "nothing says what all other calls get", "add one more answer, as 'always: [ok]'", "answers", key=True
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _registers_once(self) -> DeviceDoc:
+        if self.registrar is not None and "REGISTER" in self.on:
+            raise Misfit("'on: {REGISTER: ...}' says already what it does", "say it once", "registrar", key=True)
+        return self
+
     @property
     def attempts(self) -> tuple[tuple[Step, ...], ...]:
         """The steps by attempt."""
-        return tuple(steps_of(one) for _, one in self.lists)
+        if self.answers is not None:
+            return attempt_doc.numbered(self.answers)
+        return (steps_of(self.answer),) if self.answer is not None else (_REFUSES_CALLS,)
 
     @property
     def lists(self) -> list[tuple[tuple[str | int, ...], list[StepDoc]]]:
-        """The steps by attempt as they are written, each attempt with its path."""
+        """The steps as they are written, each list with its path."""
         if self.answers is None:
-            return [(("answer",), self.answer or [])]
-        return [(("answers", index), one) for index, one in enumerate(self.answers)]
+            return [(("answer",), self.answer)] if self.answer is not None else []
+        return [(("answers", *path), one) for path, one in attempt_doc.lists_of(self.answers)]
 
     @property
     def script(self) -> Script:
         """Everything that it does."""
-        return Script(self.attempts, reactions_of(self.on), tuple(self.lose))
+        reactions = reactions_of(self.on)
+        if self.registrar is not None:
+            reactions = (*reactions, registrar_reaction(self.registrar, NOWHERE))
+        return Script(self.attempts, reactions, tuple(self.lose), attempt_doc.cases_of(self.answers or []))
 
     def device(self, name: Text) -> Device:
         """It as a device of this name."""

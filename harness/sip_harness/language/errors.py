@@ -18,8 +18,8 @@ _KEY = "[key]"
 _MISSING = {
     "title": "say in one sentence what this scenario is about: 'title: ...'",
     "id": "give it an id of its own, as 'id: FK-01'",
-    "targets": "say what a call reaches, as 'targets: {bob: {ring: [desk]}}'",
-    "calls": "a scenario without calls is not possible yet; write 'calls: [{from: alice, to: bob}]'",
+    "calls": "write 'calls: [{from: alice, to: bob}]'",
+    "until": "say what ends it, as 'until: g1 gets 2 REGISTER', or write 'watch: 3s'",
     "expect": "say what each agent gets, as 'expect: {alice: [486 from desk]}'",
     "from": "say who calls, as 'from: alice'",
     "to": "say which target is called, as 'to: bob'",

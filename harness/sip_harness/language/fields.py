@@ -202,6 +202,7 @@ TransportName = Annotated[Transport, reads(one_of(_TRANSPORTS, "transport"), "a 
 NewName = Annotated[Text, reads(lambda text, names: new_name(text), "a name")]
 CarrierName = Annotated[Text, reads(_carrier, "the name of a carrier")]
 CallerName = Annotated[Text, reads(_caller, "the name of a caller")]
+CallerOfRun = Annotated[str, reads(lambda text, names: names.caller(text.all), "the name of a caller")]
 RungName = Annotated[str, reads(lambda text, names: names.ringing(text.all), "the name of a device")]
 DeviceName = Annotated[str, reads(lambda text, names: names.device(text.all), "the name of a device")]
 AgentName = Annotated[Text, reads(lambda text, names: names.agent(text.all) and text, "the name of an agent")]

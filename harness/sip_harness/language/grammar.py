@@ -1,7 +1,7 @@
 """Sentences of the language: patterns, events, triggers, expected messages, losses.
 
 what     = METHOD | "ACK to" codes | codes ["to" METHOD]          codes = code {"or" code}
-event    = AGENT ("sends" | "gets") what
+event    = AGENT ("sends" | "gets") [NUMBER] what
 trigger  = ["after"] DURATION | [DURATION] "after" event
 ack      = "never" | trigger
 expected = ["maybe"] what ["from" (DEVICE | "system")]
@@ -35,6 +35,7 @@ _MEANT: dict[str, Verb] = {
 }  # fmt: skip
 _WHAT = "a request (INVITE) or a response (486)"
 MAX_LOST = 1000
+MAX_COUNT = 99
 
 
 def event(text: Text, names: Names) -> Event:
@@ -123,7 +124,10 @@ def _event(cursor: Cursor, names: Names) -> Event:
     word = cursor.take("an agent")
     agent = names.agent(word)
     verb = _verb(cursor.take("'sends' or 'gets'"))
-    return Event(agent, verb, what(cursor), word.place)
+    # Codes have three digits, so a shorter number counts.
+    counts = cursor.peek().isdigit() and len(cursor.peek()) < 3 and bool(cursor.peek(1))
+    count = whole(cursor.take("a number"), 1, MAX_COUNT) if counts else 1
+    return Event(agent, verb, what(cursor), word.place, count)
 
 
 def _after(cursor: Cursor, names: Names, delay: float | None) -> Trigger:

@@ -147,8 +147,4 @@ def _mapping(raw: Schema) -> Schema:
 
 def _required(root: Schema) -> None:
     """Whatever a piece may bring is not missing in the file that includes it."""
-    own = [key for key in root["required"] if key in ("title", "id")]
-    others = [key for key in root["required"] if key not in own]
-    root["required"] = own
-    if others:
-        root["anyOf"] = [{"required": others}, {"required": ["include"]}]
+    root["anyOf"] = [{"required": [*keys]} for keys in (("targets", "calls"), ("watch",), ("include",))]

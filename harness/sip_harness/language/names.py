@@ -39,7 +39,9 @@ class Names:
         taken = _keys(root.get("devices")) or ()
         self.carriers = tuple(name for name in _keys(root.get("carriers")) or () if name not in taken)
         self.targets = _keys(root.get("targets"))
-        self.callers = _callers(root.get("calls"))
+        self.callers = _callers(root.get("calls")) if "calls" in root or "watch" not in root else ()
+        if "targets" not in root and self.callers == ():
+            self.targets = ()
 
     def agent(self, word: Word) -> str:
         """A device or a caller of this scenario."""
@@ -57,6 +59,10 @@ class Names:
         if str(word) in (self.callers or ()) and str(word) not in self.devices:
             raise word.mistake(f"{quoted(str(word))} is a caller, not a device", guess("", self.devices))
         return _known(word, self.devices, "device")
+
+    def caller(self, word: Word) -> str:
+        """A caller of this scenario."""
+        return str(word) if self.callers is None else _known(word, self.callers, "caller")
 
     def ringing(self, word: Word) -> str:
         """A device that rings together with others: it has registered."""

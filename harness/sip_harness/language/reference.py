@@ -10,12 +10,20 @@ from sip_harness.language.entries import PARTS, WORDS, Entries, Entry
 _TITLES = {
     "ScenarioDoc": "A scenario",
     "TargetDoc": "A target",
+    "WatchDoc": "A watch in full: `watch: {...}`",
     "DeviceDoc": "A device or a carrier",
+    "CaseDoc": "An answer by what a request says",
+    "WhenDoc": "Which requests: `when: {...}`",
+    "AlwaysDoc": "The answer to all others",
+    "RegistrarDoc": "A registrar in full: `registrar: {...}`",
+    "AccountDoc": "An account: `as: {...}`",
     "CallDoc": "A call",
     "WaitDoc": "The step `{wait: ...}`",
     "AfterDoc": "The step `{after: ...}`",
     "BytesDoc": "The step `{bytes: ...}`",
     "SendDoc": "The step `{send: ...}`",
+    "ChallengeStep": "The step `{challenge: ...}`",
+    "ChallengeDoc": "What a challenge asks for",
     "ResponseDoc": "A response in full: `{486: {...}}`",
     "RequestDoc": "A request in full: `{send: {INFO: {...}}}`",
     "MoreDoc": "An expected message in full: `{INVITE: {...}}`",
@@ -50,7 +58,7 @@ def whole(entry: Entry) -> str:
     keys = {line.partition(":")[0] for line in entry.example.splitlines() if line[:1].isalpha()}
     keys |= {line.partition(":")[0] for text in entry.files.values() for line in text.splitlines()}
     without = {"devices"} if "carriers" in keys else set()
-    without |= {"calls"} if "watch" in keys else set()
+    without |= {"calls", "targets"} if "watch" in keys else set()
     without |= {"expect"} if "order" in keys else set()
     added = [line for key, line in _BASE.items() if key not in keys | without]
     return "\n".join([*added, entry.example, ""])

@@ -34,6 +34,7 @@ from sip_harness.language.fields import (
 from sip_harness.language.names import Names
 from sip_harness.language.part import Part, by_kind
 from sip_harness.language.source import Map, Seq, Text
+from sip_harness.language.watch_doc import WatchWords
 from sip_harness.model.scenario import Shape
 
 
@@ -119,8 +120,8 @@ def _some_carriers(carriers: dict[Text, DeviceDoc]) -> dict[Text, DeviceDoc]:
 
 def _some_calls(calls: list[CallDoc]) -> list[CallDoc]:
     if not calls:
-        hint = "write calls: [{from: alice, to: bob}]"
-        raise Misfit("a scenario without calls is not possible yet", hint, key=True)
+        hint = "write calls: [{from: alice, to: bob}], or 'watch: 3s' instead for a system that acts by itself"
+        raise Misfit("there is no call here", hint, key=True)
     return calls
 
 
@@ -132,6 +133,7 @@ class ScenarioDoc(Part):
     """A whole scenario."""
 
     shape = "a mapping that begins with 'title: ...'"
+    filled = {"watch": "write 3s, or until g1 gets 2 REGISTER"}  # noqa: RUF012 - pydantic knows it is no field
     matrix: MatrixForm = Field(default=None, alias="for")
     include: IncludeForm = None
     title: Title
@@ -141,10 +143,11 @@ class ScenarioDoc(Part):
     ] = Field(default_factory=list)
     needs: list[Capability] = Field(default_factory=list)
     tags: list[TagName] = Field(default_factory=list)
-    targets: dict[NewName, TargetDoc]
+    targets: dict[NewName, TargetDoc] = Field(default_factory=dict)
     devices: Annotated[dict[NewName, DeviceDoc], AfterValidator(_some_devices)] = Field(default_factory=dict)
     carriers: Annotated[dict[CarrierName, DeviceDoc], AfterValidator(_some_carriers)] = Field(default_factory=dict)
-    calls: Annotated[list[CallDoc], AfterValidator(_some_calls)]
+    calls: Annotated[list[CallDoc], AfterValidator(_some_calls)] = Field(default_factory=list)
+    watch: WatchWords | None = None
     seen: Annotated[
         Annotated[Rules, Tag("<rules>")] | Annotated[dict[AgentName, Expectation], Tag("<agents>")],
         by_kind(text="<rules>", map="<agents>", list="<agents>"),
@@ -159,6 +162,12 @@ class ScenarioDoc(Part):
         if "devices" not in data and "carriers" not in data:
             hint = "say who answers, as 'devices: {desk: {answer: [ringing, busy-here]}}'"
             names.mistakes.append(data.spot.mistake("'devices' is missing", hint).diagnostic)
+        if "calls" not in data and "watch" not in data:
+            hint = "write 'calls: [{from: alice, to: bob}]', or 'watch: 3s' for a system that acts by itself"
+            names.mistakes.append(data.spot.mistake("'calls' is missing", hint).diagnostic)
+        if "targets" not in data and ("calls" in data or "watch" not in data):
+            hint = "say what a call reaches, as 'targets: {bob: {ring: [desk]}}'"
+            names.mistakes.append(data.spot.mistake("'targets' is missing", hint).diagnostic)
 
     @property
     def expect(self) -> dict[Text, Expectation]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from sip_harness.language import reaction_doc
-from sip_harness.language.conduct import misplaced_in_call
+from sip_harness.language.conduct import misplaced_before_answer, misplaced_in_call
 from sip_harness.language.diagnostics import quoted
 from sip_harness.language.fields import Misfit
 from sip_harness.language.schema import ScenarioDoc
@@ -42,7 +43,7 @@ def _idle(document: ScenarioDoc) -> Iterator[Misfit]:
     """
     dialled = {call.to for call in document.calls}
     for name in document.targets:
-        if name not in dialled:
+        if name not in dialled and (document.calls or document.watch):
             yield Misfit(f"no call dials {quoted(name)}", "drop this target or call it", "targets", str(name), key=True)
     members = {m for target in document.targets.values() for m in target.members}
     named = {str(name) for name in document.expect} | {event.agent for _, event in order_events(document)}
@@ -59,6 +60,19 @@ def _calls(document: ScenarioDoc) -> Iterator[Misfit]:
         if call.name is not None and call.name in seen:
             yield Misfit(f"two calls are named {quoted(call.name)}", "", "calls", index, "name")
         seen.add(str(call.name))
+    yield from _several_scripts(document)
+
+
+def _several_scripts(document: ScenarioDoc) -> Iterator[Misfit]:
+    """An agent has one way to react at a time: of calls that may overlap only one can bring another."""
+    if not any(call.at is not None for call in document.calls):
+        return
+    callers = Counter(call.caller for call in document.calls)
+    for index, call in enumerate(document.calls):
+        key = next((key for key, said in (("on", call.on), ("lose", call.lose)) if said), "")
+        if key and callers[call.caller] > 1:
+            message = f"calls of {quoted(call.caller)} may overlap here: {quoted(key)} would be for all of them"
+            yield Misfit(message, "let another caller make the other calls", "calls", index, key, key=True)
 
 
 def _called_callers(document: ScenarioDoc) -> Iterator[Misfit]:
@@ -76,9 +90,13 @@ def _conduct(document: ScenarioDoc) -> Iterator[Misfit]:
     for index, call in enumerate(document.calls):
         for misfit in reaction_doc.misfits(call.on, caller=True):
             yield _below(misfit, "calls", index, "on")
-        if call.then is not None and (wrong := misplaced_in_call(steps_of(call.then))):
-            at, message, hint = wrong
-            yield Misfit(message, hint, "calls", index, "then", *([at] if at >= 0 else []))
+        for key, steps, look in (
+            ("early", call.early, misplaced_before_answer),
+            ("then", call.then, misplaced_in_call),
+        ):
+            if steps is not None and (wrong := look(steps_of(steps))):
+                at, message, hint = wrong
+                yield Misfit(message, hint, "calls", index, key, *([at] if at >= 0 else []))
 
 
 def _below(misfit: Misfit, *path: str | int) -> Misfit:
@@ -94,7 +112,7 @@ def _transports(document: ScenarioDoc) -> Iterator[Misfit]:
             yield from (_below(m, section, str(name)) for path, one in lists for m in _needs_connection(path, one))
     first: dict[str, str] = {}
     for index, call in enumerate(document.calls):
-        lists = [(("then",), call.then or [])]
+        lists = [(("early",), call.early or []), (("then",), call.then or [])]
         lists += [(("on", *path), one) for _, path, one in reaction_doc.lists_of(call.on)]
         if call.transport == "udp":
             yield from (_below(m, "calls", index) for path, one in lists for m in _needs_connection(path, one))

@@ -12,7 +12,7 @@ from sip_harness.language.schema import ScenarioDoc
 from sip_harness.language.waits import events
 from sip_harness.language.words import METHODS, RE_INVITE
 from sip_harness.model.pattern import Pattern, RequestPattern
-from sip_harness.model.scenario import NoTrying, Raw, Reaction, Request, Script, Send, Silence, Step
+from sip_harness.model.scenario import Challenge, Grant, NoTrying, Raw, Reaction, Request, Script, Send, Silence, Step
 
 _BY_ITSELF = frozenset({"ACK", "BYE", "CANCEL", "NOTIFY", "PRACK", "REGISTER"})
 """Requests that a user agent sends without being told."""
@@ -64,17 +64,17 @@ def impossible(document: ScenarioDoc) -> Iterator[Misfit]:
 
 
 def _by_device(script: Script) -> Sent:
-    steps = [step for attempt in script.attempts for step in attempt]
+    steps = [step for attempt in script.lists for step in attempt]
     everything = [*steps, *_reacting(script.reactions)]
     scripted = _scripted(script.reactions)
-    answered = {step.code for step in steps if isinstance(step, Send)} | _to_invite(script.reactions)
+    answered = {code for step in steps for code in _codes(step)} | _to_invite(script.reactions)
     automatic = _automatic(script, any(200 <= code <= 299 for code in answered))
     scripted["INVITE"] = answered | scripted.get("INVITE", set())
     return Sent(_may_be_anything(everything), _requests(everything), scripted, automatic)
 
 
 def _automatic(script: Script, answers: bool) -> set[int]:
-    found = set() if all(map(_says_no_100, script.attempts)) else {100}
+    found = set() if all(map(_says_no_100, script.lists)) else {100}
     if script.reaction("CANCEL") is None:
         found.add(487)
     return found | _IN_A_CALL if answers and script.reaction(RE_INVITE) is None else found
@@ -84,7 +84,7 @@ def _by_callers(document: ScenarioDoc) -> dict[str, Sent]:
     found: dict[str, Sent] = {}
     for call in (one.call(0) for one in document.calls):
         reactions = call.script.reactions if call.script else ()
-        steps = [*call.then, *_reacting(reactions)]
+        steps = [*call.early, *call.then, *_reacting(reactions)]
         scripted = _scripted(reactions)
         if "INVITE" in scripted:
             scripted["INVITE"] |= _to_invite(reactions)
@@ -109,10 +109,17 @@ def _scripted(reactions: Iterable[Reaction]) -> dict[str, set[int]]:
     """Codes by the method that they answer."""
     return {
         "INVITE" if one.method == RE_INVITE else one.method: {
-            step.code for attempt in one.attempts for step in attempt if isinstance(step, Send) and not step.to
+            code for attempt in one.lists for step in attempt for code in _codes(step)
         }
         for one in reactions
     }
+
+
+def _codes(step: Step) -> tuple[int, ...]:
+    """Codes with which a step answers the request that it is about."""
+    if isinstance(step, Grant):
+        return (200, 423) if step.least else (200,)
+    return (step.code,) if isinstance(step, Challenge) or (isinstance(step, Send) and not step.to) else ()
 
 
 def _to_invite(reactions: Iterable[Reaction]) -> set[int]:
@@ -120,7 +127,7 @@ def _to_invite(reactions: Iterable[Reaction]) -> set[int]:
 
 
 def _reacting(reactions: Iterable[Reaction]) -> Iterator[Step]:
-    return (step for one in reactions for attempt in one.attempts for step in attempt)
+    return (step for one in reactions for attempt in one.lists for step in attempt)
 
 
 def _may_be_anything(steps: Iterable[Step]) -> bool:

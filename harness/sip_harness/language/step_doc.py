@@ -9,11 +9,13 @@ from pydantic import AfterValidator, Discriminator, Tag
 
 from sip_harness.language.answers import step
 from sip_harness.language.bytes_file import raw
+from sip_harness.language.challenge_doc import ChallengeDoc
 from sip_harness.language.fields import AfterText, CodeKey, DialogKey, DialogText, Misfit, WaitText, of_kind, reads
 from sip_harness.language.part import Part, by_kind
 from sip_harness.language.response_doc import RequestDoc, ResponseDoc
 from sip_harness.language.source import Map, Text
 from sip_harness.language.words import code, within_dialog
+from sip_harness.model.place import NOWHERE
 from sip_harness.model.scenario import Raw, Request, Step
 
 
@@ -41,6 +43,14 @@ class BytesDoc(Part):
     bytes: Annotated[Raw, reads(raw, "the name of a file")]
 
 
+class ChallengeStep(Part):
+    """`{challenge: {user: line-7, password: secret}}`."""
+
+    shape = "{challenge: {user: line-7, password: secret}}"
+    surplus = "each step is an item of its own"
+    challenge: ChallengeDoc
+
+
 def _one_request(value: dict[Text, RequestDoc | None]) -> dict[Text, RequestDoc | None]:
     if len(value) != 1:
         raise Misfit("one step sends one request", "", *map(str, list(value)[1:2]), key=True)
@@ -66,8 +76,8 @@ class SendDoc(Part):
 
 
 Response = dict[Text, ResponseDoc | None]
-StepDoc = Step | WaitDoc | AfterDoc | BytesDoc | SendDoc | Response
-_KEYS = ("wait", "after", "bytes", "send")
+StepDoc = Step | WaitDoc | AfterDoc | BytesDoc | SendDoc | ChallengeStep | Response
+_KEYS = ("wait", "after", "bytes", "send", "challenge")
 
 
 def _step_form(value: object) -> str | None:
@@ -97,6 +107,7 @@ Steps = list[
         | Annotated[AfterDoc, Tag("<after>")]
         | Annotated[BytesDoc, Tag("<bytes>")]
         | Annotated[SendDoc, Tag("<send>")]
+        | Annotated[ChallengeStep, Tag("<challenge>")]
         | Annotated[dict[CodeKey, ResponseDoc | None], AfterValidator(_one_code), Tag("<response>")],
         Discriminator(_step_form),
     ]
@@ -121,6 +132,8 @@ def _step(one: StepDoc) -> Step:
         return one.after
     if isinstance(one, BytesDoc):
         return one.bytes
+    if isinstance(one, ChallengeStep):
+        return one.challenge.asks(one.challenge.code, NOWHERE)
     if isinstance(one, SendDoc):
         return _request(one.send)
     if isinstance(one, dict):

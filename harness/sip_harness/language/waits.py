@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sip_harness.language.call_doc import CallDoc
 from sip_harness.language.reaction_doc import lists_of
 from sip_harness.language.schema import ScenarioDoc
 from sip_harness.language.step_doc import StepDoc, steps_of
+from sip_harness.language.watch_doc import WatchDoc
 from sip_harness.model.pattern import Event, Trigger
 from sip_harness.model.scenario import After
 
@@ -20,10 +22,17 @@ def events(document: ScenarioDoc) -> Iterator[tuple[_Path, Event]]:
             if isinstance(one, After):
                 yield (*path, index, "after"), one.event
     for index, call in enumerate(document.calls):
-        for key, trigger in (("cancel", call.cancel), ("hang up", call.hang_up), ("ack", call.ack)):
+        for key, trigger in _triggers(call):
             if isinstance(trigger, Trigger) and trigger.event is not None:
                 yield ("calls", index, key), trigger.event
+    if document.watch is not None and document.watch.until is not None:
+        full = isinstance(document.watch, WatchDoc)
+        yield ("watch", "until") if full else ("watch",), document.watch.until
     yield from order_events(document)
+
+
+def _triggers(call: CallDoc) -> tuple[tuple[str, object], ...]:
+    return ("at", call.at), ("cancel", call.cancel), ("hang up", call.hang_up), ("ack", call.ack)
 
 
 def order_events(document: ScenarioDoc) -> Iterator[tuple[_Path, Event]]:
@@ -42,5 +51,6 @@ def lists(document: ScenarioDoc) -> Iterator[tuple[_Path, list[StepDoc]]]:
         yield from (((*above, *path), steps) for path, steps in device.lists)
         yield from (((*above, "on", *path), steps) for _, path, steps in lists_of(device.on))
     for number, call in enumerate(document.calls):
+        yield ("calls", number, "early"), call.early or []
         yield ("calls", number, "then"), call.then or []
         yield from ((("calls", number, "on", *path), steps) for _, path, steps in lists_of(call.on))

@@ -56,6 +56,11 @@ class Cursor:
         self._next += 1
         return True
 
+    def rest(self) -> Text:
+        """What has not been read, as a text of its own with its places."""
+        begin = self._words[self._next].begin if self._next < len(self._words) else len(self.text)
+        return Text(self.text[begin:], self.text.origin, self.text.indices[begin:])
+
     def finish(self, what: str) -> None:
         """Raise Mistake if anything is left after `what`."""
         if self._next >= len(self._words):

@@ -41,15 +41,18 @@ Pattern = RequestPattern | ResponsePattern
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A message leaving or reaching an agent: `mobile sends 180`, `desk gets CANCEL`."""
+    """A message leaving or reaching an agent: `mobile sends 180`, `desk gets CANCEL`, `g1 gets 2 REGISTER`."""
 
     agent: str
     verb: Verb
     pattern: Pattern
     place: Place = NOWHERE
+    count: int = 1
+    """It happens with the message of this number, counted from 1; retransmissions are none."""
 
     def __str__(self) -> str:
-        return f"{self.agent} {self.verb} {self.pattern}"
+        count = f"{self.count} " if self.count > 1 else ""
+        return f"{self.agent} {self.verb} {count}{self.pattern}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sip_harness.model.pattern import Event, Pattern, Trigger
@@ -11,6 +12,8 @@ from sip_harness.model.place import NOWHERE, Place
 Stack = Literal["auto", "pjsua2", "wire"]
 Shape = Literal["ring", "hunt"]
 Transport = Literal["udp", "tcp", "tls", "ws", "wss"]
+URI_PLACEHOLDER = re.compile(r"\{(uri|user|host)\}")
+"""What stands in the Request-URI of a call for parts of what its target has in a run."""
 MutationKind = Literal["strip", "duplicate", "corrupt", "truncate"]
 
 
@@ -154,7 +157,60 @@ class Disconnect:
     place: Place = NOWHERE
 
 
-Step = Send | Raw | Wait | After | Silence | NoTrying | HangUp | Request | Disconnect
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """Go on only if the request has the right digest credentials; else challenge it with a fresh nonce, and that is
+    all that it gets (RFC 3261 22, RFC 7616, RFC 8760). The request that comes back belongs to the same attempt."""
+
+    code: int = 401
+    """401 (a user agent or registrar asks) or 407 (a proxy does)."""
+    user: str = ""
+    """User name; empty: that of the agent's own account."""
+    password: str = field(default="", repr=False)
+    """Empty: that of the agent's own account."""
+    realm: str = ""
+    """Empty: the domain of the agent's account."""
+    algorithms: tuple[str, ...] = ("MD5",)
+    """A challenge for each, the preferred one first (RFC 8760 2.3)."""
+    qop: str = "auth"
+    """Empty for a challenge as RFC 2069 knew it."""
+    place: Place = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Accept a registration as a registrar does (RFC 3261 10.3): 200 with every contact and its lifetime, or 423 with
+    Min-Expires to a lifetime that is too short."""
+
+    expires: int = 0
+    """Seconds that are granted at most; 0: what is asked for."""
+    least: int = 0
+    """Seconds that have to be asked for at least, unless the contact is taken back."""
+    place: Place = NOWHERE
+
+
+Step = Send | Raw | Wait | After | Silence | NoTrying | HangUp | Request | Disconnect | Challenge | Grant
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Which requests something is for; whatever is stated has to hold."""
+
+    headers: tuple[tuple[str, str], ...] = ()
+    """Header names with `present`, `absent`, `/regular expression/` (found anywhere in a value) or a whole value."""
+    user: str = ""
+    """The user part of the Request-URI, in the same forms; empty: any."""
+    caller: str = ""
+    """The agent whose account stands in From; empty: any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is done with the requests that match; they are counted in no attempt."""
+
+    when: When
+    steps: tuple[Step, ...]
+    place: Place = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +220,16 @@ class Reaction:
     method: str
     """`re-INVITE` is an INVITE within a dialog."""
     attempts: tuple[tuple[Step, ...], ...]
-    """By number of the request of that method in the run (retransmissions are none); the last serves all further."""
+    """By number of the request of that method in the run (retransmissions, and what answers a `challenge`, are none);
+    the last serves all further."""
     place: Place = NOWHERE
+    cases: tuple[Case, ...] = ()
+    """Asked first, in this order."""
+
+    @property
+    def lists(self) -> tuple[tuple[Step, ...], ...]:
+        """All lists of steps."""
+        return *self.attempts, *(case.steps for case in self.cases)
 
     def steps(self, attempt: int) -> tuple[Step, ...]:
         """Steps for the request with this number, counted from 0."""
@@ -192,6 +256,13 @@ class Script:
     attempts: tuple[tuple[Step, ...], ...]
     reactions: tuple[Reaction, ...] = ()
     losses: tuple[Loss, ...] = ()
+    cases: tuple[Case, ...] = ()
+    """What is done with the calls that match, asked first in this order."""
+
+    @property
+    def lists(self) -> tuple[tuple[Step, ...], ...]:
+        """All lists of steps that answer calls."""
+        return *self.attempts, *(case.steps for case in self.cases)
 
     def steps(self, attempt: int) -> tuple[Step, ...]:
         """Steps for the attempt with this number, counted from 0."""
@@ -200,7 +271,7 @@ class Script:
     @property
     def plays(self) -> bool:
         """Whether some response of it sends RTP."""
-        scripts = (*self.attempts, *(steps for reaction in self.reactions for steps in reaction.attempts))
+        scripts = (*self.lists, *(steps for reaction in self.reactions for steps in reaction.lists))
         return any(isinstance(step, Send) and bool(step.how.media) for steps in scripts for step in steps)
 
     def reaction(self, method: str) -> Reaction | None:
@@ -241,8 +312,17 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """What a caller proves itself with."""
+
+    password: str = field(repr=False)
+    user: str = ""
+    """Empty: that of its own account."""
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
-    """A call that a caller makes. Calls are made in turn: each when the one before it is over."""
+    """A call that a caller makes. Calls without `at` are made in turn: each when all before it are over."""
 
     name: str
     caller: str
@@ -269,6 +349,28 @@ class Call:
     """Whether reliable provisionals are acknowledged (RFC 3262); None: at once."""
     script: Script | None = None
     """How the caller reacts to requests (`on`) and what it is deaf to (`lose`)."""
+    at: Trigger | None = None
+    """When it is made, whatever other calls do; without an event the delay counts from the beginning of the run."""
+    early: tuple[Step, ...] = ()
+    """What the caller does from the first early dialog on (RFC 3261 12.1), until the final response."""
+    account: Account | None = None
+    """What it answers challenges with; None: its own account."""
+    uri: str = ""
+    """Request-URI, with `{uri}`, `{user}` and `{host}` for what the target has in this run; empty: the target's."""
+    body: str = ""
+    """Instead of the SDP offer of an INVITE, or of none."""
+    content_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A time in which the system is watched while it acts by itself (registers, probes), beside all calls."""
+
+    seconds: float
+    """How long; with `until` at most."""
+    until: Event | None = None
+    """It ends with this event, which is due."""
+    place: Place = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,11 +477,19 @@ class Scenario:
     disruptive: bool = False
     """Whether it disturbs others on a shared system (`impact: disruptive`)."""
     place: Place = NOWHERE
+    watch: Watch | None = None
+    """None: the run is over with its calls."""
 
     @property
     def callers(self) -> tuple[str, ...]:
         """Names of the callers, each once, in order of appearance."""
         return tuple(dict.fromkeys(call.caller for call in self.calls))
+
+    @property
+    def timed(self) -> bool:
+        """Whether its calls may overlap, or something is to happen beside them: events then count once per run, else
+        once per call."""
+        return self.watch is not None or any(call.at is not None for call in self.calls)
 
     @property
     def media(self) -> bool:

@@ -18,6 +18,7 @@ from sip_harness.record.seen import Reader, Seen
 from sip_harness.run.hub import Hub, events_of
 from sip_harness.run.openness import UNTIL_GIVEN_UP, Openness
 from sip_harness.run.tape import Tape
+from sip_harness.run.timeline import Timeline
 
 _GRAIN = 0.05
 """Seconds between two looks at scripts that will do something by themselves."""
@@ -43,12 +44,14 @@ class Run:
         self._tape = tape
         self._outsiders = Outsiders({p.system for p in parts}, parts[0].token.rpartition("x")[0])
         self._reader = Reader()
-        self._hub = Hub(events_of(scenario), {p.name for p in parts if p.kind == "device"})
+        self._hub = Hub(events_of(scenario), {p.name for p in parts if p.kind == "device"}, scenario.timed)
         self._open = Openness({p.name for p in parts if p.kind == "caller" and p.user.password}, patience)
         self._deaf = {p.name: Deafness(p.script.losses) for p in parts if p.script is not None and p.script.losses}
         self._changed = asyncio.Event()
         self._dead = False
-        self._awaited = ""
+        self._awaited: list[tuple[str, str]] = []
+        """Callers and methods of what has to be sent yet."""
+        self._timeline: Timeline | None = None
         self._last_finals: dict[str, int] = {}
         self._clock = clock_offset()
 
@@ -73,11 +76,13 @@ class Run:
     def _heard(self, seen: Seen) -> None:
         """What its agent has heard or sent: that has happened."""
         self._open.feed(seen)
-        if seen.sip.method == self._awaited and not seen.received:
-            self._awaited = ""
+        if not seen.received and (seen.agent, seen.sip.method) in self._awaited:
+            self._awaited.remove((seen.agent, seen.sip.method))
         if seen.received and seen.sip.code >= 200 and seen.sip.cseq[1] == "INVITE":
             self._last_finals[seen.agent] = seen.sip.code
         for name in self._hub.feed(seen):
+            if self._timeline is not None:
+                self._timeline.happened(name, time.monotonic())
             for agent in self._agents.values():
                 agent.happened(name)
 
@@ -96,24 +101,57 @@ class Run:
         return not any(isinstance(r, SetupRefused) for r in results)
 
     async def calls(self, uris: Callable[[Call], str], limit: float) -> None:
-        """Make the calls in turn, each until all its transactions and dialogs are over, or `limit` seconds."""
+        """Make the calls, in turn or at their times, until all transactions and dialogs are over and the watch is; each
+        call has `limit` seconds."""
+        if await (self._timed(uris, limit) if self._scenario.timed else self._in_turn(uris, limit)):
+            self._note("closed", "all transactions and dialogs are over")
+
+    async def _in_turn(self, uris: Callable[[Call], str], limit: float) -> bool:
         for call in self._scenario.calls:
             if self._turn is not None:
                 await self._turn()
             self._hub.forget()
-            self._awaited = call.method
-            self._last_finals.clear()
-            self._deaf[call.caller] = Deafness(call.script.losses if call.script is not None else ())
             for agent in self._agents.values():
                 agent.forget()
-            self._agents[call.caller].call(call, uris(call))
+            self._call(call, uris(call))
             if not await self._over(limit) and (left := self._unfinished()):
                 self._note("limit", f"{call.name}: given up after {limit:.1f} s", open="; ".join(left))
-                return
-            if call.ack == "never" and self._last_finals.get(call.caller, 0) >= 300:
-                # A failure without its ACK is sent again until the system gives up (RFC 3261 17.2.1, Timer H).
-                await asyncio.sleep(self._open.patience)
-        self._note("closed", "all transactions and dialogs are over")
+                return False
+            await self._outlast(call)
+        return True
+
+    async def _timed(self, uris: Callable[[Call], str], limit: float) -> bool:
+        timeline = self._timeline = Timeline(self._scenario, time.monotonic(), limit)
+        for event in self._hub.fired:  # while the agents started
+            timeline.happened(event, timeline.begin)
+        while not timeline.ended(now := time.monotonic(), over=self._is_over()) and not self._dead:
+            if timeline.given_up(now):
+                break
+            due = timeline.due(now, over=self._is_over())
+            for call in due:
+                self._call(call, uris(call))
+            if not due:
+                await self._changes(timeline.next(now))
+        for call in self._scenario.calls:
+            await self._outlast(call)
+        if missing := timeline.missing():
+            self._note("limit", "; ".join(missing))
+        elif not self._is_over() and (left := self._unfinished()):
+            self._note("limit", f"given up after {limit:.1f} s", open="; ".join(left))
+        else:
+            return True
+        return False
+
+    def _call(self, call: Call, uri: str) -> None:
+        self._awaited.append((call.caller, call.method))
+        self._last_finals.pop(call.caller, None)
+        self._deaf[call.caller] = Deafness(call.script.losses if call.script is not None else ())
+        self._agents[call.caller].call(call, uri)
+
+    async def _outlast(self, call: Call) -> None:
+        """A failure without its ACK is sent again until the system gives up (RFC 3261 17.2.1, Timer H)."""
+        if call.ack == "never" and self._last_finals.get(call.caller, 0) >= 300:
+            await asyncio.sleep(self._open.patience)
 
     async def end(self) -> None:
         """Stop all agents side by side and close the record."""
@@ -125,11 +163,16 @@ class Run:
         with suppress(TimeoutError):
             async with asyncio.timeout(limit):
                 while not self._is_over():
-                    self._changed.clear()
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(self._changed.wait(), self._pause())
+                    await self._changes(None)
                 return True
         return False
+
+    async def _changes(self, seconds: float | None) -> None:
+        """Wait until something is recorded, or a script or a call is due; at most so long."""
+        self._changed.clear()
+        pauses = [pause for pause in (self._pause(), seconds) if pause is not None]
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), min(pauses, default=None))
 
     def _is_over(self) -> bool:
         busy = self._awaited or any(agent.busy for agent in self._agents.values())
@@ -144,7 +187,8 @@ class Run:
 
     def _unfinished(self) -> list[str]:
         """What the system has left open when the limit came; what our own scripts leave open is not its fault."""
-        return [f"the {self._awaited} was never sent"] if self._awaited else self._open.left(math.inf)
+        unsent = [f"the {method} of {caller} was never sent" for caller, method in self._awaited]
+        return unsent or self._open.left(math.inf)
 
     def _note(self, kind: str, text: str, **data: str) -> None:
         self._tape.add(Note(time.time_ns(), "", kind, text, data))

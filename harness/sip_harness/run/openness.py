@@ -24,6 +24,9 @@ Key = tuple[str, str, str, int, str]
 UNTIL_GIVEN_UP = 32.0
 """Seconds after which a system whose transaction timer nobody knows has given up: 64*T1 (RFC 3261 17.1.1.2)."""
 
+OF_SYSTEMS = frozenset({"OPTIONS", "REGISTER", "NOTIFY"})
+"""Methods of the requests that systems make by themselves, to probe, to register, to tell."""
+
 
 @dataclass
 class _Item:
@@ -52,6 +55,8 @@ class Openness:
     _open: dict[Key, _Item] = field(default_factory=dict, init=False)
     _ended: set[Key] = field(default_factory=set, init=False)
     """What is over: a retransmission does not open it again."""
+    _own: set[str] = field(default_factory=set, init=False)
+    """Call-IDs of what our agents have begun."""
     _cut: dict[str, int] = field(default_factory=dict, init=False)
     """Agents that have cut their own wire, with the time."""
 
@@ -132,7 +137,9 @@ class Openness:
         key = _key(seen)
         if key in self._open or key in self._ended:
             return
-        due = seen.time + self._patience if seen.received else math.inf
+        if not seen.received:
+            self._own.add(m.call_id)
+        due = math.inf if not seen.received else seen.time + (0 if self._is_systems_own(seen) else self._patience)
         text = f"{seen.agent}'s {m.method} has no final response"
         item = self._open[key] = _Item(text, seen.time, seen.received, due, tags=(m.to_tag, m.from_tag))
         if m.method == "INVITE":
@@ -143,6 +150,11 @@ class Openness:
             for dialog in _dialogs(seen, item.tags):
                 if dialog in self._open:
                     self._open[dialog].bye = key
+
+    def _is_systems_own(self, seen: Seen) -> bool:
+        """Whether it is a request that the system makes by itself: no end of a call waits for it."""
+        m = seen.sip
+        return m.method in OF_SYSTEMS and not m.to_tag and m.call_id not in self._own
 
     def _final(self, seen: Seen) -> None:
         m = seen.sip

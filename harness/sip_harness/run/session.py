@@ -37,6 +37,7 @@ from sip_harness.run.plan import (
     choose_stacks,
     limit,
     over,
+    request_uri,
     role_of,
 )
 from sip_harness.run.tape import Tape
@@ -116,7 +117,7 @@ class Session:
             agents[part.name] = self._agent(part, chosen[part.name], run)
 
         def uri(call: Call) -> str:
-            return binding.uris[call.target]
+            return request_uri(call, binding.uris[call.target])
 
         async with AsyncExitStack() as clean_up:
             async with self._slots:

@@ -11,36 +11,41 @@ from sip_harness.model.scenario import After, Scenario, Script, Send, Step, Wait
 def steps_in(scenario: Scenario) -> Iterator[Step]:
     """Every step of every agent: answers by attempt, reactions, and what callers do from the answer on."""
     for device in scenario.devices:
-        yield from _in_script(device.script)
+        yield from steps_of(device.script)
     for call in scenario.calls:
+        yield from call.early
         yield from call.then
         if call.script is not None:
-            yield from _in_script(call.script)
+            yield from steps_of(call.script)
 
 
 def triggers_in(scenario: Scenario) -> Iterator[Trigger]:
     """Everything that starts something at a caller."""
     for call in scenario.calls:
-        yield from (t for t in (call.cancel, call.hang_up, call.ack) if isinstance(t, Trigger))
+        yield from (t for t in (call.at, call.cancel, call.hang_up, call.ack) if isinstance(t, Trigger))
 
 
 def awaited_in(scenario: Scenario) -> Iterator[Event]:
-    """Every event that some step or call waits for."""
+    """Every event that some step, call or watch waits for."""
     yield from (step.event for step in steps_in(scenario) if isinstance(step, After))
     yield from (trigger.event for trigger in triggers_in(scenario) if trigger.event is not None)
+    if scenario.watch is not None and scenario.watch.until is not None:
+        yield scenario.watch.until
 
 
 def seconds_in(scenario: Scenario) -> float:
     """Seconds that everything takes that is scripted to take time, one after the other."""
     waits = sum(map(_seconds, steps_in(scenario)))
-    return waits + sum(trigger.delay for trigger in triggers_in(scenario))
+    watched = scenario.watch.seconds if scenario.watch is not None else 0.0
+    return waits + watched + sum(trigger.delay for trigger in triggers_in(scenario))
 
 
-def _in_script(script: Script) -> Iterator[Step]:
-    for attempt in script.attempts:
+def steps_of(script: Script) -> Iterator[Step]:
+    """Every step of one agent's script."""
+    for attempt in script.lists:
         yield from attempt
     for reaction in script.reactions:
-        for attempt in reaction.attempts:
+        for attempt in reaction.lists:
             yield from attempt
 
 

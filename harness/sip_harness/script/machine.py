@@ -14,7 +14,9 @@ from sip_harness.model.pattern import Trigger
 from sip_harness.model.scenario import (
     After,
     Call,
+    Challenge,
     Disconnect,
+    Grant,
     HangUp,
     NoTrying,
     Raw,
@@ -29,6 +31,12 @@ Due = Send | Raw | Silence | NoTrying | HangUp | Request | Disconnect
 
 ACKED = "an answering device gets ACK"
 """What ends a call that states no end of its own: the 2xx of some device has been acknowledged."""
+
+
+def acked_in(call_id: str) -> str:
+    """The same where calls overlap: in the call with this Call-ID. A system that gives every leg a Call-ID of its own
+    lets nobody see it; the caller's patience ends such a call."""
+    return f"{ACKED} in {call_id}"
 
 
 @dataclass
@@ -59,7 +67,7 @@ class AnswerMachine:
                     return due
                 if self._waited:
                     self.base = now
-            else:
+            elif not isinstance(step, Challenge | Grant):  # these are settled with the request
                 due.append(step)
             self._waited = False
             self._next += 1
@@ -104,12 +112,17 @@ class CallMachine:
     been seen to get its ACK."""
     answered: float | None = None
     """When the 2xx came; set by the owner."""
+    rung: float | None = None
+    """When the first early dialog was set up; set by the owner."""
     refused: float | None = None
     """When a failure came whose ACK is scripted; set by the owner."""
     pending: int = 0
     """Requests of `then` that have no final response yet; kept by the owner."""
+    acked: str = ACKED
+    """What else than `ACKED` says that the 2xx of a device has been acknowledged; set by the owner."""
     _sent: dict[CallerAction, float] = field(default_factory=dict, init=False)
     _fired: dict[CallerAction, float] = field(default_factory=dict, init=False)
+    _early: AnswerMachine | None = field(default=None, init=False)
     _then: AnswerMachine | None = field(default=None, init=False)
     _ended: float | None = field(default=None, init=False)
     """When `then` ended, if there is one."""
@@ -122,10 +135,10 @@ class CallMachine:
         return due
 
     def steps(self, now: float) -> list[Due]:
-        """Steps of `then` that are due by `now`. What `poll` says comes first, and again after them."""
+        """Steps of `early` and `then` that are due by `now`. What `poll` says comes first, and again after them."""
         if self._then is None:
             if self.answered is None:
-                return []
+                return self._before(now)
             self._then = AnswerMachine(self.call.then, self.happened, self.answered)
         return self._then.poll(now)
 
@@ -133,7 +146,8 @@ class CallMachine:
     def deadline(self) -> float | None:
         """When to poll next; None if only an event can move this call on."""
         times = [self._when(action) for action in self._open()]
-        times.append(self._then.deadline if self._then is not None else None)
+        machines = (self._early if self._final() is None else None, self._then)
+        times += [machine.deadline for machine in machines if machine is not None]
         return min((time for time in times if time is not None), default=None)
 
     @property
@@ -143,8 +157,16 @@ class CallMachine:
 
     def stop(self) -> None:
         """Do nothing more: the call is over."""
-        self._then = AnswerMachine((), self.happened, self.start)
+        self._early = self._then = AnswerMachine((), self.happened, self.start)
         self._sent = dict.fromkeys(("cancel", "ack", "bye"), self.start)
+
+    def _before(self, now: float) -> list[Due]:
+        """Steps of `early`."""
+        if self.rung is None or self.refused is not None:
+            return []
+        if self._early is None:
+            self._early = AnswerMachine(self.call.early, self.happened, self.rung)
+        return self._early.poll(now)
 
     def _watch(self, now: float) -> None:
         """Keep when things happened: events that triggers wait for, and the end of `then`."""
@@ -167,7 +189,7 @@ class CallMachine:
         return [action for action in found if action not in self._sent]
 
     def _is_due(self, action: CallerAction, now: float) -> bool:
-        if action == "bye" and self.call.hang_up is None and ACKED in self.happened:
+        if action == "bye" and self.call.hang_up is None and (ACKED in self.happened or self.acked in self.happened):
             return self._through() is not None and self._acknowledged() is not None
         when = self._when(action)
         return when is not None and now >= when

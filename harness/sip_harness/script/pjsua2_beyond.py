@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from sip_harness.model.place import Place
 from sip_harness.model.scenario import (
     Call,
+    Challenge,
     Delivery,
     Device,
     Disconnect,
+    Grant,
     NoTrying,
     Raw,
     Request,
@@ -29,6 +31,8 @@ _STEPS: dict[type[Step], str] = {
     NoTrying: "it always answers an INVITE with 100",
     Request: "it sends nothing of its own in a call but BYE",
     Disconnect: "its port stays open",
+    Challenge: "it asks nobody for credentials",
+    Grant: "it is no registrar",
 }
 
 
@@ -69,6 +73,8 @@ def in_script(script: Script) -> Iterator[Reason]:
     """Why it does not react to requests, or turn a deaf ear, as this script says."""
     for reaction in script.reactions:
         yield f"it answers {reaction.method} as it sees fit", reaction.place
+    for case in script.cases:
+        yield "it answers calls by their number and looks into none", case.place
     for loss in script.losses:
         yield f"it hears every message, {loss.pattern} too", loss.place
 
@@ -87,7 +93,13 @@ def in_call(call: Call) -> Iterator[Reason]:
         yield _other_transport(call.transport), call.place
     if call.method != "INVITE":
         yield f"it makes calls only, no {call.method} of its own", call.place
-    for step in call.then[:1]:
+    if call.account is not None:
+        yield "it proves itself with the account of the run only", call.place
+    if call.uri:
+        yield "it writes a Request-URI in its own form", call.place
+    if call.body:
+        yield "an INVITE of its own has its own SDP", call.place
+    for step in (*call.early[:1], *call.then[:1]):
         yield _STEPS[Request], step.place
     if call.ack is not None:
         yield "it acknowledges an answer at once", call.place

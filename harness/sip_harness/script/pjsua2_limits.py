@@ -72,7 +72,7 @@ def stack_adds(code: int, earlier: Iterable[int] = ()) -> tuple[str, ...]:
 
 def obstacles(script: Script) -> list[Obstacle]:
     """Everything in a device's script that this stack cannot carry out faithfully; empty if there is nothing."""
-    found = [o for attempt in script.attempts for o in _in_attempt(attempt)]
+    found = [o for attempt in script.lists for o in _in_attempt(attempt)]
     found += [Obstacle(*reason) for reason in beyond.in_script(script)]
     return found
 

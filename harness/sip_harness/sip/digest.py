@@ -7,9 +7,10 @@ SipError and nothing else.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from sip_harness.sip.errors import SipError
@@ -23,6 +24,8 @@ _SESSION = "-SESS"
 _QOPS = ("auth", "auth-int")
 _KEPT = ("realm", "nonce", "algorithm", "qop", "opaque", "stale", "domain")
 
+_RETURNED = ("realm", "nonce", "username", "uri", "response", "algorithm", "qop", "nc", "cnonce")
+_COUNT = re.compile(r"[0-9A-Fa-f]{1,8}")
 _SCHEME = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]+|$)")
 _PARAM = re.compile(
     r"""[ \t,]*([-.!%*_+`'~0-9A-Za-z]+)[ \t]*=[ \t]*
@@ -186,7 +189,65 @@ def compute(
     return _hex(name, _octets(f"{_hex(name, a1)}:{_between(challenge.nonce)}{middle}:{_hex(name, a2)}"))
 
 
-def _params(value: str) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What answers a challenge: one Authorization or Proxy-Authorization value. Make it with `parse`."""
+
+    realm: str
+    nonce: str
+    username: str
+    uri: str
+    response: str
+    algorithm: str
+    qop: str
+    nc: int
+    cnonce: str
+
+    @classmethod
+    def parse(cls, value: str) -> Response:
+        """Read one header value. Raises SipError if it is no Digest response or cannot be read without guessing."""
+        params = _params(value, _RETURNED)
+        for name in ("realm", "nonce", "username", "uri", "response"):
+            if name not in params:
+                raise SipError(f"Digest response without {name}")
+        if not _COUNT.fullmatch(count := params.get("nc", "0")):
+            raise SipError(f"nonce count {_shown(count)} is no hexadecimal number")
+        return cls(
+            realm=params["realm"],
+            nonce=params["nonce"],
+            username=params["username"],
+            uri=params["uri"],
+            response=params["response"],
+            algorithm=params.get("algorithm", "MD5"),
+            qop=params.get("qop", "").lower(),
+            nc=int(count, 16),
+            cnonce=params.get("cnonce", ""),
+        )
+
+    def proves(self, challenge: Challenge, *, username: str, password: str, method: str, body: bytes = b"") -> bool:
+        """Whether it answers this challenge with this account (RFC 7616 3.4.6), in a quality that was offered."""
+        if (self.realm, self.nonce, self.username) != (challenge.realm, challenge.nonce, username):
+            return False
+        if self.algorithm.upper() != challenge.algorithm.upper() or self.qop not in (challenge.qop or ("",)):
+            return False
+        try:
+            due = compute(
+                challenge,
+                username=username,
+                password=password,
+                method=method,
+                uri=self.uri,
+                body=body,
+                qop=self.qop,
+                nc=self.nc,
+                cnonce=self.cnonce,
+            )
+        except SipError:
+            return False
+        return hmac.compare_digest(due.encode(), _octets(self.response.lower()))
+
+
+def _params(value: str, kept: Collection[str] = _KEPT) -> dict[str, str]:
     """The parameters that are kept, by lower-case name."""
     if len(value) > MAX_CHALLENGE:
         raise SipError(f"challenge of {len(value)} characters: longer than {MAX_CHALLENGE}")
@@ -207,7 +268,7 @@ def _params(value: str) -> dict[str, str]:
             raise SipError(f"{_shown(name)} stands twice in a challenge")
         params[name] = found[3] if found[2] is None else re.sub(r"\\(.)", r"\1", found[2])
         at = found.end()
-    return {name: text for name, text in params.items() if name in _KEPT}
+    return {name: text for name, text in params.items() if name in kept}
 
 
 def _hash_name(algorithm: str) -> str:

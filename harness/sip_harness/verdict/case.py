@@ -70,8 +70,11 @@ class Case:
         return self._singles.get(item.seen.sip.call_id) == item.seen.sip.cseq[1]
 
     def called(self, agent: str) -> bool:
-        """Whether any call, or single request of a caller, reached this agent."""
+        """Whether any call, or single request of a caller, reached this agent; while a system is watched that acts by
+        itself, any request."""
         got = self.traffic.at(agent, received=True)
+        if self.scenario.watch is not None and any(i.seen.sip.is_request for i in got):
+            return True
         return any(i.seen.sip.method == "INVITE" or (i.seen.sip.is_request and self._is_sent(i)) for i in got)
 
     def _is_sent(self, item: Item) -> bool:

@@ -7,7 +7,7 @@ where that is certain is a time given: what may have waited for a timer of the s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sip_harness.model.entry import Header
 from sip_harness.model.pattern import RequestPattern
@@ -36,6 +36,13 @@ class Causes:
     """Finds causes in the traffic of one run."""
 
     def __init__(self, scenario: Scenario, header: Header, traffic: Traffic) -> None:
+        self._calls: dict[str, Causes] | None = None
+        """Where calls may overlap: the causes within each, by Call-ID."""
+        if scenario.timed:
+            self._calls = {
+                call_id: Causes(_in_turn(scenario), header, Traffic(tuple(items)))
+                for call_id, items in _by_call(traffic).items()
+            }
         self._kind = header.kind
         self._devices = {d.name for d in scenario.devices}
         self._sent = traffic.sent()
@@ -53,8 +60,11 @@ class Causes:
         self._branches = {(i.seen.agent, i.seen.sip.branch) for i in self._invites}
 
     def of(self, item: Item) -> Cause | None:
-        """What the system reacted to with this message, or None if that is not certain."""
+        """What the system reacted to with this message, or None if that is not certain: as where calls overlap whose
+        legs have Call-IDs of their own."""
         m = item.seen.sip
+        if self._calls is not None:
+            return self._calls[m.call_id].of(item) if self._kind == "proxy" else None
         if m.is_request:
             return self.of_request(item.seen.agent, m.method, before=item.time, to_tag=m.to_tag, acks=item.seen.acks)
         if m.cseq[1] == "INVITE":
@@ -66,7 +76,7 @@ class Causes:
     def of_missing(self, agent: str, expected: Expected, end: int) -> Cause | None:
         """What should have brought a message that never came, as far as requests to devices go."""
         pattern = expected.pattern
-        if not isinstance(pattern, RequestPattern):
+        if not isinstance(pattern, RequestPattern) or self._calls is not None:
             return None
         acks = next(iter(pattern.acks), 0)
         return self.of_request(agent, pattern.method, before=end, to_tag="", acks=acks)
@@ -192,6 +202,18 @@ class Causes:
         if sent.seen.agent not in self._devices:
             return False
         return self._kind != "proxy" or sent.seen.sip.to_tag == got.seen.sip.to_tag
+
+
+def _in_turn(scenario: Scenario) -> Scenario:
+    """The scenario as each of its calls sees it."""
+    return replace(scenario, watch=None, calls=tuple(replace(call, at=None) for call in scenario.calls))
+
+
+def _by_call(traffic: Traffic) -> dict[str, list[Item]]:
+    found: dict[str, list[Item]] = {}
+    for item in traffic.items:
+        found.setdefault(item.seen.sip.call_id, []).append(item)
+    return found
 
 
 def _last(items: Iterable[Item]) -> Cause | None:

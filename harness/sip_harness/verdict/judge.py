@@ -7,9 +7,10 @@ record that was cut say nothing about the system. Then every expectation is held
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from sip_harness.model.entry import Exit, Note, Record
+from sip_harness.model.pattern import Event
 from sip_harness.model.scenario import Conforms, Never, Order, Reached, Scenario, Sequence
 from sip_harness.model.verdict import Finding, Outcome, Verdict
 from sip_harness.record.seen import happens
@@ -93,12 +94,15 @@ def _never(case: Case, wanted: Never) -> Iterator[Finding]:
 
 def _reached(case: Case, wanted: Reached) -> Iterator[Finding]:
     if not case.called(wanted.agent):
-        said, text = f"{wanted.agent}: reached", f"{wanted.agent} never got {words.one_of(case.methods)}"
+        said, text = (
+            f"{wanted.agent}: reached",
+            f"{wanted.agent} never got {'any request' if case.scenario.watch else words.one_of(case.methods)}",
+        )
         yield Finding(Outcome.FAIL, said, text, wanted.agent, wanted.place, case.cite, observed="nothing")
 
 
 def _order(case: Case, wanted: Order) -> Iterator[Finding]:
-    found = [next((i for i in case.traffic.items if happens(event, i.seen)), None) for event in wanted.events]
+    found = [_happening(case, event) for event in wanted.events]
     for event, item in zip(wanted.events, found, strict=True):
         if item is None:
             text = f"{event} did not happen"
@@ -115,6 +119,12 @@ def _order(case: Case, wanted: Order) -> Iterator[Finding]:
             entry, seen = second.seen.entry, f"{after} before {before}"
             said = words.order(wanted)
             yield Finding(outcome, said, text, after.agent, after.place, case.cite, entry, observed=seen)
+
+
+def _happening(case: Case, event: Event) -> Item | None:
+    """The message with which an event happens."""
+    items = (i for i in case.traffic.items if happens(event, i.seen))
+    return next(islice(items, event.count - 1, None), None)
 
 
 def _own_order(case: Case, first: Item, second: Item) -> bool:
@@ -147,5 +157,5 @@ def _unattributed(case: Case) -> Iterator[Finding]:
 def _unfinished(case: Case) -> Iterator[Finding]:
     for entry in case.record.entries:
         if isinstance(entry, Note) and entry.kind == "limit":
-            said = "the call comes to an end"
+            said = "the run comes to an end" if case.scenario.timed else "the call comes to an end"
             yield Finding(Outcome.FAIL, said, words.unfinished(entry), place=case.scenario.place, cite=case.cite)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sip_harness.model.pattern import ResponsePattern
-from sip_harness.model.scenario import Expected, Sequence
+from sip_harness.model.pattern import RequestPattern, ResponsePattern
+from sip_harness.model.scenario import AnyOrder, Expected, Sequence
 from sip_harness.model.verdict import Finding, Outcome
 from sip_harness.record.seen import matches
 from sip_harness.verdict import words
@@ -25,6 +25,7 @@ class _SequenceJudge:
         self._case = case
         self._wanted = wanted
         self._agent = wanted.agent
+        self._named = _methods(wanted)
 
     def findings(self) -> Iterator[Finding]:
         got = self._case.traffic.at(self._agent, received=True)
@@ -51,7 +52,7 @@ class _SequenceJudge:
         call (CANCEL, BYE, INFO, ...), and a challenge that the agent has answered."""
         m = item.seen.sip
         if m.is_request:
-            return item.owner is Owner.SYSTEM
+            return item.owner is Owner.SYSTEM and m.method not in self._named
         if m.code < 200 or (m.code in (401, 407) and self._answered_challenge(item)):
             return True
         if m.code >= 300 or m.cseq[1] == "INVITE" or self._case.is_single(item):
@@ -132,6 +133,12 @@ class _SequenceJudge:
         message = item.seen.entry if item else None
         place, cite = expected.place, self._case.cite
         return Finding(outcome, said, seen, self._agent, place, cite, message, missing_at, observed)
+
+
+def _methods(wanted: Sequence) -> frozenset[str]:
+    """Requests that a sequence names: of these it is closed, also where the system makes them by itself."""
+    flat = [one for item in wanted.items for one in (item.items if isinstance(item, AnyOrder) else (item,))]
+    return frozenset(one.pattern.method for one in flat if isinstance(one.pattern, RequestPattern))
 
 
 def _merge(rows: list[Pair]) -> Iterator[tuple[Expected | None, Item | None]]:

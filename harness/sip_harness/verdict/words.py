@@ -95,7 +95,7 @@ def unattributed(item: Item) -> str:
 
 def unfinished(note: Note) -> str:
     """A run that its deadline ended."""
-    return f"{note.text}; still open: {note.data.get('open', 'unknown')}"
+    return f"{note.text}; still open: {note.data['open']}" if "open" in note.data else note.text
 
 
 def exited(entry: Exit) -> str:

@@ -14,12 +14,12 @@ from typing import Protocol
 import pjsua2 as pj  # noqa: TID251 - this runs in a worker process
 
 from sip_harness.agents.base import Assignment
-from sip_harness.agents.pjsua2.attempts import Attempts
 from sip_harness.agents.pjsua2.directors import Account, Call
 from sip_harness.agents.pjsua2.trace import Trace
 from sip_harness.model import scenario
 from sip_harness.model.entry import Origin
 from sip_harness.model.scenario import HangUp, Send
+from sip_harness.script.choice import Attempts
 from sip_harness.script.machine import AnswerMachine, CallMachine, Due
 from sip_harness.script.pjsua2_limits import Headers, to_add
 from sip_harness.sip.errors import SipError
@@ -79,7 +79,7 @@ class DevicePart:
         self._happened = happened
         self._trace = trace
         self._note = note
-        self._attempts = Attempts()
+        self._attempts = Attempts(script)
         self._open: dict[int, Attempt] = {}
         self._ending = False
 

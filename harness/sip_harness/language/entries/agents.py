@@ -10,7 +10,7 @@ _LOSE = (
 )
 _ON = (
     "What it answers to other requests, by method; `re-INVITE` is an INVITE within the call, `CANCEL` replaces the "
-    "stack's own 200 and 487. A list of lists goes by the number of the request."
+    "stack's own 200 and 487. A list of lists goes by the number of the request, or by what it says, as `answers` do."
 )
 _TRANSPORT = "How it reaches the system: `udp` (default), `tcp`, `tls`, `ws` or `wss`."
 _STACK = (
@@ -25,8 +25,16 @@ DEVICE: Entries = {
         "devices: {desk: {answer: [ringing, wait 200ms, busy-here]}}",
     ),
     "answers": Entry(
-        "The same, by attempt: the first list for the first INVITE, the last one for all that follow.",
-        "devices: {desk: {answers: [[486], [ringing, ok]]}}\ncalls: [{from: alice, to: bob}, {from: alice, to: bob}]",
+        "The same, by attempt: the first list for the first INVITE, the last one, or that of `always`, for all that "
+        "follow. A retry with credentials is no attempt of its own. Items with `when` are asked first and counted in "
+        "none.",
+        "devices: {desk: {answers: [[486], {when: {from: carol}, answer: [603]}, always: [ringing, ok]]}}\n"
+        "calls: [{from: alice, to: bob}, {from: carol, to: bob}, {from: alice, to: bob}]",
+    ),
+    "registrar": Entry(
+        "Accepts the registrations of the system: `yes`, all of them; `challenge`, those with the credentials of the "
+        "account that the system has here; as a mapping, with an account and lifetimes of its own.",
+        "carriers: {g1: {registrar: challenge}}\nwatch: 3s\nexpect: {g1: [REGISTER, REGISTER]}",
     ),
     "on": Entry(_ON, "devices: {desk: {answer: [ringing], on: {CANCEL: [481], OPTIONS: [[silence], [200]]}}}"),
     "lose": Entry(_LOSE, "devices: {desk: {answer: [ringing, 486], lose: [first 2 ACK]}}"),
@@ -46,8 +54,35 @@ CALL: Entries = {
         "calls: [{from: alice, to: bob, hang up: 300ms}]",
     ),
     "headers": Entry(
-        "Headers that the INVITE has besides its own; a list of values makes several.",
+        "Headers that the request has besides its own or instead of them; a list of values makes several. A From "
+        "without a tag gets one.",
         "calls: [{from: alice, to: bob, headers: {Subject: hello, X-Trace: [a, b]}}]",
+    ),
+    "body": Entry(
+        "A body, instead of the SDP offer of an INVITE; `type` is what it is.",
+        "calls: [{from: alice, to: bob, method: MESSAGE, body: hello, type: text/plain}]",
+    ),
+    "type": Entry(
+        "The content type of `body`.",
+        "calls: [{from: alice, to: bob, method: MESSAGE, body: hello, type: text/plain}]",
+    ),
+    "at": Entry(
+        "When the call is made, whatever other calls do: a time after the beginning, or after an event. Calls without "
+        "it go in turn. As soon as one call has it, events count once for the whole run.",
+        "calls: [{from: alice, to: bob}, {from: carol, to: bob, at: 100ms after desk sends 180}]",
+    ),
+    "early": Entry(
+        "What the caller does between the first response that makes an early dialog and the final one: waits, requests "
+        "within that dialog, bytes.",
+        "calls: [{from: alice, to: bob, early: [wait 50ms, send UPDATE]}]",
+    ),
+    "as": Entry(
+        "What it answers challenges with, instead of its own account.",
+        "calls: [{from: alice, to: bob, as: {password: wrong}}]",
+    ),
+    "uri": Entry(
+        "The Request-URI instead of the target's own; `{uri}`, `{user}` and `{host}` stand for what that has.",
+        "calls: [{from: alice, to: bob, uri: 'sip:{user}@{host};user=phone'}]",
     ),
     "name": Entry("A name for the call, for reports.", "calls: [{from: alice, to: bob, name: first}]"),
     "stack": Entry(_STACK, "calls: [{from: alice, to: bob, stack: wire}]"),
@@ -71,4 +106,84 @@ CALL: Entries = {
     ),
     "on": Entry(_ON, "calls: [{from: alice, to: bob, on: {BYE: [481]}}]"),
     "lose": Entry(_LOSE, "calls: [{from: alice, to: bob, lose: [first 2 200]}]"),
+}
+
+_RETRIED = "watch: 3s\nexpect: {g1: [REGISTER, REGISTER]}"
+
+
+def _account(example: str) -> dict[str, Entry]:
+    """What a challenge can say; `{}` in the example stands for it."""
+    return {
+        "user": Entry(
+            "The user name that is asked for; without it, that of the account that the system has here.",
+            example.replace("{}", "{user: line-7, password: secret}"),
+        ),
+        "password": Entry(
+            "The password that is asked for; without it, that of the account that the system has here.",
+            example.replace("{}", "{password: secret}"),
+        ),
+        "realm": Entry(
+            "The realm; without it, the domain of that account.",
+            example.replace("{}", "{password: secret, realm: carrier.example}"),
+        ),
+        "algorithm": Entry(
+            "One or several of MD5 (default), SHA-256, SHA-512-256 and their `-sess` variants, the preferred one "
+            "first: each is a challenge of its own.",
+            example.replace("{}", "{password: secret, algorithm: [SHA-256, MD5]}"),
+        ),
+        "qop": Entry(
+            "The quality: `auth` (default), `auth-int`, or `none` as before RFC 2617.",
+            example.replace("{}", "{password: secret, qop: auth-int}"),
+        ),
+    }
+
+
+CHALLENGE: Entries = {
+    "code": Entry(
+        "401 (default), as user agents and registrars ask, or 407, as proxies do.",
+        "devices: {desk: {answer: [challenge: {password: secret, code: 407}, ok]}}",
+    ),
+    **_account("devices: {desk: {answer: [challenge: {}, ok]}}"),
+}
+
+REGISTRAR: Entries = {
+    **_account(f"carriers: {{g1: {{registrar: {{}}}}}}\n{_RETRIED}"),
+    "challenge": Entry(
+        "`yes`: with the account that the system has here.",
+        f"carriers: {{g1: {{registrar: {{challenge: yes, expires: 60s}}}}}}\n{_RETRIED}",
+    ),
+    "expires": Entry(
+        "The longest lifetime that it grants; without it, what is asked for.",
+        f"carriers: {{g1: {{registrar: {{expires: 60s}}}}}}\n{_RETRIED}",
+    ),
+    "min expires": Entry(
+        "The shortest lifetime that has to be asked for: less gets 423 with Min-Expires.",
+        f"carriers: {{g1: {{registrar: {{min expires: 600s}}}}}}\n{_RETRIED}",
+    ),
+}
+
+ACCOUNT: Entries = {
+    "password": Entry("The password.", "calls: [{from: alice, to: bob, as: {password: wrong}}]"),
+    "user": Entry(
+        "The user name; without it, that of its own account.",
+        "calls: [{from: alice, to: bob, as: {user: mallory, password: wrong}}]",
+    ),
+}
+
+_BY_CASE = "devices: {desk: {answers: [{when: {from: alice}, answer: [603]}, always: [ok]]}}"
+CASE: Entries = {
+    "when": Entry("Which requests it is for: all that is said has to hold.", _BY_CASE),
+    "answer": Entry("What they get.", _BY_CASE),
+}
+ALWAYS: Entries = {"always": Entry("What all requests get that no other item is for. It comes last.", _BY_CASE)}
+WHEN: Entries = {
+    "from": Entry("The caller whose account stands in From.", _BY_CASE),
+    "user": Entry(
+        "The user part of the Request-URI: as it is, or `/regular expression/`.",
+        "devices: {desk: {answers: [{when: {user: /^00/}, answer: [603]}, always: [ok]]}}",
+    ),
+    "headers": Entry(
+        "Headers, each `present`, `absent`, `/regular expression/`, or a whole value.",
+        "devices: {desk: {answers: [{when: {headers: {Subject: /urgent/}}, answer: [ok]}, always: [486]]}}",
+    ),
 }

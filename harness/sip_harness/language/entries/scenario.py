@@ -72,8 +72,15 @@ expect:
         "expect: {alice: [200 from g2]}",
     ),
     "calls": Entry(
-        "The calls, made one after the other. A caller is any name that is no device.",
+        "The calls, made one after the other unless they say `at`. A caller is any name that is no device.",
         "calls:\n  - {from: alice, to: bob}\n  - {from: carol, to: bob, cancel: after desk sends 180}",
+    ),
+    "watch": Entry(
+        "Watches the system while it acts by itself (registers at carriers, probes them): for a time, or until an "
+        "event that is due within 10s. It needs no calls and may go beside them; events then count once for the whole "
+        "run.",
+        "carriers: {g1: {on: {REGISTER: [[503], [200]]}}}\nwatch: until g1 gets 2 REGISTER\n"
+        "expect: {g1: [REGISTER, REGISTER]}",
     ),
     "expect": Entry(
         "What each agent must get, in this order: final responses for a caller, requests for a device. The list is "
@@ -107,4 +114,13 @@ TARGET: Entries = {
         "targets: {bob: {hunt: [[desk, mobile], tablet]}}\n"
         "devices: {desk: {answer: [486]}, mobile: {answer: [486]}, tablet: {answer: [ok]}}",
     ),
+}
+
+_WATCH = (
+    "carriers: {g1: {registrar: challenge}}\nwatch: {until: g1 gets 2 REGISTER, at most: 20s}\n"
+    "expect: {g1: [REGISTER, REGISTER]}"
+)
+WATCH: Entries = {
+    "until": Entry("The event that ends it. It is due: without it the scenario fails.", _WATCH),
+    "at most": Entry("How long the event is waited for; without it, 10s.", _WATCH),
 }

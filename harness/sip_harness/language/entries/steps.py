@@ -40,6 +40,11 @@ STEPS: Entries = {
         "devices: {desk: {answer: [ringing, bytes broken.sip]}}",
         {"broken.sip": "SIP/2.0 486 Busy Here\nVia: {via}\nCSeq: what\n\n"},
     ),
+    "challenge": Entry(
+        "Goes on only if the request has the right digest credentials; else it gets 401 (or, as `challenge 407`, 407) "
+        "with a fresh nonce and nothing more. The retry belongs to the same attempt. It comes first.",
+        "devices: {desk: {answer: [challenge 407, ringing, ok]}}",
+    ),
     "close": Entry("Closes its connection.", "devices: {desk: {answer: [ringing, close], transport: tcp}}"),
     "reset": Entry("Resets its connection.", "devices: {desk: {answer: [ringing, reset], transport: tcp}}"),
     "half-open": Entry(
@@ -60,3 +65,9 @@ BYTES: Entries = {
     "bytes": Entry(STEPS["bytes"].text, "devices: {desk: {answer: [ringing, bytes: broken.sip]}}", STEPS["bytes"].files)
 }
 SEND: Entries = {"send": Entry(STEPS["send"].text, "devices: {desk: {answer: [ok, send: UPDATE]}}")}
+CHALLENGE: Entries = {
+    "challenge": Entry(
+        f"{STEPS['challenge'].text} The mapping names the account.",
+        "devices: {desk: {answer: [challenge: {user: alice, password: secret}, ok]}}",
+    )
+}
