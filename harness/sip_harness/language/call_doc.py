@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pydantic import Field, model_validator
 
+from sip_harness.language.expect_doc import Expectation
+from sip_harness.language.expectations import expectations
 from sip_harness.language.fields import (
     AckText,
+    AgentName,
     CallerName,
     HeaderMap,
     LossText,
@@ -22,6 +27,7 @@ from sip_harness.language.headers import collect
 from sip_harness.language.part import Part
 from sip_harness.language.reaction_doc import Reactions, reactions_of
 from sip_harness.language.step_doc import Steps, steps_of
+from sip_harness.model import scenario as model
 from sip_harness.model.scenario import Call, HangUp, Request, Script
 
 _OF_CALLS = ("cancel", "hang_up", "ack", "prack", "then")
@@ -31,7 +37,7 @@ class CallDoc(Part):
     """A call, or a single request outside of a dialog."""
 
     shape = "{from: alice, to: bob}"
-    filled = dict.fromkeys(("transport", "method", "then", "ack", "prack", "on", "lose"), "")
+    filled = dict.fromkeys(("transport", "method", "then", "ack", "prack", "on", "lose", "expect"), "")
     caller: CallerName = Field(alias="from")
     to: TargetName
     cancel: TriggerText | None = None
@@ -46,6 +52,7 @@ class CallDoc(Part):
     prack: PrackText | None = None
     on: Reactions = Field(default_factory=dict)
     lose: list[LossText] = Field(default_factory=list)
+    expect: dict[AgentName, Expectation] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _only_added(self) -> CallDoc:
@@ -65,11 +72,18 @@ class CallDoc(Part):
             raise Misfit("'then' hangs up already", "say it once", "hang up", key=True)
         return self
 
+    def expectations(self, number: int) -> Iterator[model.Expectation]:
+        """What agents get in this call."""
+        return expectations(self.expect, self._named(number))
+
+    def _named(self, number: int) -> str:
+        return str(self.name or f"call-{number}")
+
     def call(self, number: int) -> Call:
         """The call; `number` counts from 1 and is its name if it has none."""
         reacts = self.on or self.lose
         return Call(
-            name=str(self.name or f"call-{number}"),
+            name=self._named(number),
             caller=str(self.caller),
             target=self.to,
             cancel=self.cancel,

@@ -56,6 +56,11 @@ class Cursor:
         self._next += 1
         return True
 
+    @property
+    def at_end(self) -> bool:
+        """Whether no word is left."""
+        return self._next >= len(self._words)
+
     def finish(self, what: str) -> None:
         """Raise Mistake if anything is left after `what`."""
         if self._next >= len(self._words):
