@@ -14,7 +14,8 @@ from sip_harness.model.scenario import Scenario
 
 
 class Sip:
-    """Builds one scenario and runs it. Every word means what it means in a scenario file."""
+    """Builds one scenario and runs it. Every word means what it means in a scenario file; one that Python reserves or
+    that has a space is written with underscores: `from_`, `hang_up`, `any_order`."""
 
     def __init__(self, name: str, run: Callable[[Scenario], Result]) -> None:
         self._run = run
@@ -22,9 +23,17 @@ class Sip:
         self.document: dict[str, Any] = {"title": name, "id": re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-")}
         """The scenario as a scenario file would have it; may be added to."""
 
+    def title(self, text: str) -> None:
+        """What this is about, in one sentence; the name of the test if it is not said."""
+        self.document["title"] = text
+
     def device(self, name: str, *answer: object, **more: object) -> None:
-        """A device and its answer, step by step; `stack=` and the like as in a file."""
-        self._part("devices")[name] = {"answer": list(answer), **more}
+        """A device and its answer, step by step; `answers=`, `on=`, `lose=`, `stack=`, `transport=` as in a file."""
+        self._part("devices")[name] = _answering(answer, more)
+
+    def carrier(self, name: str, *answer: object, **more: object) -> None:
+        """A peer that the system routes to and that does not register; otherwise as `device`."""
+        self._part("carriers")[name] = _answering(answer, more)
 
     def ring(self, target: str, **devices: Sequence[object]) -> None:
         """What dialling `target` rings all at once: devices by name, each with its answer."""
@@ -32,13 +41,19 @@ class Sip:
         for name, answer in devices.items():
             self.device(name, *answer)
 
+    def hunt(self, target: str, *steps: object, **devices: Sequence[object]) -> None:
+        """What dialling `target` tries in turn: devices by name, each with its answer; or as `steps` the names of
+        devices and carriers that are declared by themselves."""
+        self._part("targets")[target] = {"hunt": [*steps, *devices]}
+        for name, answer in devices.items():
+            self.device(name, *answer)
+
     def call(self, caller: str, to: str, **more: object) -> None:
-        """A call; `cancel=`, `hang_up=`, `headers=`, `stack=` as in a file."""
-        words = {name.replace("_", " "): value for name, value in more.items()}
-        self.document.setdefault("calls", []).append({"from": caller, "to": to, **words})
+        """A call; `name=`, `expect=`, `cancel=`, `hang_up=`, `headers=`, `then=`, `method=`, `stack=` as in a file."""
+        self.document.setdefault("calls", []).append({"from": caller, "to": to, **_words(more)})
 
     def expect(self, **sequences: object) -> None:
-        """What each agent gets: a list, or `never` or `reached`."""
+        """What each agent gets: a list, `never`, `reached`, or a mapping as in a file."""
         self._part("expect").update(sequences)
 
     def conforms(self) -> None:
@@ -52,6 +67,18 @@ class Sip:
     def cite(self, *rules: str) -> None:
         """The rules that this is about."""
         self.document["cite"] = list(rules)
+
+    def needs(self, *capabilities: str) -> None:
+        """What a system must be able to do; the test is skipped on others."""
+        self.document["needs"] = list(capabilities)
+
+    def proof(self, *faults: str) -> None:
+        """Faults of a system under which this must fail."""
+        self.document["proof"] = list(faults)
+
+    def say(self, **more: object) -> None:
+        """Any other key of a scenario file, as `watch=`."""
+        self.document.update(_words(more))
 
     def run(self) -> Result:
         """Run it. Fails the test with the explanation and the ladder if the system broke an expectation."""
@@ -67,3 +94,12 @@ class Sip:
     def _part(self, name: str) -> dict[str, Any]:
         part: dict[str, Any] = self.document.setdefault(name, {})
         return part
+
+
+def _answering(answer: Sequence[object], more: dict[str, object]) -> dict[str, object]:
+    """A device without an answer says what it answers in another way (`answers`)."""
+    return {**({"answer": list(answer)} if answer or "answers" not in more else {}), **_words(more)}
+
+
+def _words(more: dict[str, object]) -> dict[str, object]:
+    return {name.rstrip("_").replace("_", " "): value for name, value in more.items()}

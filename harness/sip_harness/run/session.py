@@ -41,7 +41,7 @@ from sip_harness.run.tape import Tape
 from sip_harness.systems.base import Binding, CannotBind, Lease, System, SystemFailed, Watch
 from sip_harness.systems.leases import Leases
 from sip_harness.verdict import judge
-from sip_harness.verdict.choose import CannotChoose, Says, chosen
+from sip_harness.verdict.choose import CannotChoose, Says, resolved
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Session:
         """Run one scenario and judge it. Raises only what is a fault of the harness itself."""
         name = self.system.info.name
         try:
-            chosen(scenario, Says(name, self.system.info.kind, self.system.info.policy))
+            resolved(scenario, Says(name, self.system.info.kind, self.system.info.policy))
             lease = self.leases.take()
             chosen = choose_stacks(scenario, self._stacks)
             binding = self.system.bind(scenario, lease)

@@ -32,7 +32,7 @@ class Says:
     policy: Policy
 
 
-def chosen(scenario: Scenario, system: Says) -> Scenario:
+def resolved(scenario: Scenario, system: Says) -> Scenario:
     """The scenario without alternatives. Raises CannotChoose with what the profile lacks."""
     chooser = _Chooser(system)
     return replace(scenario, expectations=tuple(chooser.expectation(one) for one in scenario.expectations))

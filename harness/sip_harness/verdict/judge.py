@@ -16,7 +16,7 @@ from sip_harness.model.verdict import Finding, Outcome, Verdict
 from sip_harness.record.seen import happens
 from sip_harness.verdict import words
 from sip_harness.verdict.case import Case
-from sip_harness.verdict.choose import CannotChoose, Says, chosen
+from sip_harness.verdict.choose import CannotChoose, Says, resolved
 from sip_harness.verdict.conformance import judge_conformance
 from sip_harness.verdict.hearing import judge_heard
 from sip_harness.verdict.known import weigh
@@ -35,7 +35,7 @@ def judge(scenario: Scenario, record: Record) -> Verdict:
     if unfit is not None:
         return unfit
     try:
-        scenario = chosen(scenario, Says(record.header.system, record.header.kind, record.header.policy))
+        scenario = resolved(scenario, Says(record.header.system, record.header.kind, record.header.policy))
     except CannotChoose as error:
         return Verdict(Outcome.ERROR, reason=str(error))
     known = [d for d in record.header.policy.deviations if d.scenario == scenario.id]
