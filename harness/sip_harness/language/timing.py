@@ -50,8 +50,7 @@ def _unit(cursor: Cursor, unit: str) -> None:
 
 def timing(cursor: Cursor, names: Names) -> Timing | None:
     """Read when something comes, if that is next; it goes on to the end of the text. Raises Mistake."""
-    begins = is_duration(cursor.peek()) and cursor.peek(1) == "to"
-    if cursor.peek() not in _BEGIN and not begins and not cursor.peek().startswith(POLICY):
+    if cursor.peek() not in _BEGIN and not is_duration(cursor.peek()) and not cursor.peek().startswith(POLICY):
         return None
     first = cursor.take("")
     earliest, latest, since = _bounds(first, cursor)

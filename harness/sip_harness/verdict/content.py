@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from sip_harness.model.expecting import Match
 from sip_harness.model.linear import expression
@@ -85,18 +85,17 @@ def _said(match: Match, values: list[str]) -> str:
 
 
 def origin(item: Item, agent: str, items: tuple[Item, ...]) -> Item | None:
-    """The message of this agent that an item came from, or that it became: the one of its kind, best one that the agent
-    sent before, else the nearest in time."""
+    """The message of this agent that an item came from, or that it became: the one of its kind, or for a response of
+    which the agent has none the request that it answers; best one that the agent sent before, else the nearest."""
     m = item.seen.sip
-
-    def alike(other: Item) -> Iterator[bool]:
-        o = other.seen.sip
-        yield other.seen.agent == agent and other is not item
-        yield (o.method, o.code) == (m.method, m.code)
-        yield o.cseq[1] == m.cseq[1]
-
-    found = [one for one in items if all(alike(one))]
+    there = [one for one in items if one.seen.agent == agent and one is not item]
+    alike = [one for one in there if _kind(one.seen.sip) == (m.method, m.code, m.cseq[1])]
+    found = alike or [one for one in there if one.seen.sip.method == m.cseq[1] and not m.is_request]
     sent = [one for one in found if not one.seen.received and one.time <= item.time]
     if sent:
         return max(sent, key=lambda one: one.time)
     return min(found, key=lambda one: abs(one.time - item.time), default=None)
+
+
+def _kind(message: Message) -> tuple[str, int, str]:
+    return message.method, message.code, message.cseq[1]
