@@ -216,9 +216,9 @@ DialogText = Annotated[
 ]
 DialogKey = Annotated[Text, reads(lambda text, names: within_dialog(text.all) and text, "a request, as re-INVITE")]
 ReactedKey = Annotated[Text, reads(lambda text, names: reacted_to(text.all) and text, "a request, as CANCEL")]
-Fate = Annotated[Literal["never"] | Reached, reads(fate, "never or reached")]
+Fate = Annotated[Literal["never"] | Reached, reads(fate, "never or reached", "fate")]
 Rules = Annotated[Text, reads(_rules, RULES, [RULES])]
-HeardText = Annotated[Heard, reads(heard, "tone, silence or nothing")]
+HeardText = Annotated[Heard, reads(heard, "tone, silence or nothing", "heard")]
 CountText = Annotated[Count, reads(lambda text, names: whole_count(text), "a count, as 2 times")]
 TimingText = Annotated[Timing, reads(whole_timing, "a time, as within 1s of desk sends 503")]
 WaitText = Annotated[

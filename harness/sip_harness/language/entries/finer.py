@@ -27,7 +27,7 @@ FINER: Entries = {
         f"{_BUSY}\nexpect: {{alice: [180 no later than 1s after desk sends 180, 486 after desk sends 486]}}",
     ),
     "at": Entry(
-        "At a time: for a timer of the policy as early and as late as its tolerance says, else a prompt reaction to it.",
+        "At a time: a timer of the policy as early and as late as its tolerance says, else a prompt reaction to it.",
         "devices: {desk: {answer: [ringing]}}\nexpect: {alice: [408 at policy.ring after desk gets INVITE]}",
     ),
     "DURATION to DURATION": Entry(
