@@ -14,13 +14,18 @@ from sip_harness.model.scenario import Scenario
 
 
 class Sip:
-    """Builds one scenario and runs it. Every word means what it means in a scenario file."""
+    """Builds one scenario and runs it. Every word means what it means in a scenario file; one that Python reserves or
+    that has a space is written with underscores: `from_`, `hang_up`, `any_order`."""
 
     def __init__(self, name: str, run: Callable[[Scenario], Result]) -> None:
         self._run = run
         self._ran = False
         self.document: dict[str, Any] = {"title": name, "id": re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-")}
         """The scenario as a scenario file would have it; may be added to."""
+
+    def title(self, text: str) -> None:
+        """What this is about, in one sentence; the name of the test if it is not said."""
+        self.document["title"] = text
 
     def device(self, name: str, *answer: object, **more: object) -> None:
         """A device and its answer, step by step; `answers=`, `on=`, `stack=` and the like as in a file."""
@@ -36,9 +41,12 @@ class Sip:
         for name, answer in devices.items():
             self.device(name, *answer)
 
-    def hunt(self, target: str, *members: object) -> None:
-        """What dialling `target` tries in turn: devices or carriers by name."""
-        self._part("targets")[target] = {"hunt": list(members)}
+    def hunt(self, target: str, *steps: object, **devices: Sequence[object]) -> None:
+        """What dialling `target` tries in turn: devices by name, each with its answer; or as `steps` the names of
+        devices and carriers that are declared by themselves."""
+        self._part("targets")[target] = {"hunt": [*steps, *devices]}
+        for name, answer in devices.items():
+            self.device(name, *answer)
 
     def call(self, caller: str, to: str, **more: object) -> None:
         """A call; `cancel=`, `hang_up=`, `headers=`, `at=`, `as_=` and the like as in a file."""
@@ -49,7 +57,7 @@ class Sip:
         self.document["watch"] = _words(more) if time is None else time
 
     def expect(self, **sequences: object) -> None:
-        """What each agent gets: a list, or `never` or `reached`."""
+        """What each agent gets: a list, `never`, `reached`, or a mapping as in a file."""
         self._part("expect").update(sequences)
 
     def conforms(self) -> None:
@@ -63,6 +71,18 @@ class Sip:
     def cite(self, *rules: str) -> None:
         """The rules that this is about."""
         self.document["cite"] = list(rules)
+
+    def needs(self, *capabilities: str) -> None:
+        """What a system must be able to do; the test is skipped on others."""
+        self.document["needs"] = list(capabilities)
+
+    def proof(self, *faults: str) -> None:
+        """Faults of a system under which this must fail."""
+        self.document["proof"] = list(faults)
+
+    def say(self, **more: object) -> None:
+        """Any other key of a scenario file, as `watch=`."""
+        self.document.update(_words(more))
 
     def run(self) -> Result:
         """Run it. Fails the test with the explanation and the ladder if the system broke an expectation."""

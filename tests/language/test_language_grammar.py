@@ -7,6 +7,7 @@ import pytest
 from sip_harness.language import grammar
 from sip_harness.language.answers import step
 from sip_harness.language.diagnostics import Mistake
+from sip_harness.language.expected import expected
 from sip_harness.language.names import Names
 from sip_harness.language.source import File, Text
 from sip_harness.language.words import code_set, duration, whole
@@ -205,7 +206,7 @@ def test_no_trigger(words: str, message: str, hint: str, under: str) -> None:
     ],
 )
 def test_expected(words: str, wanted: Expected) -> None:
-    found = grammar.expected(text(words), NAMES)
+    found = expected(text(words), NAMES)
     assert found == Expected(wanted.pattern, wanted.maybe, wanted.source, Place("f", 1, 1))
     assert str(found) == words
 
@@ -229,7 +230,7 @@ def test_expected(words: str, wanted: Expected) -> None:
     ],
 )
 def test_not_expected(words: str, message: str, hint: str, under: str) -> None:
-    found = refused(grammar.expected, words)
+    found = refused(expected, words)
     assert (found[0], found[2]) == (message, under)
     assert found[1].startswith(hint)
 
@@ -305,4 +306,4 @@ def test_no_whole_numbers(words: str) -> None:
 def test_names_that_cannot_be_judged_are_let_pass() -> None:
     """Where the devices cannot be read, every mention of one would be a mistake that is none."""
     assert grammar.event(text("anybody sends 180"), Names()).agent == "anybody"
-    assert grammar.expected(text("486 from anybody"), Names()).source == "anybody"
+    assert expected(text("486 from anybody"), Names()).source == "anybody"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sip_harness.language import grammar, load, profile_schema, schema
+from sip_harness.language import expected, grammar, load, profile_schema, schema, timing
 from sip_harness.language.answers import STEPS
 from sip_harness.language.entries import PARTS, WORDS, Entry
 from sip_harness.language.part import Part
@@ -36,7 +36,7 @@ def test_every_key_has_an_entry() -> None:
 def test_every_word_has_an_entry() -> None:
     assert set(STEPS) < set(WORDS["Steps in words"])
     described = " ".join(f"{name} {entry.text} {entry.example}" for name, entry in ALL.items())
-    words = set(re.findall(r'"([^"]+)"', grammar.__doc__ or ""))
+    words = set(re.findall(r'"([^"]+)"', f"{grammar.__doc__}{expected.__doc__}{timing.__doc__}"))
     assert len(words) > 8
     assert {word for word in words if not re.search(rf"\b{re.escape(word)}\b", described)} == set()
 
@@ -53,7 +53,14 @@ def test_the_example_loads(name: str, tmp_path: Path) -> None:
 def test_the_example_shows_what_its_entry_is_about() -> None:
     for title, entries in sections():
         for name, entry in entries.items():
-            shown = {"CODE": "486", "CODE to METHOD": "487 to INVITE", "METHOD": "INVITE", "sends, gets": "sends"}
+            shown = {
+                "CODE": "486",
+                "CODE to METHOD": "487 to INVITE",
+                "METHOD": "INVITE",
+                "sends, gets": "sends",
+                "no later than, no earlier than": "no later than",
+                "DURATION to DURATION": "250ms to 1s",
+            }
             assert shown.get(name, name) in entry.example, f"{title}: {name}"
 
 

@@ -10,26 +10,13 @@ from pydantic import ValidationError
 
 from sip_harness.language import errors
 from sip_harness.language.diagnostics import Diagnostic, LanguageError
-from sip_harness.language.expect_doc import GroupDoc, Item, expected_of
+from sip_harness.language.expectations import expectations, orders
 from sip_harness.language.names import Names
 from sip_harness.language.schema import ScenarioDoc
 from sip_harness.language.sense import senseless
 from sip_harness.language.source import Map
 from sip_harness.language.watch_doc import watch_of
-from sip_harness.model.pattern import Event
-from sip_harness.model.scenario import (
-    AnyOrder,
-    Conforms,
-    Device,
-    Expectation,
-    Expected,
-    Never,
-    Order,
-    Reached,
-    Scenario,
-    Sequence,
-    Target,
-)
+from sip_harness.model.scenario import Conforms, Device, Scenario, Target
 
 
 def build(root: Map, mistakes: list[Diagnostic], directory: Path) -> Scenario:
@@ -57,7 +44,12 @@ def _scenario(document: ScenarioDoc) -> Scenario:
         targets=tuple(_targets(document)),
         devices=tuple(_devices(document)),
         calls=tuple(call.call(number) for number, call in enumerate(document.calls, 1)),
-        expectations=(*_expectations(document), *_orders(document)),
+        expectations=(
+            *([Conforms(document.rules.place)] if document.rules is not None else []),
+            *expectations(document.expect),
+            *(one for number, call in enumerate(document.calls, 1) for one in call.expectations(number)),
+            *orders(document.order),
+        ),
         needs=frozenset(document.needs),
         tags=tuple(dict.fromkeys(document.tags)),
         proof=tuple(dict.fromkeys(document.proof)),
@@ -79,30 +71,3 @@ def _devices(document: ScenarioDoc) -> Iterator[Device]:
         yield device.device(name)
     for name, carrier in document.carriers.items():
         yield replace(carrier.device(name), kind="carrier")
-
-
-def _expectations(document: ScenarioDoc) -> Iterator[Expectation]:
-    if document.rules is not None:
-        yield Conforms(document.rules.place)
-    for name, wanted in document.expect.items():
-        agent, place = str(name), name.place
-        if wanted == "never":
-            yield Never(agent, place)
-        elif wanted == "reached":
-            yield Reached(agent, place)
-        else:
-            yield Sequence(agent, tuple(_item(item) for item in wanted), place)
-
-
-def _item(item: Item) -> Expected | AnyOrder:
-    if isinstance(item, GroupDoc):
-        items = tuple(expected_of(one) for one in item.any_order)
-        return AnyOrder(items, items[0].place)
-    return expected_of(item)
-
-
-def _orders(document: ScenarioDoc) -> Iterator[Order]:
-    events = [item for item in document.order if isinstance(item, Event)]
-    lists = [events] if events else [item for item in document.order if isinstance(item, list)]
-    for one in lists:
-        yield Order(tuple(one), one[0].place)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from sip_harness.language.diagnostics import quoted
+from sip_harness.language.expect_doc import Expectation
+from sip_harness.language.expectations import expectations
 from sip_harness.language.fields import (
     AckText,
+    AgentName,
     CallerName,
     Line,
     LossText,
@@ -30,6 +34,7 @@ from sip_harness.language.reaction_doc import Reactions, reactions_of
 from sip_harness.language.response_doc import MessageDoc
 from sip_harness.language.source import Text
 from sip_harness.language.step_doc import Steps, steps_of
+from sip_harness.model import scenario as model
 from sip_harness.model.scenario import URI_PLACEHOLDER, Account, Call, HangUp, Request, Script
 
 _OF_CALLS = ("cancel", "hang_up", "ack", "prack", "early", "then")
@@ -56,9 +61,9 @@ class CallDoc(MessageDoc):
     """A call, or a single request outside of a dialog."""
 
     shape = "{from: alice, to: bob}"
-    filled = dict.fromkeys(("transport", "method", "early", "then", "as", "uri", "ack", "prack", "on", "lose"), "") | {
-        "at": "write 500ms, or 3s after g1 sends 503"
-    }
+    filled = dict.fromkeys(
+        ("transport", "method", "early", "then", "as", "uri", "ack", "prack", "on", "lose", "expect"), ""
+    ) | {"at": "write 500ms, or 3s after g1 sends 503"}
     caller: CallerName = Field(alias="from")
     to: TargetName
     cancel: TriggerText | None = None
@@ -76,6 +81,7 @@ class CallDoc(MessageDoc):
     early: Steps | None = None
     account: AccountDoc | None = Field(default=None, alias="as")
     uri: Annotated[str, reads(_uri, "a URI")] | None = None
+    expect: dict[AgentName, Expectation] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _only_added(self) -> CallDoc:
@@ -95,11 +101,18 @@ class CallDoc(MessageDoc):
             raise Misfit("'then' hangs up already", "say it once", "hang up", key=True)
         return self
 
+    def expectations(self, number: int) -> Iterator[model.Expectation]:
+        """What agents get in this call."""
+        return expectations(self.expect, self._named(number))
+
+    def _named(self, number: int) -> str:
+        return str(self.name or f"call-{number}")
+
     def call(self, number: int) -> Call:
         """The call; `number` counts from 1 and is its name if it has none."""
         reacts = self.on or self.lose
         return Call(
-            name=str(self.name or f"call-{number}"),
+            name=self._named(number),
             caller=str(self.caller),
             target=self.to,
             cancel=self.cancel,

@@ -12,13 +12,16 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator, Validation
 from sip_harness.language import grammar
 from sip_harness.language.answers import STEPS, answers_other
 from sip_harness.language.diagnostics import did_you_mean, guess, nearest, quoted
+from sip_harness.language.expected import expected, fate, heard
 from sip_harness.language.headers import body_text, collect, header_name, media_type, one_line
 from sip_harness.language.names import Names, new_name
 from sip_harness.language.source import Map, Node, Seq, Text
+from sip_harness.language.timing import whole_count, whole_timing
 from sip_harness.language.words import code, duration, method, reacted_to, within_dialog
+from sip_harness.model.expecting import Count, Heard, Timing
 from sip_harness.model.faults import FAULTS
 from sip_harness.model.pattern import Event, Trigger
-from sip_harness.model.scenario import After, Expected, Loss, Request, Stack, Transport, Wait
+from sip_harness.model.scenario import After, Expected, Loss, Reached, Request, Stack, Transport, Wait
 from sip_harness.model.vocabulary import CAPABILITIES
 
 MAX_ID = 64
@@ -151,15 +154,6 @@ def _prack(text: Text, names: Names) -> str:
     return str(text)
 
 
-def _fate(text: Text, names: Names) -> str:
-    """What can stand for a whole expectation."""
-    if text in ("never", "reached"):
-        return str(text)
-    near = guess(text, ("never", "reached"))
-    hint = near if near.startswith("did") else f"write a list, as [{text}], or never, or reached"
-    raise text.all.mistake(f"{quoted(text)} is no list of messages", hint)
-
-
 def _rules(text: Text, names: Names) -> Text:
     """A whole `expect` in one word."""
     if text != RULES:
@@ -206,12 +200,13 @@ CallerOfRun = Annotated[str, reads(lambda text, names: names.caller(text.all), "
 RungName = Annotated[str, reads(lambda text, names: names.ringing(text.all), "the name of a device")]
 DeviceName = Annotated[str, reads(lambda text, names: names.device(text.all), "the name of a device")]
 AgentName = Annotated[Text, reads(lambda text, names: names.agent(text.all) and text, "the name of an agent")]
+SourceName = Annotated[str, reads(lambda text, names: names.source(text.all), "a device or system")]
 TargetName = Annotated[str, reads(lambda text, names: names.target(text.all), "the name of a target")]
 EventText = Annotated[Event, reads(grammar.event, "an event, as 'mobile sends 180'", "event")]
 TriggerText = Annotated[Trigger, reads(grammar.trigger, "a trigger, as 300ms or after mobile sends 180", "trigger")]
-ExpectedText = Annotated[Expected, reads(grammar.expected, "a message, as '486' or 'ACK to 486'")]
+ExpectedText = Annotated[Expected, reads(expected, "a message, as '486' or 'ACK to 486'")]
 ExpectedKey = Annotated[
-    Text, reads(lambda text, names: grammar.expected(text, names) and text, "a message, as '486' or 'ACK to 486'")
+    Text, reads(lambda text, names: expected(text, names) and text, "a message, as '486' or 'ACK to 486'")
 ]
 AckText = Annotated[
     Trigger | Literal["never"], reads(grammar.acknowledgement, "never or a trigger, as 2s or after mobile sends 180")
@@ -224,8 +219,11 @@ DialogText = Annotated[
 ]
 DialogKey = Annotated[Text, reads(lambda text, names: within_dialog(text.all) and text, "a request, as re-INVITE")]
 ReactedKey = Annotated[Text, reads(lambda text, names: reacted_to(text.all) and text, "a request, as CANCEL")]
-Fate = Annotated[Literal["never", "reached"], reads(_fate, "never or reached", ["never", "reached"])]
+Fate = Annotated[Literal["never"] | Reached, reads(fate, "never or reached", "fate")]
 Rules = Annotated[Text, reads(_rules, RULES, [RULES])]
+HeardText = Annotated[Heard, reads(heard, "tone, silence or nothing", "heard")]
+CountText = Annotated[Count, reads(lambda text, names: whole_count(text), "a count, as 2 times")]
+TimingText = Annotated[Timing, reads(whole_timing, "a time, as within 1s of desk sends 503")]
 WaitText = Annotated[
     Wait, reads(lambda text, names: Wait(duration(text.all), text.place), "a duration, as 100ms", "duration")
 ]

@@ -1,15 +1,15 @@
-"""Sentences of the language: patterns, events, triggers, expected messages, losses.
+"""Sentences of the language: patterns, events, triggers, losses.
 
 what     = METHOD | "ACK to" codes | codes ["to" METHOD]          codes = code {"or" code}
 event    = AGENT ("sends" | "gets") [NUMBER] what
 trigger  = ["after"] DURATION | [DURATION] "after" event
 ack      = "never" | trigger
-expected = ["maybe"] what ["from" (DEVICE | "system")]
 loss     = ["first" NUMBER] what
 """
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from sip_harness.language.diagnostics import did_you_mean, guess, nearest, quoted
@@ -26,7 +26,7 @@ from sip_harness.language.words import (
     whole,
 )
 from sip_harness.model.pattern import Event, Pattern, RequestPattern, ResponsePattern, Trigger, Verb
-from sip_harness.model.scenario import Expected, Loss
+from sip_harness.model.scenario import Loss
 
 _VERBS: dict[str, Verb] = {"sends": "sends", "gets": "gets"}
 _MEANT: dict[str, Verb] = {
@@ -36,12 +36,14 @@ _MEANT: dict[str, Verb] = {
 _WHAT = "a request (INVITE) or a response (486)"
 MAX_LOST = 1000
 MAX_COUNT = 99
+POLICY = "policy."
+_BEHIND_A_CODE = ("", "or", "to", "from", ",", "once", "within", "no", "at", "after")
 
 
 def event(text: Text, names: Names) -> Event:
     """Read `mobile sends 180`. Raises Mistake."""
     cursor = Cursor(text)
-    found = _event(cursor, names)
+    found = happening(cursor, names)
     cursor.finish("this event")
     return found
 
@@ -88,39 +90,33 @@ def loss(text: Text, names: Names) -> Loss:
     return Loss(pattern, first, text.place)
 
 
-def expected(text: Text, names: Names) -> Expected:
-    """Read `maybe 180 or 183`, `ACK to 600`, `600 from desk`. Raises Mistake."""
-    if str(text) in ("never", "reached"):
-        raise text.all.mistake(f"{quoted(text)} stands alone", f"write it without brackets: {text}")
-    cursor = Cursor(text)
-    maybe = cursor.skip("maybe")
-    first = cursor.peek()
-    pattern = what(cursor)
-    source = ""
-    if cursor.peek() == "from":
-        word = cursor.take("from")
-        if isinstance(pattern, RequestPattern):
-            raise word.mistake("only responses have a 'from'", f"a request comes from the system: {first}")
-        source = names.source(cursor.take("a device or 'system'"))
-    cursor.finish("this expectation")
-    return Expected(pattern, maybe, source, text.place)
+def of_policy(word: Word) -> str:
+    """The name behind `policy.`; empty if the word is no such thing. Raises Mistake for a name that is none."""
+    text = str(word)
+    if not text.startswith(POLICY):
+        return ""
+    name = text[len(POLICY) :]
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,31}", name):
+        raise word.mistake(f"{quoted(text)} names nothing of a policy", "write it like policy.ring-timeout")
+    return name
 
 
-def what(cursor: Cursor) -> Pattern:
-    """Read a request or a response. Raises Mistake."""
+def what(cursor: Cursor, *, policy: bool = False) -> Pattern:
+    """Read a request or a response; with `policy` the codes of a response may be those of the system's policy. Raises
+    Mistake."""
     if cursor.peek().casefold() == RE_INVITE.casefold():
         raise cursor.take(_WHAT).mistake("a re-INVITE is an INVITE within a dialog", did_you_mean("INVITE"))
     if looks_like_method(cursor.peek()):
         return _request(cursor)
     word = cursor.take(_WHAT)
     _refuse_phrase(word, cursor)
-    found, text = _codes(word, cursor)
-    if cursor.skip("to"):
-        return ResponsePattern(found, _answered(cursor), text)
-    return ResponsePattern(found, text=text)
+    found, text, of_system = _codes(word, cursor, policy=policy)
+    answered = _answered(cursor) if cursor.skip("to") else "INVITE"
+    return ResponsePattern(found, answered, text, of_system)
 
 
-def _event(cursor: Cursor, names: Names) -> Event:
+def happening(cursor: Cursor, names: Names) -> Event:
+    """Read an event that is part of a text. Raises Mistake."""
     word = cursor.take("an agent")
     agent = names.agent(word)
     verb = _verb(cursor.take("'sends' or 'gets'"))
@@ -136,7 +132,7 @@ def _after(cursor: Cursor, names: Names, delay: float | None) -> Trigger:
         if delay is not None:
             raise word.mistake("two durations", "write an event after 'after'")
         return Trigger(delay=duration(word))
-    return Trigger(_event(cursor, names), delay or 0.0)
+    return Trigger(happening(cursor, names), delay or 0.0)
 
 
 def _verb(word: Word) -> Verb:
@@ -158,23 +154,32 @@ def _request(cursor: Cursor) -> RequestPattern:
     if name != "ACK":
         raise to.mistake(f"{name} answers nothing", "only 'ACK to CODE' names a response")
     word = cursor.take("a response code")
-    acked, _ = _codes(word, cursor)
+    acked, _, _ = _codes(word, cursor)
     if min(acked) < 200:
         raise word.mistake("a provisional response gets no ACK", "an ACK is for codes from 200")
     return RequestPattern(name, acked)
 
 
-def _codes(word: Word, cursor: Cursor) -> tuple[frozenset[int], str]:
-    """The codes joined by `or`, and how they were written if the numbers alone would not say it."""
-    found, written = code_set(word), [str(word)]
+def _codes(word: Word, cursor: Cursor, *, policy: bool = False) -> tuple[frozenset[int], str, tuple[str, ...]]:
+    """The codes joined by `or`, how they were written if the numbers alone would not say it, and occasions for which
+    the policy has further ones."""
+    all_words = [word]
     while cursor.skip("or"):
-        following = cursor.take("a response code")
+        all_words.append(following := cursor.take("a response code"))
         if looks_like_method(str(following)):
             raise following.mistake("only response codes are joined by 'or'")
-        found |= code_set(following)
-        written.append(str(following))
-    text = " or ".join(written)
-    return found, "" if text == " or ".join(map(str, sorted(found))) else text
+    found: set[int] = set()
+    occasions = []
+    for one in all_words:
+        if name := of_policy(one):
+            if not policy:
+                raise one.mistake("a code of the policy can only be expected", "write the code itself")
+            occasions.append(name)
+        else:
+            found |= code_set(one)
+    text = " or ".join(map(str, all_words))
+    plain = text == " or ".join(map(str, sorted(found)))
+    return frozenset(found), "" if plain else text, tuple(occasions)
 
 
 def _answered(cursor: Cursor) -> str:
@@ -188,7 +193,9 @@ def _answered(cursor: Cursor) -> str:
 def _refuse_phrase(word: Word, cursor: Cursor) -> None:
     """`486 Busy Here` is how people write a response, but only an answer says its phrase."""
     text, rest = str(word), cursor.peek()
-    if text.isdigit() and rest not in ("", "or", "to", "from", ","):
+    counts = (len(rest) < 3) if rest.isdigit() else is_duration(rest)  # codes have three digits
+    goes_on = rest in _BEHIND_A_CODE or counts or rest.startswith(POLICY)
+    if text.isdigit() and not goes_on:
         code_set(word)
         if not nearest(rest, ("or", "to", "from")):
             raise cursor.take("").mistake("a response is expected by its code alone", f"write {text}")

@@ -66,6 +66,8 @@ def _forms() -> dict[str, Schema]:
                 numbers,
             ]
         },
+        "fate": {"type": "string", "pattern": r"^\s*(never|reached(\s.*)?)\s*$"},
+        "heard": {"type": "string", "pattern": r"^\s*(tone|silence|nothing)(\s.*)?$"},
         "duration": {"type": "string", "pattern": rf"^\s*{_DURATION}\s*$"},
         "event": {"type": "string", "pattern": rf"^\s*{_EVENT}$"},
         "trigger": {

@@ -27,7 +27,13 @@ _TITLES = {
     "ResponseDoc": "A response in full: `{486: {...}}`",
     "RequestDoc": "A request in full: `{send: {INFO: {...}}}`",
     "MoreDoc": "An expected message in full: `{INVITE: {...}}`",
+    "ContentDoc": "What a message should carry: `{should: {...}}`",
+    "ValueDoc": "A value in full: `{is: ...}`",
     "GroupDoc": "Messages in any order",
+    "ShouldDoc": "Messages that should come: `{should: [...]}`",
+    "ItemKindsDoc": "Messages by the kind of system",
+    "AgentDoc": "What an agent gets, in full",
+    "ShouldOrderDoc": "An order that should be kept",
 }
 _BEFORE_STEPS = "WaitDoc"
 _BEFORE_MESSAGES = "MoreDoc"

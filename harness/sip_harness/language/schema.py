@@ -6,6 +6,7 @@ among those gathered beforehand, and a mistyped key is reported and then read as
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, cast
 
 from pydantic import AfterValidator, Field, PlainValidator, Tag, ValidationInfo, model_validator
@@ -13,7 +14,7 @@ from pydantic import AfterValidator, Field, PlainValidator, Tag, ValidationInfo,
 from sip_harness.language.call_doc import CallDoc
 from sip_harness.language.device_doc import DeviceDoc
 from sip_harness.language.diagnostics import quoted
-from sip_harness.language.expect_doc import Expectation, OrderItem, orders
+from sip_harness.language.expect_doc import Expectation, OrderItem, dues, orders
 from sip_harness.language.fields import (
     AgentName,
     Capability,
@@ -187,3 +188,17 @@ class ScenarioDoc(Part):
     def section(self, agent: str) -> str:
         """The key that an agent stands under."""
         return "carriers" if agent in self.carriers else "devices"
+
+    @property
+    def expected(self) -> Iterator[tuple[tuple[str | int, ...], str, Any]]:
+        """Every list of messages and every fate that is expected, in all calls or in one: path, agent and value."""
+        places: list[tuple[tuple[str | int, ...], dict[Text, Any]]] = [(("expect",), dict(self.expect))]
+        places += [(("calls", n, "expect"), dict(call.expect)) for n, call in enumerate(self.calls)]
+        for path, wanted in places:
+            for name, one in wanted.items():
+                yield from (((*path, str(name), *below), str(name), due) for below, due in dues(one))
+
+    @property
+    def spoken_of(self) -> set[str]:
+        """Agents of which something is expected."""
+        return {str(name) for wanted in (self.expect, *(call.expect for call in self.calls)) for name in wanted}

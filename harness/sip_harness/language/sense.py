@@ -30,7 +30,7 @@ def senseless(document: ScenarioDoc) -> Iterator[Misfit]:
 
 
 def _assertions(document: ScenarioDoc) -> Iterator[Misfit]:
-    if not document.expect and not document.order and document.rules is None:
+    if not document.spoken_of and not document.order and document.rules is None:
         hint = "say under 'expect' what each agent gets, as 'alice: [486 from desk]'"
         yield Misfit("this scenario asserts nothing: it could never fail", hint, "expect", key=True)
 
@@ -46,7 +46,7 @@ def _idle(document: ScenarioDoc) -> Iterator[Misfit]:
         if name not in dialled and (document.calls or document.watch):
             yield Misfit(f"no call dials {quoted(name)}", "drop this target or call it", "targets", str(name), key=True)
     members = {m for target in document.targets.values() for m in target.members}
-    named = {str(name) for name in document.expect} | {event.agent for _, event in order_events(document)}
+    named = document.spoken_of | {event.agent for _, event in order_events(document)}
     for name in document.agents:
         if name not in members | named:
             hint = f"put it into a target, or expect '{name}: never', or drop it"
@@ -76,10 +76,10 @@ def _several_scripts(document: ScenarioDoc) -> Iterator[Misfit]:
 
 
 def _called_callers(document: ScenarioDoc) -> Iterator[Misfit]:
-    for name, wanted in document.expect.items():
-        if isinstance(wanted, str) and name not in document.agents:
-            message = f"{quoted(name)} makes calls: {quoted(wanted)} is for devices"
-            yield Misfit(message, f"write what it gets, as '{name}: [486]'", "expect", str(name))
+    for path, name, wanted in document.expected:
+        if not isinstance(wanted, list) and name not in document.agents:
+            message = f"{quoted(name)} makes calls: {quoted(str(wanted))} is for devices"
+            yield Misfit(message, f"write what it gets, as '{name}: [486]'", *path)
 
 
 def _conduct(document: ScenarioDoc) -> Iterator[Misfit]:

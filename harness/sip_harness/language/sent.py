@@ -55,12 +55,10 @@ def impossible(document: ScenarioDoc) -> Iterator[Misfit]:
         agent = sent.get(event.agent) or callers.get(event.agent)
         if event.verb == "sends" and agent is not None and (instead := agent.never(event.pattern)) is not None:
             yield Misfit(f"{quoted(event.agent)} never sends {event.pattern}", instead, *path)
-    for name, wanted in document.expect.items():
-        for index, item in enumerate([] if isinstance(wanted, str) else wanted):
-            for below, one in messages(item):
-                if name in callers and (hint := _unasked(callers[name], one.pattern)):
-                    message = f"{quoted(name)} sends no {one.pattern.method}"
-                    yield Misfit(message, hint, "expect", str(name), index, *below)
+    for path, name, wanted in document.expected:
+        for below, one in messages(wanted):
+            if name in callers and (hint := _unasked(callers[name], one.pattern)):
+                yield Misfit(f"{quoted(name)} sends no {one.pattern.method}", hint, *path, *below)
 
 
 def _by_device(script: Script) -> Sent:

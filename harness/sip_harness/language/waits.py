@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sip_harness.language.call_doc import CallDoc
+from sip_harness.language.expect_doc import ShouldOrderDoc
 from sip_harness.language.reaction_doc import lists_of
 from sip_harness.language.schema import ScenarioDoc
 from sip_harness.language.step_doc import StepDoc, steps_of
@@ -38,7 +39,9 @@ def _triggers(call: CallDoc) -> tuple[tuple[str, object], ...]:
 def order_events(document: ScenarioDoc) -> Iterator[tuple[_Path, Event]]:
     """The events of `order`."""
     for index, item in enumerate(document.order):
-        if isinstance(item, list):
+        if isinstance(item, ShouldOrderDoc):
+            yield from ((("order", index, "should", inner), event) for inner, event in enumerate(item.should))
+        elif isinstance(item, list):
             yield from ((("order", index, inner), event) for inner, event in enumerate(item))
         else:
             yield ("order", index), item

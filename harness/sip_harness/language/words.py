@@ -61,6 +61,11 @@ class Cursor:
         begin = self._words[self._next].begin if self._next < len(self._words) else len(self.text)
         return Text(self.text[begin:], self.text.origin, self.text.indices[begin:])
 
+    @property
+    def at_end(self) -> bool:
+        """Whether no word is left."""
+        return self._next >= len(self._words)
+
     def finish(self, what: str) -> None:
         """Raise Mistake if anything is left after `what`."""
         if self._next >= len(self._words):

@@ -30,6 +30,8 @@ class ResponsePattern:
     method: str = "INVITE"
     text: str = ""
     """The codes as the author wrote them (`6xx`, `busy-here`)."""
+    policy: tuple[str, ...] = ()
+    """Occasions for which the policy of the system has further codes (`ring-timeout`)."""
 
     def __str__(self) -> str:
         name = self.text or _codes(self.codes)

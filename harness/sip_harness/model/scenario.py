@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sip_harness.model.expecting import Count, Heard, Match, Severity, Timing
 from sip_harness.model.pattern import Event, Pattern, Trigger
 from sip_harness.model.place import NOWHERE, Place
+from sip_harness.model.policy import Kind
 
 Stack = Literal["auto", "pjsua2", "wire"]
 Shape = Literal["ring", "hunt"]
@@ -398,10 +400,19 @@ class Expected:
     place: Place = NOWHERE
     resent: Schedule | None = None
     """How it must be retransmitted; None: retransmissions do not matter."""
+    matches: tuple[Match, ...] = ()
+    """What it must carry."""
+    count: Count | None = None
+    """How often it comes, one after the other; None: once."""
+    timing: Timing | None = None
+    """When it comes; None: promptly."""
+    severity: Severity = "must"
 
     def __str__(self) -> str:
+        word = "maybe " if self.maybe else "should " if self.severity == "should" else ""
         source = f" from {self.source}" if self.source else ""
-        return f"{'maybe ' if self.maybe else ''}{self.pattern}{source}"
+        more = "".join(f" {part}" for part in (self.count, self.timing) if part is not None)
+        return f"{word}{self.pattern}{source}{more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,12 +427,26 @@ class AnyOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemsByKind:
+    """Messages that depend on the kind of system; a kind that is not named owes none."""
+
+    options: tuple[tuple[Kind, tuple[Expected | AnyOrder, ...]], ...]
+    place: Place = NOWHERE
+
+    def __str__(self) -> str:
+        return "; ".join(f"{kind}: {', '.join(map(str, items))}" for kind, items in self.options)
+
+
+@dataclass(frozen=True, slots=True)
 class Sequence:
     """What an agent gets, in this order: closed for finals and requests, open for unnamed provisionals."""
 
     agent: str
-    items: tuple[Expected | AnyOrder, ...]
+    items: tuple[Expected | AnyOrder | ItemsByKind, ...]
     place: Place = NOWHERE
+    severity: Severity = "must"
+    call: str = ""
+    """Name of the call that this is about; empty: the whole run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -430,6 +455,8 @@ class Never:
 
     agent: str
     place: Place = NOWHERE
+    severity: Severity = "must"
+    call: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,6 +465,23 @@ class Reached:
 
     agent: str
     place: Place = NOWHERE
+    count: Count | None = None
+    """How often; None: at least once."""
+    severity: Severity = "must"
+    call: str = ""
+
+    def __str__(self) -> str:
+        return f"reached {self.count}" if self.count else "reached"
+
+
+@dataclass(frozen=True, slots=True)
+class ByKind:
+    """What an agent gets, by the kind of system."""
+
+    agent: str
+    options: tuple[tuple[Kind, Sequence | Never | Reached], ...]
+    place: Place = NOWHERE
+    call: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,6 +490,7 @@ class Order:
 
     events: tuple[Event, ...]
     place: Place = NOWHERE
+    severity: Severity = "must"
 
 
 @dataclass(frozen=True, slots=True)
@@ -455,7 +500,7 @@ class Conforms:
     place: Place = NOWHERE
 
 
-Expectation = Sequence | Never | Reached | Order | Conforms
+Expectation = Sequence | Never | Reached | ByKind | Heard | Order | Conforms
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ from sip_harness.run.tape import Tape
 from sip_harness.systems.base import Binding, CannotBind, Lease, System, SystemFailed, Watch
 from sip_harness.systems.leases import Leases
 from sip_harness.verdict import judge
+from sip_harness.verdict.choose import CannotChoose, Says, resolved
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,11 @@ class Session:
         info = self.system.info
         name, scenario = info.name, over(scenario, info.transport)
         try:
+            resolved(scenario, Says(name, self.system.info.kind, self.system.info.policy))
             lease = self.leases.take()
             chosen = choose_stacks(scenario, self._stacks)
             binding = self.system.bind(scenario, lease)
-        except CannotCarryOut as error:
+        except (CannotCarryOut, CannotChoose) as error:
             return Result(scenario, Verdict(Outcome.ERROR, reason=str(error)), repeat=repeat, system=name)
         except (CannotBind, StackMissing) as error:
             return Result(scenario, Verdict(Outcome.SKIP, reason=str(error)), repeat=repeat, system=name)

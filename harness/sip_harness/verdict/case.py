@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sip_harness.model.entry import Lag, Note, Record
+from sip_harness.model.expecting import Severity
 from sip_harness.model.pattern import seconds
 from sip_harness.model.policy import Policy
 from sip_harness.model.scenario import Scenario
+from sip_harness.model.verdict import Outcome
+from sip_harness.sip.message import Message
 from sip_harness.verdict.causes import Causes
+from sip_harness.verdict.choose import Says
+from sip_harness.verdict.percall import of_call
 from sip_harness.verdict.traffic import Item, Owner, Traffic
 
 
@@ -20,6 +25,33 @@ class Case:
     scenario: Scenario
     record: Record
     traffic: Traffic
+    call: str = ""
+    """Name of the call that this is about; empty: the whole run."""
+
+    def of_call(self, name: str) -> Case:
+        """The same, of one call; for an empty name all of it."""
+        if not name:
+            return self
+        return Case(self.scenario, self.record, of_call(self.scenario, self.record, self.traffic, name), name)
+
+    @cached_property
+    def call_ids(self) -> frozenset[str] | None:
+        """The Call-IDs of the one call that this is about; None: all of the run."""
+        return frozenset(item.seen.sip.call_id for item in self.traffic.items) if self.call else None
+
+    def subject(self, agent: str) -> str:
+        """Whom an expectation is about, in words."""
+        return f"{agent} in {self.call}" if self.call else agent
+
+    @staticmethod
+    def graded(*severities: Severity) -> Outcome:
+        """What a broken expectation is."""
+        return Outcome.WARN if "should" in severities else Outcome.FAIL
+
+    @cached_property
+    def system(self) -> Says:
+        header = self.record.header
+        return Says(header.system, header.kind, header.policy)
 
     @cached_property
     def causes(self) -> Causes:
@@ -68,6 +100,14 @@ class Case:
     def is_single(self, item: Item) -> bool:
         """Whether this is a single request of a caller, or a response to it."""
         return self._singles.get(item.seen.sip.call_id) == item.seen.sip.cseq[1]
+
+    def attempts(self, agent: str) -> int:
+        """How many calls, or single requests of callers, reached this agent. A request that is made again with
+        credentials is one with the first."""
+        got = [i.seen.sip for i in self.traffic.at(agent, received=True) if i.seen.sip.is_request]
+        begun = [m for m in got if not m.to_tag and (m.method == "INVITE" or m.method in self.methods)]
+        plain = {(m.call_id, m.from_tag) for m in begun if _has_credentials(m)}
+        return len([m for m in begun if _has_credentials(m) or (m.call_id, m.from_tag) not in plain])
 
     def called(self, agent: str) -> bool:
         """Whether any call, or single request of a caller, reached this agent; while a system is watched that acts by
@@ -124,3 +164,7 @@ class Case:
         """Whether this machine stood still in that time so long that the system cannot be blamed for lateness."""
         lags = (e for e in self.record.entries if isinstance(e, Lag) and e.time >= begin and e.time - e.lag <= end)
         return any(lag.lag > self.policy.prompt * 0.5e9 for lag in lags)
+
+
+def _has_credentials(message: Message) -> bool:
+    return bool(message.get("authorization") or message.get("proxy-authorization"))

@@ -10,13 +10,16 @@ from collections.abc import Iterator
 from itertools import islice, pairwise
 
 from sip_harness.model.entry import Exit, Note, Record
+from sip_harness.model.expecting import Heard
 from sip_harness.model.pattern import Event
 from sip_harness.model.scenario import Conforms, Never, Order, Reached, Scenario, Sequence
 from sip_harness.model.verdict import Finding, Outcome, Verdict
 from sip_harness.record.seen import happens
 from sip_harness.verdict import words
 from sip_harness.verdict.case import Case
+from sip_harness.verdict.choose import CannotChoose, Says, resolved
 from sip_harness.verdict.conformance import judge_conformance
+from sip_harness.verdict.hearing import judge_heard
 from sip_harness.verdict.known import weigh
 from sip_harness.verdict.order import Follows, follows, span
 from sip_harness.verdict.sequences import judge_sequence
@@ -32,6 +35,10 @@ def judge(scenario: Scenario, record: Record) -> Verdict:
     unfit = next(_unfit(record, traffic), None)
     if unfit is not None:
         return unfit
+    try:
+        scenario = resolved(scenario, Says(record.header.system, record.header.kind, record.header.policy))
+    except CannotChoose as error:
+        return Verdict(Outcome.ERROR, reason=str(error))
     known = [d for d in record.header.policy.deviations if d.scenario == scenario.id]
     findings = sorted(weigh(known, _findings(Case(scenario, record, traffic)), scenario.place), key=_gravity)
     if not findings:
@@ -66,11 +73,13 @@ def _findings(case: Case) -> Iterator[Finding]:
     for expectation in case.scenario.expectations:
         match expectation:
             case Sequence():
-                yield from judge_sequence(case, expectation)
+                yield from judge_sequence(case.of_call(expectation.call), expectation)
             case Never():
-                yield from _never(case, expectation)
+                yield from _never(case.of_call(expectation.call), expectation)
             case Reached():
-                yield from _reached(case, expectation)
+                yield from _reached(case.of_call(expectation.call), expectation)
+            case Heard():
+                yield from judge_heard(case.of_call(expectation.call), expectation)
             case Order():
                 yield from _order(case, expectation)
             case Conforms():
@@ -87,18 +96,22 @@ def _never(case: Case, wanted: Never) -> Iterator[Finding]:
             continue
         if item.owner is Owner.UNKNOWN or (item.owner is Owner.CALL and seen.sip.is_request):
             text = words.reached(wanted.agent, item, case.causes.of(item), case.begin)
-            said, place = f"{wanted.agent}: never", wanted.place
-            yield Finding(Outcome.FAIL, said, text, wanted.agent, place, case.cite, seen.entry, observed=item.seen.name)
+            said, outcome = f"{case.subject(wanted.agent)}: never", case.graded(wanted.severity)
+            entry, name = seen.entry, item.seen.name
+            yield Finding(outcome, said, text, wanted.agent, wanted.place, case.cite, entry, observed=name)
             return
 
 
 def _reached(case: Case, wanted: Reached) -> Iterator[Finding]:
-    if not case.called(wanted.agent):
-        said, text = (
-            f"{wanted.agent}: reached",
-            f"{wanted.agent} never got {'any request' if case.scenario.watch else words.one_of(case.methods)}",
-        )
-        yield Finding(Outcome.FAIL, said, text, wanted.agent, wanted.place, case.cite, observed="nothing")
+    number = case.attempts(wanted.agent)
+    if case.called(wanted.agent) if wanted.count is None else number in wanted.count:
+        return
+    said, outcome = f"{case.subject(wanted.agent)}: {wanted}", case.graded(wanted.severity)
+    anything = "any request" if case.scenario.watch else words.one_of(case.methods)
+    text, observed = f"{wanted.agent} never got {anything}", "nothing"
+    if wanted.count is not None and number:
+        text, observed = f"{wanted.agent} was reached {wanted.count.of(number)}", wanted.count.of(number)
+    yield Finding(outcome, said, text, wanted.agent, wanted.place, case.cite, observed=observed)
 
 
 def _order(case: Case, wanted: Order) -> Iterator[Finding]:
@@ -107,14 +120,15 @@ def _order(case: Case, wanted: Order) -> Iterator[Finding]:
         if item is None:
             text = f"{event} did not happen"
             said, seen = words.order(wanted), f"no {event}"
-            yield Finding(Outcome.FAIL, said, text, event.agent, event.place, case.cite, observed=seen)
+            outcome = case.graded(wanted.severity)
+            yield Finding(outcome, said, text, event.agent, event.place, case.cite, observed=seen)
     for (before, first), (after, second) in pairwise(zip(wanted.events, found, strict=True)):
         if first is None or second is None or _own_order(case, first, second):
             continue
         spans = span(first, case.traffic), span(second, case.traffic)
         result = follows(*spans, case.record.header.uncertainty)
         if result is not Follows.YES:
-            outcome = Outcome.FAIL if result is Follows.NO else Outcome.INCONCLUSIVE
+            outcome = case.graded(wanted.severity) if result is Follows.NO else Outcome.INCONCLUSIVE
             text = words.disorder(before, after, *spans, result)
             entry, seen = second.seen.entry, f"{after} before {before}"
             said = words.order(wanted)

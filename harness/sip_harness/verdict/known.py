@@ -35,7 +35,7 @@ def weigh(known: Sequence[Deviation], found: Iterable[Finding], place: Place) ->
 
 def _is(deviation: Deviation, finding: Finding) -> bool:
     same = deviation.expectation == finding.expected and deviation.observed == finding.observed
-    return same and finding.outcome is Outcome.FAIL
+    return same and finding.outcome in (Outcome.FAIL, Outcome.WARN)
 
 
 def _others(deviation: Deviation, findings: Iterable[Finding]) -> str:

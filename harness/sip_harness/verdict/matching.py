@@ -8,7 +8,7 @@ cascade of followers.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 
 from sip_harness.model.scenario import AnyOrder, Expected
@@ -35,7 +35,7 @@ class Pair:
 
 def lay_out(wanted: Sequence[Expected | AnyOrder], got: Sequence[Item], fits: Fits, is_open: IsOpen) -> list[Pair]:
     """The best alignment of what was wanted with what came; open messages that nobody named are left out."""
-    layouts = (_align(flat, got, fits, is_open) for flat in _flatten(wanted))
+    layouts = (_align(_counted(flat, len(got)), got, fits, is_open) for flat in _flatten(wanted))
     return min(layouts, key=lambda rows: sum(row.wrong for row in rows))
 
 
@@ -49,6 +49,16 @@ def _flatten(wanted: Sequence[Expected | AnyOrder]) -> list[list[Expected]]:
         orders = permutations(item.items) if isinstance(item, AnyOrder) else [(item,)]
         flat = [[*begin, *order] for order in orders for begin in flat]
     return flat
+
+
+def _counted(wanted: Sequence[Expected], most: int) -> list[Expected]:
+    """Each message as often as it has to come, and then as often as it may, which `maybe` says."""
+    found: list[Expected] = []
+    for one in wanted:
+        least, last = (1, 1) if one.count is None else (one.count.least, one.count.most)
+        more = max(0, (most if last is None else min(last, most)) - least)
+        found += [one] * least + [replace(one, maybe=True)] * more
+    return found
 
 
 def _align(wanted: Sequence[Expected], got: Sequence[Item], fits: Fits, is_open: IsOpen) -> list[Pair]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sip_harness.model.pattern import RequestPattern, ResponsePattern
-from sip_harness.model.scenario import AnyOrder, Expected, Sequence
+from sip_harness.model.scenario import AnyOrder, Expected, ItemsByKind, Sequence
 from sip_harness.model.verdict import Finding, Outcome
 from sip_harness.record.seen import matches
 from sip_harness.verdict import words
 from sip_harness.verdict.case import Case
-from sip_harness.verdict.matching import Pair, lay_out
+from sip_harness.verdict.content import origin, wrong
+from sip_harness.verdict.matching import Fits, Pair, lay_out
+from sip_harness.verdict.moments import untimely
 from sip_harness.verdict.schedules import deviations
 from sip_harness.verdict.traffic import Item, Owner
 
@@ -25,22 +28,66 @@ class _SequenceJudge:
         self._case = case
         self._wanted = wanted
         self._agent = wanted.agent
-        self._named = _methods(wanted)
+        self._items = [item for item in wanted.items if not isinstance(item, ItemsByKind)]
+        flat = [one for item in self._items for one in (item.items if isinstance(item, AnyOrder) else (item,))]
+        self._counted = [one for one in flat if one.count is not None]
+        self._named = _methods(flat)
 
     def findings(self) -> Iterator[Finding]:
         got = self._case.traffic.at(self._agent, received=True)
-        rows = iter(_merge(lay_out(self._wanted.items, got, self._fits, self._is_open)))
+        rows = list(_merge(lay_out(self._items, got, self._fits, self._is_open)))
+        miscounted = [one for one in self._counted if self._number(one, rows) not in (one.count or ())]
+        yield from (self._miscounted(one, self._number(one, rows)) for one in miscounted)
         for expected, item in rows:
+            of_count = any(_of(one, expected, item, self._fits) for one in miscounted)
             if expected is None and item is not None:
-                yield self._unasked(item)
+                if not of_count:
+                    yield self._unasked(item)
             elif expected is not None and item is None:
-                if not expected.maybe:
+                if not expected.maybe and not of_count:
                     yield self._missing(expected)
             elif expected is not None and item is not None and self._fits(expected, item):
-                yield from self._late(expected, item)
-                yield from self._resent(expected, item)
+                yield from self._met(replace(expected, maybe=expected.maybe and not expected.count), item)
             elif expected is not None and item is not None:
                 yield self._instead(expected, item)
+
+    def _met(self, expected: Expected, item: Item) -> Iterator[Finding]:
+        yield from self._untimely(expected, item) if expected.timing else self._late(expected, item)
+        yield from self._resent(expected, item)
+        yield from self._wrong_content(expected, item)
+
+    def _number(self, counted: Expected, rows: list[tuple[Expected | None, Item | None]]) -> int:
+        """How often a message came that is counted, those included that were too many."""
+        return sum(item is not None and _of(counted, expected, item, self._fits) for expected, item in rows)
+
+    def _miscounted(self, expected: Expected, number: int) -> Finding:
+        assert expected.count is not None
+        seen = f"{self._agent} got {expected.pattern} {expected.count.of(number)}"
+        return self._finding(expected, seen, f"{expected.pattern} {expected.count.of(number)}")
+
+    def _untimely(self, expected: Expected, item: Item) -> Iterator[Finding]:
+        when = untimely(self._case, expected.timing, item.time) if expected.timing else None
+        if when is None:
+            return
+        seen = f"{item.seen.name} reached {self._agent} {when.said}"
+        if when.starved:
+            seen = f"{seen}; but this machine itself stood still in that time, so the system cannot be blamed"
+        outcome = Outcome.INCONCLUSIVE if when.starved else Outcome.FAIL
+        yield self._finding(expected, seen, f"{when.how} {item.seen.name}", item=item, outcome=outcome)
+
+    def _wrong_content(self, expected: Expected, item: Item) -> Iterator[Finding]:
+        case = self._case
+
+        def other(agent: str) -> Item | None:
+            return origin(item, agent, case.traffic.items)
+
+        for match in expected.matches:
+            if observed := wrong(match, item, other):
+                seen = f"{case.describe(item)} reached {self._agent} with {observed}"
+                found = self._finding(replace(expected, severity=match.severity), seen, observed, item=item)
+                yield replace(
+                    found, expected=f"{case.subject(self._agent)}: {expected} with {match}", place=match.place
+                )
 
     def _fits(self, expected: Expected, item: Item) -> bool:
         if not matches(expected.pattern, item.seen):
@@ -51,6 +98,8 @@ class _SequenceJudge:
         """What need not be named: provisionals, the system's own requests, the 2xx to what an agent sends within a
         call (CANCEL, BYE, INFO, ...), and a challenge that the agent has answered."""
         m = item.seen.sip
+        if any(self._fits(one, item) for one in self._counted):
+            return False
         if m.is_request:
             return item.owner is Owner.SYSTEM and m.method not in self._named
         if m.code < 200 or (m.code in (401, 407) and self._answered_challenge(item)):
@@ -88,11 +137,12 @@ class _SequenceJudge:
     def _unasked(self, item: Item) -> Finding:
         case = self._case
         seen = words.unasked(self._agent, item, case.describe(item), case.causes.of(item), case.begin)
-        allowed = words.closed(self._wanted)
+        allowed = words.closed(self._wanted, case.subject(self._agent))
         place, entry = self._wanted.place, item.seen.entry
         return Finding(
-            Outcome.FAIL, allowed, seen, self._agent, place, case.cite, entry, observed=f"also {case.describe(item)}"
-        )
+            case.graded(self._wanted.severity), allowed, seen, self._agent, place, case.cite, entry,
+            observed=f"also {case.describe(item)}",
+        )  # fmt: skip
 
     def _instead(self, expected: Expected, item: Item) -> Finding:
         case = self._case
@@ -115,8 +165,8 @@ class _SequenceJudge:
     def _resent(self, expected: Expected, item: Item) -> Iterator[Finding]:
         if expected.resent is None:
             return
-        for wrong in deviations(expected.resent, item, self._case.policy):
-            seen = f"{item.seen.name} reached {self._agent} {item.times} times: {wrong}"
+        for why in deviations(expected.resent, item, self._case.policy):
+            seen = f"{item.seen.name} reached {self._agent} {item.times} times: {why}"
             yield self._finding(expected, seen, f"{item.seen.name} {item.times} times", item=item)
 
     def _finding(
@@ -129,16 +179,25 @@ class _SequenceJudge:
         missing_at: int | None = None,
         outcome: Outcome = Outcome.FAIL,
     ) -> Finding:
-        said = f"{self._agent}: {expected}"
+        if outcome is Outcome.FAIL:
+            outcome = self._case.graded(expected.severity, self._wanted.severity)
+        said = f"{self._case.subject(self._agent)}: {expected}"
         message = item.seen.entry if item else None
         place, cite = expected.place, self._case.cite
         return Finding(outcome, said, seen, self._agent, place, cite, message, missing_at, observed)
 
 
-def _methods(wanted: Sequence) -> frozenset[str]:
+def _methods(flat: list[Expected]) -> frozenset[str]:
     """Requests that a sequence names: of these it is closed, also where the system makes them by itself."""
-    flat = [one for item in wanted.items for one in (item.items if isinstance(item, AnyOrder) else (item,))]
     return frozenset(one.pattern.method for one in flat if isinstance(one.pattern, RequestPattern))
+
+
+def _of(counted: Expected, expected: Expected | None, item: Item | None, fits: Fits) -> bool:
+    """Whether a row of the layout is about this counted message."""
+    if expected is not None:
+        same = replace(expected, maybe=False) == counted
+        return same and (item is None or fits(expected, item))
+    return item is not None and fits(counted, item)
 
 
 def _merge(rows: list[Pair]) -> Iterator[tuple[Expected | None, Item | None]]:

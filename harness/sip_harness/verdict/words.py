@@ -65,9 +65,9 @@ def reached(agent: str, item: Item, cause: Cause | None, begin: int) -> str:
     return f"{agent} got {item.seen.name}{_when(item, cause, begin)}"
 
 
-def closed(wanted: Sequence) -> str:
+def closed(wanted: Sequence, subject: str) -> str:
     """What a sequence allows."""
-    return f"{wanted.agent}: nothing but {', '.join(map(str, wanted.items)) or 'silence'}"
+    return f"{subject}: nothing but {', '.join(map(str, wanted.items)) or 'silence'}"
 
 
 def order(wanted: Order) -> str:

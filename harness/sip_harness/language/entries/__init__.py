@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sip_harness.language.entries import agents, expectations, responses, scenario, steps
+from sip_harness.language.entries import agents, expectations, finer, responses, scenario, steps
 from sip_harness.language.entries.entry import Entries, Entry
 
 __all__ = ["PARTS", "WORDS", "Entries", "Entry"]
@@ -33,10 +33,19 @@ PARTS: Mapping[str, Entries] = {
     "ChallengeDoc": agents.CHALLENGE,
     "ResponseDoc": responses.RESPONSE,
     "RequestDoc": responses.REQUEST,
-    "MoreDoc": expectations.MORE,
+    "MoreDoc": {**finer.IN_FULL, **expectations.MORE},
+    "ContentDoc": finer.CONTENT,
+    "ValueDoc": finer.VALUE,
     "GroupDoc": expectations.GROUP,
+    "ShouldDoc": finer.SHOULD,
+    "ItemKindsDoc": finer.ITEM_KINDS,
+    "AgentDoc": finer.AGENT,
+    "ShouldOrderDoc": finer.SHOULD_ORDER,
 }
 """By class of the part of a document, in the order of the page."""
 
-WORDS: Mapping[str, Entries] = {"Steps in words": steps.STEPS, "Messages in words": expectations.EXPECTED}
+WORDS: Mapping[str, Entries] = {
+    "Steps in words": steps.STEPS,
+    "Messages in words": {**expectations.EXPECTED, **finer.FINER},
+}
 """By title."""

@@ -105,6 +105,14 @@ CALL: Entries = {
         "calls: [{from: alice, to: bob, prack: never}]",
     ),
     "on": Entry(_ON, "calls: [{from: alice, to: bob, on: {BYE: [481]}}]"),
+    "expect": Entry(
+        "What agents get in this one of several calls, as `expect` of the scenario has it for all of them.",
+        "calls:\n"
+        "  - {from: alice, to: bob, name: first}\n"
+        "  - {from: alice, to: bob, name: second, expect: {alice: [200], desk: [INVITE, ACK, BYE]}}\n"
+        "devices: {desk: {answers: [[486], [ok]]}}\n"
+        "expect: {desk: reached 2 times}",
+    ),
     "lose": Entry(_LOSE, "calls: [{from: alice, to: bob, lose: [first 2 200]}]"),
 }
 

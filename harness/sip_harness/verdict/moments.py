@@ -1,0 +1,61 @@
+"""When a message came, held against when it had to come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sip_harness.model.expecting import Timing
+from sip_harness.model.pattern import Event
+from sip_harness.record.seen import happens
+from sip_harness.verdict.case import Case
+from sip_harness.verdict.choose import bounds
+from sip_harness.verdict.traffic import Item
+from sip_harness.verdict.words import duration
+
+
+@dataclass(frozen=True, slots=True)
+class Untimely:
+    """A message at the wrong time."""
+
+    how: Literal["early", "late", "no event"]
+    passed: int
+    """Nanoseconds since what the time counts from."""
+    said: str
+    """How late it came and when it was due, in words."""
+    starved: bool = False
+    """Whether this machine stood still in that time, so that the system cannot be blamed."""
+
+
+def untimely(case: Case, timing: Timing, time: int) -> Untimely | None:
+    """What is wrong with a message at this time (nanoseconds since the epoch), or None."""
+    since = None
+    if timing.since is not None:
+        since = _happened(case, timing.since, time)
+        if since is None:
+            return Untimely("no event", 0, f"before {timing.since} happened, if it ever did")
+    begin = since.time if since else case.begin
+    slack = since.seen.entry.slack if since else 0
+    # The event is known to lie between `begin` and `begin + slack`: doubts speak for the system.
+    most, least = (time - begin) / 1e9, (time - begin - slack) / 1e9
+    what = f"after {timing.since}" if timing.since else "into the call"
+    if timing.earliest is not None and most < (due := bounds(timing.earliest, case.system)[0]):
+        return Untimely(
+            "early", time - begin, f"{duration(time - begin)} {what}; {duration(int(due * 1e9))} at the earliest"
+        )
+    if timing.latest is not None and least > (due := bounds(timing.latest, case.system)[1] + _grace(timing, case)):
+        said = f"{duration(time - begin)} {what}; it was due by {duration(int(due * 1e9))}"
+        return Untimely("late", time - begin, said, case.starved(begin, time))
+    return None
+
+
+def _grace(timing: Timing, case: Case) -> float:
+    """A moment given as a plain number (`at 2s`) is met by a prompt reaction to it."""
+    exact = timing.earliest is not None and timing.earliest == timing.latest and not timing.earliest.timer
+    return case.policy.prompt if exact else 0.0
+
+
+def _happened(case: Case, event: Event, before: int) -> Item | None:
+    """The last message before a time with which the event happened."""
+    found = [item for item in case.traffic.items if item.time <= before and happens(event, item.seen)]
+    return found[-1] if found else None
