@@ -8,7 +8,8 @@ import pytest
 
 from sip_harness.language import LanguageError
 from sip_harness.run.systems import find_system
-from sip_harness.systems.kamailio import Kamailio, policy
+from sip_harness.systems.kamailio import Kamailio
+from sip_harness.systems.kamailio_settings import Settings
 from sip_harness.systems.reference.b2bua import ReferenceB2bua
 from sip_harness.systems.reference.system import Reference
 
@@ -22,7 +23,7 @@ def profile(directory: Path, builtin: str, settings: str) -> str:
 def test_times_become_seconds(tmp_path: Path) -> None:
     system = find_system(profile(tmp_path, "kamailio", "{transaction: 2s, ring: 1500ms}"))
     assert isinstance(system, Kamailio)
-    assert system._policy == policy(2.0, 1.5)
+    assert system._policy == Settings(transaction=2.0, ring=1.5).policy()
 
 
 def test_the_embedded_systems_have_settings_too(tmp_path: Path) -> None:

@@ -42,6 +42,8 @@ class _Item:
     """The BYE that is to end this dialog, once there is one."""
     tags: tuple[str, ...] = ()
     """Tags of the dialog that a BYE ends."""
+    shown: bool = False
+    """Whether the request has shown credentials."""
 
 
 @dataclass
@@ -141,7 +143,9 @@ class Openness:
             self._own.add(m.call_id)
         due = math.inf if not seen.received else seen.time + (0 if self._is_systems_own(seen) else self._patience)
         text = f"{seen.agent}'s {m.method} has no final response"
-        item = self._open[key] = _Item(text, seen.time, seen.received, due, tags=(m.to_tag, m.from_tag))
+        shown = bool(m.get("authorization") or m.get("proxy-authorization"))
+        tags = (m.to_tag, m.from_tag)
+        item = self._open[key] = _Item(text, seen.time, seen.received, due, tags=tags, shown=shown)
         if m.method == "INVITE":
             self._open.pop(_challenge_key(seen), None)
         elif m.method == "CANCEL" and seen.received:
@@ -177,7 +181,8 @@ class Openness:
         if not seen.received:
             if item is not None:
                 self._open[_ack_key(seen)] = _Item(f"{seen.agent}'s {m.code} has no ACK", seen.time, due=due)
-        elif m.code in (401, 407) and seen.agent in self.retries and item is not None:
+        elif m.code in (401, 407) and seen.agent in self.retries and item is not None and not item.shown:
+            # What has been refused is not shown again (RFC 3261 22.1).
             self._open[_challenge_key(seen)] = _Item(f"{seen.agent} has not answered the {m.code}", seen.time)
 
     def _acked(self, seen: Seen) -> None:

@@ -176,7 +176,7 @@ class Kamailio:
             **({"WEBSOCKET": ""} if self._ws else {}),
             **{fault.replace("-", "_").upper(): "" for fault in self._faults},
         }
-        command = [binary, "-f", str(_CONFIG), "-DD", "-E", "-w", "{dir}", "-Y", "{dir}", "-P", "{dir}/pid"]
+        command = [binary, "-f", str(_CONFIG), "-DD", "-E", "-w", "{dir}", "-Y", ".", "-P", "{dir}/pid"]
         # One worker: it takes messages in the order in which they came, so none overtakes another inside the system.
         command += ["-n", "1", "-N", "1", "-m", "64" if self._tls else "16", "-M", "8" if self._tls else "4"]
         command += ["-l", f"udp:{HOST}:{ports.plain}", "-l", f"tcp:{HOST}:{ports.plain}"]

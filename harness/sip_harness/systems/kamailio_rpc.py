@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import os
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +14,6 @@ from sip_harness.systems.base import SystemFailed
 
 SOCKET = "control"
 """Name of the socket in the directory that Kamailio runs in."""
-_OWN = "runner"
 _PATIENCE = 5.0
 _LONGEST = 65_535
 _PAUSE = 0.01  # between two changes of dispatcher sets
@@ -23,17 +23,26 @@ class Rpc:
     """One command at a time. Belongs to the event loop on which it is used."""
 
     def __init__(self, directory: Path) -> None:
-        """Raises SystemFailed if there is no such socket, or its path is too long for one."""
+        """Raises SystemFailed if there is no such socket."""
         self._ids = itertools.count(1)
         self._turn = asyncio.Lock()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         try:
-            self._socket.bind(str(directory / _OWN))
-            self._socket.connect(str(directory / SOCKET))
+            # Answers come to an address of the kernel's choice, that is no file (unix(7), autobind).
+            self._socket.bind("")
+            self._connect(directory)
         except OSError as error:
             self._socket.close()
             raise SystemFailed(f"no remote control at {directory / SOCKET}: {error}") from error
+
+    def _connect(self, directory: Path) -> None:
+        """By the directory's descriptor: the path of a socket has 107 bytes at most, that of a directory may have more."""
+        place = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            self._socket.connect(f"/proc/self/fd/{place}/{SOCKET}")
+        finally:
+            os.close(place)
 
     def close(self) -> None:
         """No command after this."""
