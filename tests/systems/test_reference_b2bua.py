@@ -676,7 +676,7 @@ async def test_nothing_happens_after_the_stop() -> None:
 def test_what_it_can_is_in_the_vocabulary() -> None:
     assert ReferenceB2bua.capabilities <= set(CAPABILITIES)
     assert len(set(FAULTS)) == len(FAULTS)
-    assert ReferenceB2bua(settings=Settings(ring_timeout=408))._policy.codes == {"ring-timeout": 408}
+    assert ReferenceB2bua(settings=Settings(ring_timeout=408))._policy.codes == {"ring-timeout": 408, "503": 503}
 
 
 @pytest.mark.parametrize(
