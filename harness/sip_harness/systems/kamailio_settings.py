@@ -30,7 +30,7 @@ CAPABILITIES = frozenset({"register", "ring", "hunt", "mixed", "carriers", "prob
 SHORTEST_TIMER = 0.25
 """Seconds. Kamailio's timers tick 16 times a second; much below this a timer is mostly rounding."""
 _STRAYS = "passes on responses that match no transaction (RFC 6026 7.3 forbids it); seen with 5.6.3"
-_EXTENSIONS = "passes on what asks for extensions that it does not know, as its default configuration does; seen with 5.6.3"
+_EXTENSIONS = "passes on what asks for extensions that it does not know, as by default; seen with 5.6.3"
 DEVIATIONS = (
     Deviation(
         "FK-17",
