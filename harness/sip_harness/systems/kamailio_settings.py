@@ -30,6 +30,7 @@ CAPABILITIES = frozenset({"register", "ring", "hunt", "mixed", "carriers", "prob
 SHORTEST_TIMER = 0.25
 """Seconds. Kamailio's timers tick 16 times a second; much below this a timer is mostly rounding."""
 _STRAYS = "passes on responses that match no transaction (RFC 6026 7.3 forbids it); seen with 5.6.3"
+_EXTENSIONS = "passes on what asks for extensions that it does not know, as by default; seen with 5.6.3"
 DEVIATIONS = (
     Deviation(
         "FK-17",
@@ -39,6 +40,14 @@ DEVIATIONS = (
     ),
     Deviation("RB-03", "alice: nothing but 600 from desk", "also 200 OK from desk", _STRAYS),
     Deviation("RB-03", "alice: nothing but 600 from desk", "also 200 OK to OPTIONS", _STRAYS),
+    Deviation(
+        "TO-10",
+        "alice: nothing but maybe 200 to MESSAGE",
+        "also 408 Request Timeout to MESSAGE made by the system itself",
+        "answers 408 to other requests than INVITE (RFC 4320 4.2 forbids it); seen with 5.6.3",
+    ),
+    Deviation("RB-20", "alice: 420 from system", "200 OK from desk", _EXTENSIONS),
+    Deviation("RB-20", "desk: never", "INVITE", _EXTENSIONS),
 )
 """Where it is known not to do what a shipped scenario asks."""
 
