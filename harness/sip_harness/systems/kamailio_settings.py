@@ -31,12 +31,19 @@ SHORTEST_TIMER = 0.25
 """Seconds. Kamailio's timers tick 16 times a second; much below this a timer is mostly rounding."""
 _STRAYS = "passes on responses that match no transaction (RFC 6026 7.3 forbids it); seen with 5.6.3"
 _EXTENSIONS = "passes on what asks for extensions that it does not know, as by default; seen with 5.6.3"
+_NO_PAUSE = "reads no Retry-After: the dispatcher calls a carrier again at once (RFC 3261 20.33); seen with 5.6.3"
+_TWO_CALLS = "INVITE, ACK to 503, INVITE after 2s of g1 sends 503, ACK to 503"
 DEVIATIONS = (
     Deviation(
         "FK-17",
         "alice: 486 from mobile",
         "408 Request Timeout made by the system itself",
         "its own 408 for a dead branch wins over a real 486 (tm's faked_reply_prio is 0); seen with 5.6.3",
+    ),
+    Deviation("GW-02", "g1: INVITE after 2s of g1 sends 503", "early INVITE", _NO_PAUSE),
+    *(
+        Deviation("GW-02", f"g1: nothing but {_TWO_CALLS}", f"also {extra}", _NO_PAUSE)
+        for extra in ("INVITE", "ACK to 503")
     ),
     Deviation("RB-03", "alice: nothing but 600 from desk", "also 200 OK from desk", _STRAYS),
     Deviation("RB-03", "alice: nothing but 600 from desk", "also 200 OK to OPTIONS", _STRAYS),

@@ -32,7 +32,7 @@ FAULTS = (
     Fault(
         "calls-dead-carriers",
         "calls carriers that do not answer its probes",
-        "a carrier that probing has found dead is passed over",
+        "RFC 3261 11, RFC 3263 4.3: a carrier that probing has found dead is passed over",
         "dispatchers that probe and do not look at the result",
     ),
     Fault(

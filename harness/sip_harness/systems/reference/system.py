@@ -143,11 +143,16 @@ class Reference:
         if self._proxy is None:
             raise SystemFailed(f"{self.name} is not running")
         core, carriers, users = self._proxy.core, [], []
+        over_tcp = {device.name for device in scenario.devices if device.transport == "tcp"}
         for target in scenario.targets:
             dialled = readable(binding.uris[target.name])
             if dialled is not None:
                 users.append(dialled.user)
-                members = [_carrier(name, dialled.user, binding) for name in target.members if name in binding.listens]
+                members = [
+                    _carrier(name, dialled.user, binding, tcp=name in over_tcp)
+                    for name in target.members
+                    if name in binding.listens
+                ]
                 if members:
                     carriers += core.router.add(dialled.user, members)
         self._users[lease.token] = (*users, *(user.name for user in binding.users.values()))
@@ -178,8 +183,8 @@ class Reference:
             sink(line)
 
 
-def _carrier(name: str, user: str, binding: Binding) -> Target:
-    uri = f"sip:{user}@{host_port(binding.listens[name])}"
+def _carrier(name: str, user: str, binding: Binding, *, tcp: bool) -> Target:
+    uri = f"sip:{user}@{host_port(binding.listens[name])}{';transport=tcp' if tcp else ''}"
     return Target(uri, binding.preferences.get(name, 1.0), name)
 
 
