@@ -81,9 +81,8 @@ def phone(*arguments: str) -> Iterator[Phone]:
 
 
 def called(profile: Path, to: str = "bob", *more: str) -> tuple[int, str]:
-    command = [*COMMAND, "call", to, "--as", "alice", "--system", str(profile), *more]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=LIMIT, check=False)
-    return done.returncode, done.stdout + done.stderr
+    result = CliRunner().invoke(main, ["call", to, "--as", "alice", "--system", str(profile), *more])
+    return result.exit_code, result.output
 
 
 @pytest.mark.needs_kamailio
@@ -113,7 +112,7 @@ def test_a_phone_answers_as_it_is_told_and_leaves(pbx: Path) -> None:
 
 
 @pytest.mark.needs_kamailio
-def test_a_call_that_rings_is_cancelled_by_time_and_by_ctrl_c(pbx: Path) -> None:
+def test_a_call_is_cancelled_or_hung_up_by_time_and_by_ctrl_c(pbx: Path) -> None:
     with phone("respond", "ringing", "--user", "bob", "--system", str(pbx)) as bob:
         bob.until("registered as")
         status, shown = called(pbx, "bob", "--cancel-after", "100ms")
@@ -123,8 +122,25 @@ def test_a_call_that_rings_is_cancelled_by_time_and_by_ctrl_c(pbx: Path) -> None
             status, rest = alice.end(signal.SIGINT)
         assert status == 130
         assert rest.index("CANCEL") < rest.index("487") < rest.index("ACK to 487")
+        bob.type("ok")
+        bob.until("answers ok")
+        with phone("call", "bob", "--as", "alice", "--system", str(pbx), "--hang-up-after", "60s") as alice:
+            alice.until("ACK to 200")
+            status, rest = alice.end(signal.SIGINT)
+        assert status == 130
+        assert rest.index("BYE") < rest.index("200 OK to BYE")
         assert called(pbx, "bob", "--method", "OPTIONS")[0] == 0
         assert bob.end(signal.SIGTERM)[0] == 143
+
+
+@pytest.mark.needs_kamailio
+def test_an_account_is_for_one_at_a_time(pbx: Path) -> None:
+    with phone("respond", "ok", "--user", "alice", "--system", str(pbx)) as alice:
+        alice.until("registered as")
+        status, shown = called(pbx)
+        assert status == 3
+        assert "was not free within 1 s" in shown
+        assert alice.end(signal.SIGINT)[0] == 130
 
 
 @pytest.mark.needs_kamailio

@@ -5,27 +5,33 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.text import Text
 
-from sip_harness.agents.base import SetupRefused
+from sip_harness.agents.base import Emit, SetupRefused
 from sip_harness.cli.run import INTERRUPTED, TERMINATED, system_label
 from sip_harness.language import LanguageError
 from sip_harness.model.entry import Entry
 from sip_harness.model.profile import Account
+from sip_harness.model.scenario import Scenario
 from sip_harness.net.base import host_port
 from sip_harness.report.live import Live
-from sip_harness.run.by_hand import Stand, dialled
+from sip_harness.run.by_hand import Stand, WrongName, dialled
+from sip_harness.run.plan import CannotCarryOut, StackMissing
 from sip_harness.run.systems import find_system
 from sip_harness.systems.base import CannotBind, System, SystemFailed
 from sip_harness.systems.external import External, rules
 from sip_harness.systems.names import UnknownName
 
 BLOCKED = 3
+MISTAKES = (LanguageError, WrongName, CannotCarryOut, StackMissing)
+"""What can be wrong with words."""
+PATIENCE = 1.0
+"""Seconds that somebody at the keyboard waits for an account that another run has."""
 
 system_option = click.option(
     "--system",
@@ -48,12 +54,13 @@ def console() -> Console:
 def system_or_exit(name: str) -> System:
     """The named system, not started. What is wrong with its name or profile ends the command with status 2."""
     try:
-        return find_system(name)
+        system = find_system(name)
     except LanguageError as error:
         click.echo(str(error), err=True)
         sys.exit(2)
     except (UnknownName, ValueError) as error:
         raise click.UsageError(str(error)) from error
+    return External(system.profile, patience=PATIENCE) if isinstance(system, External) else system
 
 
 def perform(work: Coroutine[Any, Any, int], system: System) -> int:
@@ -80,11 +87,11 @@ def perform(work: Coroutine[Any, Any, int], system: System) -> int:
     except asyncio.CancelledError:
         return status or INTERRUPTED
     except (CannotBind, SystemFailed, SetupRefused) as error:
-        click.echo(f"{system_label(system)}: {error}", err=True)
+        click.echo(f"{system_label(system)}: {error}" if isinstance(system, External) else str(error), err=True)
         return status or BLOCKED
 
 
-def shower(output: Console, live: Live) -> Any:
+def shower(output: Console, live: Live) -> Emit:
     """Prints what there is to see of an entry as it comes."""
 
     def show(entry: Entry) -> None:
@@ -102,8 +109,24 @@ def announce(output: Console, stand: Stand) -> None:
         return
     more = "".join(f", {host_port(address)} by {name.upper()}" for name, address in info.addresses.items())
     output.print(Text(f"{info.name} listens on {host_port(info.address)} by UDP{more}, for any client on this machine"))
+    if info.trust:
+        output.print(Text(f"its certificate authority is in {info.trust}"))
     if info.password:
         output.print(Text(f"every user has the password {info.password}"))
+
+
+def words_or_exit(make: Callable[[], Scenario]) -> Scenario:
+    """What the words on the command line come to. Wrong ones are told and end the command with status 2."""
+    try:
+        return make()
+    except MISTAKES as error:
+        click.echo(told(error), err=True)
+        sys.exit(2)
+
+
+def told(error: Exception) -> str:
+    """A mistake in words that stand in no file."""
+    return error.reason if isinstance(error, CannotCarryOut) else str(error)
 
 
 def account_of(system: System, name: str) -> str:

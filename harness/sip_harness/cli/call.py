@@ -19,11 +19,11 @@ from sip_harness.cli.by_hand import (
     system_or_exit,
     target_of,
     where,
+    words_or_exit,
 )
-from sip_harness.language import LanguageError
 from sip_harness.report.live import Live
-from sip_harness.run.by_hand import Stand, WrongName, call, calling
-from sip_harness.run.plan import CannotCarryOut, OneStack, StackMissing
+from sip_harness.run.by_hand import Stand, call, calling
+from sip_harness.run.plan import OneStack
 
 
 @click.command(
@@ -53,11 +53,7 @@ def command(
     to: str, caller: str, system_name: str, cancel: str, hang_up: str, method: str, stack: OneStack, dry_run: bool
 ) -> None:
     """Call TO, show the call while it happens, and tell by the exit status whether it was answered."""
-    try:
-        scenario = calling(to, caller, stack, method=method, cancel=cancel, hang_up=hang_up)
-    except (LanguageError, WrongName, CannotCarryOut, StackMissing) as error:
-        click.echo(str(error), err=True)
-        sys.exit(2)
+    scenario = words_or_exit(lambda: calling(to, caller, stack, method=method, cancel=cancel, hang_up=hang_up))
     system = system_or_exit(system_name)
     output, account = console(), account_of(system, caller)
     if dry_run:

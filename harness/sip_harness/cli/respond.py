@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from sip_harness.cli.by_hand import (
+    MISTAKES,
     account_of,
     announce,
     console,
@@ -23,17 +24,19 @@ from sip_harness.cli.by_hand import (
     stack_option,
     system_option,
     system_or_exit,
+    told,
     where,
+    words_or_exit,
 )
-from sip_harness.language import LanguageError
 from sip_harness.language.diagnostics import visible
 from sip_harness.model.entry import Exit
 from sip_harness.model.scenario import Scenario
 from sip_harness.report.live import Live
-from sip_harness.run.by_hand import Stand, WrongName, answering, respond
-from sip_harness.run.plan import CannotCarryOut, OneStack, StackMissing
+from sip_harness.run.by_hand import Stand, answering, respond
+from sip_harness.run.plan import OneStack
 from sip_harness.systems.base import System
 
+_UNKNOWN = "system"
 MAX_LINE = 10_000
 """Characters of one line from the keyboard."""
 
@@ -60,11 +63,7 @@ Exit status: 2 wrong words or a wrong profile, 3 the system is not there or refu
 def command(answer: tuple[str, ...], user: str, system_name: str, stack: OneStack, dry_run: bool) -> None:
     """Register one telephone, answer every call with ANSWER, and show each call while it happens."""
     text = " ".join(answer)
-    try:
-        scenario = answering(text, user, stack)
-    except (LanguageError, WrongName, CannotCarryOut, StackMissing) as error:
-        click.echo(str(error), err=True)
-        sys.exit(2)
+    scenario = words_or_exit(lambda: answering(text, user, stack))
     system = system_or_exit(system_name)
     output = console()
     account = account_of(system, user)
@@ -76,7 +75,7 @@ def command(answer: tuple[str, ...], user: str, system_name: str, stack: OneStac
 
 async def _respond(system: System, scenario: Scenario, text: str, user: str, stack: OneStack, output: Console) -> int:
     changes: asyncio.Queue[Scenario | Exit] = asyncio.Queue()
-    live = Live(user, "system")
+    live = Live(user, _UNKNOWN)
     present = text
 
     def ready(stand: Stand) -> None:
@@ -91,8 +90,8 @@ async def _respond(system: System, scenario: Scenario, text: str, user: str, sta
         if line:
             try:
                 changes.put_nowait(answering(line, user, stack))
-            except (LanguageError, CannotCarryOut, StackMissing) as error:
-                output.print(Text(f"{error}\nnothing has changed", "red"))
+            except MISTAKES as error:
+                output.print(Text(f"{told(error)}\nnothing has changed", "red"))
             else:
                 present = line
         output.print(Text(f"answers {visible(present)}", "bold"))
@@ -100,7 +99,8 @@ async def _respond(system: System, scenario: Scenario, text: str, user: str, sta
     try:
         await respond(system, scenario, stack, shower(output, live), ready, changes, lambda: _leaving(live))
     finally:
-        output.print(Text(f"{user} has left"))
+        if live.system != _UNKNOWN:
+            output.print(Text(f"{user} has left"))
     return 0
 
 
