@@ -18,7 +18,7 @@ from sip_harness.cli.main import main
 from support.staging import PASSWORD, Staging, staging
 
 COMMAND = [sys.executable, "-m", "sip_harness"]
-LIMIT = 30.0
+LIMIT = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +134,21 @@ def test_a_call_is_cancelled_or_hung_up_by_time_and_by_ctrl_c(pbx: Path) -> None
 
 
 @pytest.mark.needs_kamailio
+@pytest.mark.needs_pjsua2
+def test_a_real_stack_answers_as_it_is_told_too(pbx: Path) -> None:
+    with phone("respond", "486", "--user", "bob", "--system", str(pbx), "--stack", "pjsua2") as bob:
+        bob.until("registered as")
+        bob.type("silence")
+        assert "bob cannot be on the pjsua2 stack" in bob.until("answers 486")
+        bob.type("600")
+        bob.until("answers 600")
+        status, shown = called(pbx)
+        assert (status, "answered with 600" in shown) == (1, True), shown
+        assert bob.end(signal.SIGINT)[0] == 130
+    assert "answered with 480" in called(pbx)[1]
+
+
+@pytest.mark.needs_kamailio
 def test_an_account_is_for_one_at_a_time(pbx: Path) -> None:
     with phone("respond", "ok", "--user", "alice", "--system", str(pbx)) as alice:
         alice.until("registered as")
@@ -154,6 +169,8 @@ def test_a_number_that_the_guard_refuses_is_not_called(pbx: Path) -> None:
 def test_a_system_that_is_started_says_where_other_phones_reach_it(tmp_path: Path) -> None:
     with phone("respond", "603", "--user", "bob", "--system", "reference") as bob:
         listening = bob.until("registered as sip:bob@")
+        bob.type("challenge, ok")
+        assert "the system has no account here with a password" in bob.until("answers 603")
         port = int(listening.partition("listens on 127.0.0.1:")[2].split()[0])
         status, shown = called(Staging(port, None).profile(tmp_path), "bob")
         assert status == 1

@@ -32,7 +32,7 @@ from sip_harness.language.diagnostics import visible
 from sip_harness.model.entry import Exit
 from sip_harness.model.scenario import Scenario
 from sip_harness.report.live import Live
-from sip_harness.run.by_hand import Stand, answering, respond
+from sip_harness.run.by_hand import Change, Stand, answering, respond
 from sip_harness.run.plan import OneStack
 from sip_harness.systems.base import System
 
@@ -74,7 +74,7 @@ def command(answer: tuple[str, ...], user: str, system_name: str, stack: OneStac
 
 
 async def _respond(system: System, scenario: Scenario, text: str, user: str, stack: OneStack, output: Console) -> int:
-    changes: asyncio.Queue[Scenario | Exit] = asyncio.Queue()
+    changes: asyncio.Queue[Change | Exit] = asyncio.Queue()
     live = Live(user, _UNKNOWN)
     present = text
 
@@ -85,19 +85,27 @@ async def _respond(system: System, scenario: Scenario, text: str, user: str, sta
         loop = asyncio.get_running_loop()
         threading.Thread(target=_read, args=(loop, typed), name="keyboard", daemon=True).start()
 
-    def typed(line: str) -> None:
-        nonlocal present
-        if line:
-            try:
-                changes.put_nowait(answering(line, user, stack))
-            except MISTAKES as error:
-                output.print(Text(f"{told(error)}\nnothing has changed", "red"))
-            else:
-                present = line
+    def tell(wrong: str = "") -> None:
+        if wrong:
+            output.print(Text(f"{wrong}\nnothing has changed", "red"))
         output.print(Text(f"answers {visible(present)}", "bold"))
 
+    def typed(line: str) -> None:
+        if not line:
+            tell()
+            return
+        try:
+            changes.put_nowait(Change(line, answering(line, user, stack)))
+        except MISTAKES as error:
+            tell(told(error))
+
+    def changed(change: Change, why: str) -> None:
+        nonlocal present
+        present = present if why else change.text
+        tell(why)
+
     try:
-        await respond(system, scenario, stack, shower(output, live), ready, changes, lambda: _leaving(live))
+        await respond(system, scenario, stack, shower(output, live), ready, changes, changed, lambda: _leaving(live))
     finally:
         if live.system != _UNKNOWN:
             output.print(Text(f"{user} has left"))

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
-from sip_harness.agents.base import Agent, Assignment, Emit
+from sip_harness.agents.base import Agent, Assignment, Emit, SetupRefused
 from sip_harness.agents.pjsua2.client import Pjsua2Agent
 from sip_harness.agents.pjsua2.pool import Pool
 from sip_harness.agents.pjsua2.wheel import available
@@ -47,6 +47,14 @@ devices:
 calls: [{{from: caller, to: target}}]
 expect: {{phone: reached}}
 """
+
+
+@dataclass(frozen=True)
+class Change:
+    """Another answer, as somebody has written it."""
+
+    text: str
+    scenario: Scenario
 
 
 class WrongName(ValueError):
@@ -131,12 +139,14 @@ async def respond(
     stack: OneStack,
     show: Emit,
     ready: Callable[[Stand], None],
-    changes: asyncio.Queue[Scenario | Exit],
+    changes: asyncio.Queue[Change | Exit],
+    changed: Callable[[Change, str], None],
     leaving: Callable[[], None],
 ) -> None:
-    """Register the device and answer calls until cancelled, then unregister. A scenario in `changes` is how it answers
-    from the next call on; `leaving` is called just before it unregisters.
+    """Register the device and answer calls until cancelled, then unregister.
 
+    What is put into `changes` is how it answers from the next call on; `changed` is told when that holds, or why not.
+    `leaving` is called just before it unregisters.
     Raises CannotBind, SystemFailed or SetupRefused if it cannot take its place, SystemFailed when the system ends.
     """
     async with _standing(system, scenario) as stand:
@@ -151,7 +161,8 @@ async def respond(
             await agent.start()
             ready(stand)
             while not isinstance(change := await changes.get(), Exit):
-                agent = await _changed(agent, change, stand, stack, show)
+                agent, why = await _changed(agent, change.scenario, stand, stack, show)
+                changed(change, why)
             raise SystemFailed(f"{stand.info.name} has ended: status {change.status}")
         finally:
             leave()
@@ -240,14 +251,19 @@ def _agent(stand: Stand, stack: OneStack, emit: Emit) -> Agent:
     return Pjsua2Agent(stand.part, emit, stand.pool) if stack == "pjsua2" else WireAgent(stand.part, emit)
 
 
-async def _changed(agent: Agent, change: Scenario, stand: Stand, stack: OneStack, show: Emit) -> Agent:
-    """The agent that answers as this says from the next call on. A pjsua2 worker has one script for its whole lease:
-    there a new lease takes over, and calls that are up end."""
+async def _changed(agent: Agent, change: Scenario, stand: Stand, stack: OneStack, show: Emit) -> tuple[Agent, str]:
+    """The agent that answers as this says from the next call on, or the same as before and why.
+
+    A pjsua2 worker has one script for its whole lease: there a new lease takes over, and calls that are up end.
+    """
     [device] = change.devices
     if isinstance(agent, WireAgent):
-        agent.answer(device.script)
-        return agent
+        try:
+            agent.answer(device.script)
+        except SetupRefused as error:
+            return agent, str(error)
+        return agent, ""
     await agent.stop()
     another = _agent(replace(stand, part=replace(stand.part, script=device.script)), stack, show)
     await another.start()
-    return another
+    return another, ""
