@@ -151,6 +151,16 @@ class WireAgent:
             self._polling = True
             self._ua.clock.loop.call_soon(self._poll)
 
+    def answer(self, script: Script) -> None:
+        """Answer as this script says from the next call on, counted anew. Raises SetupRefused, and changes nothing, if
+        it has to ask for credentials that nobody has told."""
+        if self._ua is None:
+            raise RuntimeError(f"{self._assignment.name} is not started")
+        self._gate.check(script)
+        self._attempts = Attempts(script)
+        self._react(self._ua, script)
+        self._ears.listen(script.losses)
+
     def forget(self) -> None:
         """Another call begins: nothing has happened in it yet."""
         self._happened.clear()

@@ -7,8 +7,10 @@ from typing import Any
 import click
 
 from sip_harness import __version__
+from sip_harness.cli.call import command as call
 from sip_harness.cli.codes import codes
 from sip_harness.cli.judge import check, judge
+from sip_harness.cli.respond import command as respond
 from sip_harness.cli.run import INTERRUPTED, run
 from sip_harness.cli.schema import schema
 from sip_harness.cli.systems import systems
@@ -43,5 +45,5 @@ def main() -> None:
     what everybody saw is judged."""
 
 
-for command in (run, check, codes, systems, schema, judge):
+for command in (run, check, codes, systems, schema, judge, respond, call):
     main.add_command(command)

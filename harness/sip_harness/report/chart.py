@@ -146,15 +146,17 @@ def _arrow(one: Seen | Message, number: int, lanes: Lanes, heard_by: str | None)
     if isinstance(one, Message):
         return Arrow(one.time, tail, head, f"no SIP ({len(one.data)} bytes)", number=number, engine=engine)
     detail = " (SDP)" if (one.sip.get("content-type") or "").lower().startswith("application/sdp") else ""
-    name, tone, register = visible(_name(one)), _tone(one), one.sip.cseq[1] == "REGISTER"
+    name, tone, register = visible(name_of(one)), tone_of(one), one.sip.cseq[1] == "REGISTER"
     return Arrow(one.time, tail, head, name, detail, number, engine=engine, tone=tone, register=register)
 
 
-def _name(one: Seen) -> str:
+def name_of(one: Seen) -> str:
+    """What a ladder calls a message; not yet safe to show."""
     return "re-INVITE" if one.sip.method == "INVITE" and one.sip.to_tag else one.name
 
 
-def _tone(one: Seen) -> Tone:
+def tone_of(one: Seen) -> Tone:
+    """What kind of message it is, for its colour."""
     if one.sip.is_request:
         return "request"
     return "provisional" if one.sip.code < 200 else "success" if one.sip.code < 300 else "failure"

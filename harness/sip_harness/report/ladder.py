@@ -17,7 +17,7 @@ MAX_ROWS = 200
 """Longer ladders show their beginning, their end and what is marked, with what is around it."""
 _PAUSE = 1_000_000_000
 """Nanoseconds without a message that are worth an interrupted line."""
-_STYLES = {"request": "cyan", "provisional": "", "success": "green", "failure": "yellow", "other": "magenta"}
+STYLES = {"request": "cyan", "provisional": "", "success": "green", "failure": "yellow", "other": "magenta"}
 _BAD = "bold red"
 _REASON = re.compile(r"(?<=^\d{3}) .*( to [A-Z]+)$")
 """Of a response whose method is named the reason phrase goes first: `200 to CANCEL`, then `200 CANCEL`."""
@@ -107,7 +107,7 @@ def _centred(names: list[str], at: list[int]) -> str:
 
 def _arrow(row: Arrow, chart: Chart, at: list[int]) -> list[Piece]:
     left, right = sorted((at[row.tail], at[row.head]))
-    style = _BAD if row.mark else _STYLES[row.tone]
+    style = _BAD if row.mark else STYLES[row.tone]
     gutter = [(f"{row.mark:1} ", _BAD), (f"{offset(row.time, chart.start)}  ", "dim")]
     if left == right:
         return [*gutter, (f"{_lifelines(at)[GUTTER:left]}↺ {row.label}{row.suffix}", style)]
