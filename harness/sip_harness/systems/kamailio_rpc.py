@@ -37,7 +37,7 @@ class Rpc:
             raise SystemFailed(f"no remote control at {directory / SOCKET}: {error}") from error
 
     def _connect(self, directory: Path) -> None:
-        """By the directory's descriptor: the path of a socket has 107 bytes at most, that of a directory may have more."""
+        """By the directory's descriptor: the path of a socket has 107 bytes at most, a directory's may have more."""
         place = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
             self._socket.connect(f"/proc/self/fd/{place}/{SOCKET}")

@@ -60,8 +60,10 @@ def _kamailio(*, digest: bool = False, tls: bool = False, ws: bool = False) -> _
     )
     return _Entry(
         about,
-        lambda faults, given: kamailio.Kamailio(digest=digest, tls=tls, ws=ws, faults=faults, **given),
-        types_of(kamailio.Kamailio, {"digest", "tls", "ws", "faults"}),
+        lambda faults, given: kamailio.Kamailio(
+            digest=digest, tls=tls, ws=ws, faults=faults, settings=kamailio_settings.Settings(**given)
+        ),
+        types_of(kamailio_settings.Settings, ()),
     )
 
 
