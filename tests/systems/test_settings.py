@@ -23,7 +23,7 @@ def profile(directory: Path, builtin: str, settings: str) -> str:
 def test_times_become_seconds(tmp_path: Path) -> None:
     system = find_system(profile(tmp_path, "kamailio", "{transaction: 2s, ring: 1500ms}"))
     assert isinstance(system, Kamailio)
-    assert system._policy == Settings(transaction=2.0, ring=1.5).policy()
+    assert system._settings == Settings(transaction=2.0, ring=1.5)
 
 
 def test_the_embedded_systems_have_settings_too(tmp_path: Path) -> None:
