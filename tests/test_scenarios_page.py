@@ -1,0 +1,32 @@
+"""The page of the shipped scenarios: every sentence on it is linked to a scenario that exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from sip_harness.language import load
+
+LIBRARY = Path(__file__).parent.parent / "scenarios"
+ROWS = [line for line in (LIBRARY / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")
+CODES_OF_THE_TEXT = (
+    "100 180 181 182 183 200 300 301 302 305 380 400 401 402 403 404 405 406 407 408 409 410 413 414 415 416 420 421 "
+    "422 423 480 481 482 483 484 485 486 487 488 491 493 500 501 502 503 504 505 513 600 603 604 606"
+).split()
+
+
+def test_every_sentence_is_linked_to_scenarios_that_are_there() -> None:
+    files = {s.id: Path(s.place.file).resolve() for s in load([LIBRARY])}
+    sentences = [row for row in ROWS if not row.startswith("| sentence")]
+    assert len(sentences) > 80
+    for row in sentences:
+        found = LINK.findall(row)
+        assert found, row
+        for name, path in found:
+            assert files[name] == (LIBRARY / path).resolve(), row
+
+
+def test_every_code_of_the_text_has_a_row() -> None:
+    said = {match[1] for row in ROWS if (match := re.match(r"\| (\d{3})\b", row))}
+    assert said >= set(CODES_OF_THE_TEXT)
