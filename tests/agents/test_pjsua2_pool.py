@@ -49,6 +49,28 @@ def pid_of(d: Desk) -> int:
 
 
 @on_loop
+async def test_a_pool_that_is_closed_while_it_warms_up_ends_what_is_coming_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the system does not come up beside it: nothing waits for a worker that nobody ends."""
+    begun: list[Child] = []
+    start = Child._start
+
+    async def noted(child: Child, trace: child_module.TraceWay) -> None:
+        await start(child, trace)
+        begun.append(child)
+
+    monkeypatch.setattr(Child, "_start", noted)
+    pool = Pool(2)
+    warming = asyncio.create_task(pool.prewarm())
+    async with asyncio.timeout(DEADLINE):
+        while not begun:
+            await asyncio.sleep(0.005)
+        await pool.close()
+        assert [await gone(child.pid) for child in begun] == [True, True]
+        await warming
+    assert pool.workers == 0
+
+
+@on_loop
 async def test_workers_are_made_ahead_and_used_again() -> None:
     async with a_pool(2) as pool, a_peer() as peer:
         await pool.prewarm()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from sip_harness.agents.pjsua2.child import Child, TraceWay, WorkerFailed
 from sip_harness.agents.pjsua2.ipc import Hello
@@ -35,7 +37,7 @@ class Pool:
         """Have so many workers idle (by default as many as `size_hint`). Raises WorkerFailed."""
         self._refuse_if_closed()
         missing = (self._size if n is None else n) - len(self._idle)
-        results = await asyncio.gather(*(self._add() for _ in range(missing)), return_exceptions=True)
+        results = await asyncio.gather(*(self._begin(self._add()) for _ in range(missing)), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
@@ -101,9 +103,14 @@ class Pool:
     def _top_up(self) -> None:
         missing = self._size - self.workers - len(self._spawning)
         for _ in range(0 if self._closed else missing):
-            task = asyncio.create_task(self._add_quietly())
-            self._spawning.add(task)
-            task.add_done_callback(self._spawning.discard)
+            self._begin(self._add_quietly())
+
+    def _begin(self, adding: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """`close` waits for it, whoever else does: a worker that is just coming up has to be ended as well."""
+        task = asyncio.create_task(adding)
+        self._spawning.add(task)
+        task.add_done_callback(self._spawning.discard)
+        return task
 
     async def _add_quietly(self) -> None:
         try:
