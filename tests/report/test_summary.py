@@ -55,3 +55,32 @@ def test_counts() -> None:
     )
     assert summary.counts([made.good()]).startswith("1 run: 1 pass")
     assert summary.counts([]).startswith("0 runs: 0 pass")
+
+
+def test_what_did_not_hold_is_said_again_where_many_have_run() -> None:
+    skipped = made.result(None, verdict=Verdict(Outcome.SKIP, reason="kamailio lacks hunt"))
+    blocked = made.result(None, verdict=Verdict(Outcome.BLOCKED, reason="403 to REGISTER\nof desk"))
+    results = [*[made.good()] * summary.LONG, skipped, blocked, made.late(), made.good()]
+    said = ["".join(text for text, _ in line) for line in summary.recap(results)]
+    assert [line.split()[0] for line in said] == ["fail", "blocked"]
+    finding = made.late().verdict.findings[0]
+    assert f"{finding.place}: {finding.seen[:60]}" in said[0]
+    assert said[1].endswith(f"{made.scenario().place}: 403 to REGISTER")
+
+
+def test_few_runs_are_not_said_again() -> None:
+    assert summary.recap([made.late()] * summary.LONG) == []
+
+
+def test_the_worst_comes_first_and_equals_keep_their_order() -> None:
+    results = [made.result(None, verdict=Verdict(outcome), seconds=n) for n in (0, 1) for outcome in Outcome]
+    ordered = summary.worst_first(results)
+    assert [r.verdict.outcome for r in ordered[::2]] == list(summary.WORST_FIRST)
+    assert {r.seconds for r in ordered[::2]} == {0}
+    assert len(summary.WORST_FIRST) == len(Outcome)
+
+
+def test_a_recap_is_escaped() -> None:
+    hostile = made.result(None, verdict=Verdict(Outcome.ERROR, reason="\x1b[2Jgone"))
+    [line] = summary.recap([*[made.good()] * summary.LONG, hostile])
+    assert "".join(text for text, _ in line).isprintable()

@@ -33,7 +33,7 @@ class Interruptible(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\b
 Examples:
-  sip-harness run                          the shipped scenarios on a local Kamailio
+  sip-harness run                          the shipped scenarios on the embedded reference
   sip-harness run my/scenarios -k busy     some of your own
   sip-harness check my/scenarios           only read and judge the files
   sip-harness codes busy-here              what a response code means and must carry

@@ -187,6 +187,8 @@ def _finish(results: list[Result], ended: int, out: Path | None, max_skips: int 
         view.console.print(Text(f"written: {out}"))
     elif (kept := keep_failures(results, strict=view.strict)) is not None:
         view.console.print(Text(f"records and captures of what did not pass: {kept}"))
+    for short in summary.recap(results):
+        view.console.print(Text.assemble(*short))
     view.console.print(Text.assemble(*summary.count_pieces(results)))
     skips = sum(r.verdict.outcome is Outcome.SKIP for r in results)
     if ended:

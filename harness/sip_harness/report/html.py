@@ -21,7 +21,7 @@ from sip_harness.report.chart import MARKS, Arrow, Chart, build
 from sip_harness.report.escape import raw, visible
 from sip_harness.report.explain import Source, excerpt, lines_of
 from sip_harness.report.ladder import offset
-from sip_harness.report.summary import name, stacks
+from sip_harness.report.summary import name, stacks, worst_first
 from sip_harness.report.svg import Drawing, draw
 
 MAX_MESSAGES = 300
@@ -87,7 +87,7 @@ def render(results: Sequence[Result], source: Source | None = lines_of) -> str:
     """The page as text."""
     counted = Counter(r.verdict.outcome for r in results)
     counts = [(outcome.value, counted[outcome]) for outcome in Outcome]
-    runs = [_run(f"r{i}", result, source) for i, result in enumerate(results)]
+    runs = [_run(f"r{i}", result, source) for i, result in enumerate(worst_first(results))]
     seconds = f"{sum(r.seconds for r in results):.1f}"
     return _template().render(counts=counts, runs=runs, total=len(results), seconds=seconds)
 

@@ -16,6 +16,35 @@ STYLES = {
 }  # fmt: skip
 """The rich style of each verdict, for every place that shows one."""
 _TITLE = 48
+_FINE = (Outcome.PASS, Outcome.SKIP, Outcome.DEVIATION)
+_SEEN = 100
+LONG = 10
+"""More runs than this do not fit on a screen with all that is said of them."""
+WORST_FIRST = (
+    Outcome.ERROR, Outcome.FAIL, Outcome.BLOCKED, Outcome.INCONCLUSIVE, Outcome.WARN, Outcome.DEVIATION, Outcome.PASS,
+    Outcome.SKIP,
+)  # fmt: skip
+"""The order in which somebody who has to mend things wants to read verdicts."""
+
+
+def worst_first(results: Sequence[Result]) -> list[Result]:
+    """What did not hold before what did; runs with the same verdict stay in their order."""
+    return sorted(results, key=lambda result: WORST_FIRST.index(result.verdict.outcome))
+
+
+def recap(results: Sequence[Result]) -> list[list[tuple[str, str]]]:
+    """A line for every run that did not hold, with its place and what was seen; none if the runs were few."""
+    return [_short(r) for r in worst_first(results) if r.verdict.outcome not in _FINE] if len(results) > LONG else []
+
+
+def _short(result: Result) -> list[tuple[str, str]]:
+    """`fail          FK-01          busy/600.sip.yaml:15:20: CANCEL reached mobile 2.87 s after …`."""
+    verdict = result.verdict
+    first = verdict.findings[0] if verdict.findings else None
+    place = visible(str(first.place if first and first.place.file else result.scenario.place))
+    why = visible((first.seen if first else verdict.reason).strip().partition("\n")[0])
+    head = (f"{verdict.outcome.value:12}  ", STYLES[verdict.outcome])
+    return [head, (f"{name(result):13}  ", "bold"), (f"{place}: ", ""), (clip(why, _SEEN), "")]
 
 
 def name(result: Result) -> str:
