@@ -88,7 +88,8 @@ def test_facts_that_matter_are_there_and_others_are_not() -> None:
     text = explain.text(made.missing(), made.source)
     for said in (
         "the worker of desk ended: SIGABRT", "pj_assert: Assertion `0' failed", "\\x1b[31mcore dumped",
-        "late once, at most 120.0 ms in alice", "ERROR: tm [t_reply.c:1234]", "mobile: INVITE without final response",
+        "stood still once, at most 120.0 ms in alice", "ERROR: tm [t_reply.c:1234]",
+        "mobile: INVITE without final response",
         "desk    pjsua2  the stack carries its script out", "out/FK-01.jsonl", "kamailio 5.6.3",
     ):  # fmt: skip
         assert said in text

@@ -64,6 +64,9 @@ class TrunkClient:
         if self._ua is not None:
             self._ua.close()
 
+    def processes(self) -> tuple[int, ...]:
+        return ()
+
     def bind(self, scenario: Scenario, lease: Lease) -> Binding:
         carriers = [device.name for device in scenario.devices]
         users = {name: User("line", "trunk.test", PASSWORD) for name in carriers}

@@ -53,11 +53,15 @@ class Policy:
     deviations: tuple[Deviation, ...] = ()
     """Known deviations. Each must be seen where its scenario runs: its absence is reported and fails."""
 
+    @property
+    def shortest(self) -> float:
+        """The shortest timer; if none is known, twice what is prompt, which is the shortest that there may be."""
+        return min((t.seconds for t in self.timers.values()), default=2 * self.prompt)
+
     def __post_init__(self) -> None:
         """Refuse a `prompt` that exceeds half of the shortest timer: lateness would hide behind it."""
-        shortest = min((t.seconds for t in self.timers.values()), default=None)
-        if shortest is not None and self.prompt > shortest / 2:
+        if self.prompt > self.shortest / 2:
             raise BadPolicy(
-                f"prompt {self.prompt:g}s exceeds half of the shortest timer ({shortest:g}s): a reaction that waits "
-                "for that timer could pass as prompt; lengthen the timer or shorten prompt"
+                f"prompt {self.prompt:g}s exceeds half of the shortest timer ({self.shortest:g}s): a reaction that "
+                "waits for that timer could pass as prompt; lengthen the timer or shorten prompt"
             )

@@ -24,3 +24,5 @@ class Result:
     system: str = ""
     record_file: str = ""
     """Where the record was written; empty if it was not kept."""
+    tries: int = 1
+    """How often it was run until this came out: again only where this machine stood still and left it undecided."""

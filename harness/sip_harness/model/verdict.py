@@ -43,6 +43,8 @@ class Finding:
     observed: str = ""
     """What was seen, short and without times, to compare with known deviations: `nothing`, `408 made by the system`,
     `late CANCEL`."""
+    starved: bool = False
+    """Whether nothing can be said because this machine stood still: another run may decide it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,12 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
     reason: str = ""
     """Why, where there are no findings: the missing capability, the refusal, the crash."""
+
+    @property
+    def starved(self) -> bool:
+        """Whether it is undecided for no other reason than that this machine stood still."""
+        undecided = [f for f in self.findings if f.outcome is Outcome.INCONCLUSIVE]
+        return self.outcome is Outcome.INCONCLUSIVE and bool(undecided) and all(f.starved for f in undecided)
 
 
 def exit_code(outcomes: list[Outcome], *, strict: bool = False) -> int:

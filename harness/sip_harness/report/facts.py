@@ -42,6 +42,7 @@ def of_run(result: Result) -> list[Fact]:
         Fact("stacks", tuple(_stacks(header))),
         Fact("policy", (policy(header.policy),)),
         Fact("faults", (visible(", ".join(header.faults)),) if header.faults else ()),
+        Fact("tries", (_tries(result.tries),) if result.tries > 1 else ()),
         Fact("versions", (visible(", ".join(f"{k} {v}" for k, v in sorted(header.versions.items()))),)),
     ]
     return [f for f in facts if any(f.lines)]
@@ -118,6 +119,10 @@ def _notes(record: Record, start: int) -> Iterator[str]:
             yield _short(f"{offset(entry.time, start).strip()}: {who}{entry.text}{data}")
 
 
+def _tries(number: int) -> str:
+    return f"{number}: this machine stood still in the run{'s' if number > 2 else ''} before and left it undecided"
+
+
 def _lags(record: Record, start: int) -> Iterator[str]:
     lags = [e for e in record.entries if isinstance(e, Lag)]
     if not lags:
@@ -125,7 +130,7 @@ def _lags(record: Record, start: int) -> Iterator[str]:
     worst = max(lags, key=lambda e: e.lag)
     where = f" in {visible(worst.agent)}" if worst.agent else ""
     at = offset(worst.time, start).strip()
-    yield f"the harness itself was late {_times(len(lags))}, at most {worst.lag / 1e6:.1f} ms{where} (at {at})"
+    yield f"this machine stood still {_times(len(lags))}, at most {worst.lag / 1e6:.1f} ms{where} (until {at})"
 
 
 def _malformed(record: Record, start: int) -> Iterator[str]:

@@ -69,6 +69,8 @@ def _properties(result: Result) -> ET.Element:
         header = result.record.header
         pairs += [(f"sip.stack.{r.name}", r.stack) for r in header.roles]
         pairs += [("sip.fault", fault) for fault in header.faults]
+    if result.tries > 1:
+        pairs.append(("sip.tries", str(result.tries)))
     if result.record_file:
         pairs.append(("sip.record", result.record_file))
     properties = ET.Element("properties")

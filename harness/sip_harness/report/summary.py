@@ -70,6 +70,7 @@ def pieces(result: Result) -> list[tuple[str, str]]:
         (f"{visible(result.system):15}  ", ""),
         (f"{result.seconds:6.2f} s", "dim"),
         (f"  {used or why}", "dim"),
+        (f"  (run {result.tries} times: this machine stood still)" if result.tries > 1 else "", "dim"),
     ]
 
 

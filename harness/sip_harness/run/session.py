@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,7 +19,7 @@ from sip_harness.agents.pjsua2.client import Pjsua2Agent
 from sip_harness.agents.pjsua2.pool import Pool
 from sip_harness.agents.pjsua2.wheel import available
 from sip_harness.agents.wire import WireAgent
-from sip_harness.model.entry import Exit, Header, Log
+from sip_harness.model.entry import Exit, Header, Lag, Log
 from sip_harness.model.result import Result
 from sip_harness.model.scenario import Call, Scenario, Stack
 from sip_harness.model.verdict import Outcome, Verdict
@@ -40,11 +40,16 @@ from sip_harness.run.plan import (
     request_uri,
     role_of,
 )
+from sip_harness.run.pulse import Pulse
+from sip_harness.run.slots import Slots
 from sip_harness.run.tape import Tape
 from sip_harness.systems.base import Binding, CannotBind, Lease, System, SystemFailed, Watch
 from sip_harness.systems.leases import Leases
 from sip_harness.verdict import judge
 from sip_harness.verdict.choose import CannotChoose, Says, resolved
+
+TRIES = 3
+"""How often a scenario is run in all while the machine stands still and so leaves it undecided."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class Options:
 
     stack: Stack = "auto"
     jobs: int = 1
-    """Scenarios that perform at once; settle time does not count."""
+    """Scenarios that perform at once, fewer while the machine cannot keep up; settle time does not count."""
     records: Path | None = None
     """Directory for the records (`ID.jsonl`); None keeps them in memory only."""
 
@@ -68,19 +73,40 @@ class Session:
     leases: Leases
     uncertainty: int
     """Nanoseconds; see `Header.uncertainty`."""
-    _slots: asyncio.Semaphore = field(init=False)
+    pulse: Pulse
+    _slots: Slots = field(init=False)
     _stacks: Stacks = field(init=False)
     _pace: Pace = field(init=False)
 
     def __post_init__(self) -> None:
         """Bound what performs at once; find out what there is to choose from."""
-        self._slots = asyncio.Semaphore(self.options.jobs)
+        self._slots = Slots(self.options.jobs)
         only_ipv4 = "pjsua2 speaks IPv4 only" if ":" in self.system.info.address[0] else ""
         self._stacks = Stacks(self.options.stack, available() or only_ipv4)
         self._pace = Pace(self.system.info.pace)
+        self.pulse.watch(self._stood_still)
+
+    def _stood_still(self, lag: Lag) -> None:
+        """So long that more of it would make reactions late: our own load has to become less."""
+        if lag.lag > self.system.info.policy.prompt * 0.25e9:
+            self._slots.narrow()
 
     async def run(self, scenario: Scenario, repeat: int = 0) -> Result:
-        """Run one scenario and judge it. Raises only what is a fault of the harness itself."""
+        """Run one scenario and judge it; again if this machine stood still so that nothing can be said of it.
+
+        Raises only what is a fault of the harness itself.
+        """
+        for number in range(1, TRIES + 1):
+            result = replace(await self._once(scenario, repeat), tries=number)
+            if not result.verdict.starved:
+                self._slots.went_well()
+                break
+            self._slots.narrow()
+            if number < TRIES:
+                _set_aside(result.record_file, number)
+        return result
+
+    async def _once(self, scenario: Scenario, repeat: int) -> Result:
         info = self.system.info
         name, scenario = info.name, over(scenario, info.transport)
         try:
@@ -122,11 +148,12 @@ class Session:
             return request_uri(call, binding.uris[call.target])
 
         async with AsyncExitStack() as clean_up:
-            async with self._slots:
+            async with self._slots.take():
                 begin = time.monotonic()
                 clean_up.push_async_callback(self.system.release, lease)
                 await self.system.admit(scenario, lease, binding)
                 clean_up.callback(self.system.watch(_only_of(parts[0].token, run)))
+                clean_up.callback(self.pulse.watch(run.take))
                 clean_up.push_async_callback(run.end)
                 started = await run.start()
                 tape.open(self._header(scenario, parts, chosen, agents))
@@ -173,6 +200,13 @@ class Session:
         return self.options.records / f"{scenario.id}{f'-{repeat + 1}' if repeat else ''}.jsonl"
 
 
+def _set_aside(file: str, number: int) -> None:
+    """Keep the record of an undecided run: the next one has its name."""
+    if file:
+        path = Path(file)
+        path.rename(path.with_stem(f"{path.stem}-undecided-{number}"))
+
+
 def _only_of(token: str, run: Run) -> Watch:
     of_this_run = re.compile(rf"{re.escape(token)}(?!\d)")
 
@@ -210,4 +244,6 @@ async def open_session(system: System, options: Options, scenarios: Iterable[Sce
             await asyncio.gather(system.start(), pool.prewarm(devices * (options.jobs + 1)))
         else:
             await system.start()
-        yield Session(system, options, pool, Leases(), measure_uncertainty())
+        pulse = Pulse(system.processes())
+        clean_up.callback(pulse.close)
+        yield Session(system, options, pool, Leases(), measure_uncertainty(), pulse)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -65,6 +65,9 @@ class System(Protocol):
 
     async def stop(self) -> None:
         """Stop what `start` started; leaves no process, port or file behind; never raises."""
+
+    def processes(self) -> Sequence[int]:
+        """Its processes on this machine, once it has started; none if it is elsewhere, or embedded in this one."""
 
     def bind(self, scenario: Scenario, lease: Lease) -> Binding:
         """Users and dial strings for one run. Raises CannotBind."""

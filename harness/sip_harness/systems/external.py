@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -65,6 +65,10 @@ class External:
         """Give back what is still held. Never raises."""
         for lease in list(self._placings):
             await self.release(lease)
+
+    def processes(self) -> Sequence[int]:
+        """None: it is not ours."""
+        return ()
 
     def bind(self, scenario: Scenario, lease: Lease) -> Binding:
         """Accounts and numbers of the profile. Raises CannotBind with what it does not have."""

@@ -199,6 +199,10 @@ class Kamailio:
         if kept is not None:
             await kept.stop()
 
+    def processes(self) -> Sequence[int]:
+        """Those of Kamailio."""
+        return self._kept.processes() if self._kept is not None else ()
+
     def bind(self, scenario: Scenario, lease: Lease) -> Binding:
         """Fresh users for one run. Raises CannotBind with what is missing, SystemFailed before `start`."""
         binding = fresh_users(scenario, lease, self.info)

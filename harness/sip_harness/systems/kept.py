@@ -89,6 +89,10 @@ class Kept:
             os.close(reports)
         os.set_blocking(self._reports, False)
 
+    def processes(self) -> list[int]:
+        """The command and what it has forked into its process group, where the kernel tells (Linux)."""
+        return _of_group(self.pid) if self.pid else []
+
     async def ended(self) -> None:
         """Wait until the command, all that it forked and its directory are gone."""
         await asyncio.shield(self._ended)
@@ -162,6 +166,15 @@ class Kept:
             _kill_group(self.pid)
         if self.directory is not None:
             shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def _of_group(group: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, IndexError, ValueError):  # it has ended meanwhile
+            if int(entry.read_text().rpartition(")")[2].split()[2]) == group:
+                found.append(int(entry.parent.name))
+    return found
 
 
 def _kill_group(group: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from sip_harness.model.entry import Lag, Note, Record
+from sip_harness.model.entry import Note, Record
 from sip_harness.model.expecting import Severity
 from sip_harness.model.pattern import seconds
 from sip_harness.model.policy import Policy
@@ -15,6 +15,7 @@ from sip_harness.sip.message import Message
 from sip_harness.verdict.causes import Causes
 from sip_harness.verdict.choose import Says
 from sip_harness.verdict.percall import of_call
+from sip_harness.verdict.stalls import Stalls
 from sip_harness.verdict.traffic import Item, Owner, Traffic
 
 
@@ -160,10 +161,10 @@ class Case:
         source = self.source(item)
         return f"{item.seen.name} {'made by the system itself' if source == 'system' else f'from {source}'}"
 
-    def starved(self, begin: int, end: int) -> bool:
-        """Whether this machine stood still in that time so long that the system cannot be blamed for lateness."""
-        lags = (e for e in self.record.entries if isinstance(e, Lag) and e.time >= begin and e.time - e.lag <= end)
-        return any(lag.lag > self.policy.prompt * 0.5e9 for lag in lags)
+    @cached_property
+    def stalls(self) -> Stalls:
+        """When this machine stood still."""
+        return Stalls(self.record.entries)
 
 
 def _has_credentials(message: Message) -> bool:

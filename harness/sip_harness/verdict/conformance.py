@@ -227,7 +227,7 @@ class _Judge:
             return
         lateness, agent = words.duration(int(late * 1e9)), item.seen.agent
         text = f"{item.seen.name} reached {agent} {lateness} after {cause}; it was due within {self._case.prompt}"
-        starved = self._case.starved(self._forked.at(due), item.time)
+        starved = self._case.stalls.excuse((late - self._prompt) * 1e9, self._forked.at(due), item.time)
         outcome = Outcome.INCONCLUSIVE if starved else Outcome.FAIL
         yield self._finding(said, text, rule, item=item, observed=f"late {item.seen.name}", outcome=outcome)
 
@@ -247,7 +247,8 @@ class _Judge:
         message = item.seen.entry if item else None
         missing = self._forked.at(due) if due < math.inf else None
         expected = said if said.startswith(f"{who}:") else f"{who}: {said}"
-        return Finding(outcome, expected, text, who, self._place, rule, message, missing, observed)
+        starved = outcome is Outcome.INCONCLUSIVE
+        return Finding(outcome, expected, text, who, self._place, rule, message, missing, observed, starved)
 
 
 def _merged(came: Answer, owed: Owed) -> bool:

@@ -78,4 +78,7 @@ def _sender(case: Case, got: Media) -> str:
 
 def _finding(case: Case, wanted: Heard, seen: str, observed: str, outcome: Outcome | None = None) -> Finding:
     said, graded = f"{case.subject(wanted.agent)}: {wanted}", case.graded(wanted.severity)
-    return Finding(outcome or graded, said, seen, wanted.agent, wanted.place, case.cite, observed=observed)
+    starved = outcome is Outcome.INCONCLUSIVE
+    return Finding(
+        outcome or graded, said, seen, wanted.agent, wanted.place, case.cite, observed=observed, starved=starved
+    )

@@ -6,7 +6,8 @@ record that was cut say nothing about the system. Then every expectation is held
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice, pairwise
 
 from sip_harness.model.entry import Exit, Note, Record
@@ -40,7 +41,8 @@ def judge(scenario: Scenario, record: Record) -> Verdict:
     except CannotChoose as error:
         return Verdict(Outcome.ERROR, reason=str(error))
     known = [d for d in record.header.policy.deviations if d.scenario == scenario.id]
-    findings = sorted(weigh(known, _findings(Case(scenario, record, traffic)), scenario.place), key=_gravity)
+    case = Case(scenario, record, traffic)
+    findings = sorted(_fair(case, weigh(known, _findings(case), scenario.place)), key=_gravity)
     if not findings:
         return Verdict(Outcome.PASS)
     outcome = findings[0].outcome
@@ -67,6 +69,19 @@ def _unfit(record: Record, traffic: Traffic) -> Iterator[Verdict]:
         yield Verdict(Outcome.INCONCLUSIVE, reason="the record was cut: it has no end")
     elif abs(int(ends[-1].data.get("clock_step", "0"))) > CLOCK_STEP:
         yield Verdict(Outcome.INCONCLUSIVE, reason="the clock was set during the run: its times cannot be compared")
+
+
+def _fair(case: Case, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings; none is held against the system if this machine stood still for half of its shortest timer, because
+    a timer may then have got ahead of what had come in time."""
+    longest = case.stalls.longest(case.begin, case.end)
+    stood_still = longest >= case.policy.shortest * 0.5e9
+    for finding in findings:
+        if stood_still and finding.outcome in (Outcome.FAIL, Outcome.WARN):
+            seen = f"{finding.seen}; {words.overslept(longest, case.policy.shortest)}"
+            yield replace(finding, outcome=Outcome.INCONCLUSIVE, seen=seen, starved=True)
+        else:
+            yield finding
 
 
 def _findings(case: Case) -> Iterator[Finding]:

@@ -45,7 +45,7 @@ def untimely(case: Case, timing: Timing, time: int) -> Untimely | None:
         )
     if timing.latest is not None and least > (due := bounds(timing.latest, case.system)[1] + _grace(timing, case)):
         said = f"{duration(time - begin)} {what}; it was due by {duration(int(due * 1e9))}"
-        return Untimely("late", time - begin, said, case.starved(begin, time))
+        return Untimely("late", time - begin, said, case.stalls.excuse((least - due) * 1e9, begin, time))
     return None
 
 

@@ -158,7 +158,7 @@ class _SequenceJudge:
         if cause is None or (late := item.time - cause.time) <= case.policy.prompt * 1e9:
             return
         observed = f"late {item.seen.name}"
-        if case.starved(cause.time, item.time):
+        if case.stalls.excuse(late - case.policy.prompt * 1e9, cause.time, item.time):
             seen = words.starved(self._agent, item, cause, late)
             yield self._finding(expected, seen, observed, item=item, outcome=Outcome.INCONCLUSIVE)
         else:
@@ -171,7 +171,8 @@ class _SequenceJudge:
         for why in deviations(expected.resent, item, self._case.policy):
             seen = f"{item.seen.name} reached {self._agent} {item.times} times: {why}"
             # It is sent by a timer: a machine that stood still meanwhile may have kept it.
-            starved = self._case.starved(item.time, max([item.time, *(m.time for m in item.again)]) + _A_WHILE)
+            last = max([item.time, *(m.time for m in item.again)]) + _A_WHILE
+            starved = self._case.stalls.within(item.time, last) > self._case.policy.prompt * 0.5e9
             outcome = Outcome.INCONCLUSIVE if starved else Outcome.FAIL
             yield self._finding(expected, seen, f"{item.seen.name} {item.times} times", item=item, outcome=outcome)
 
@@ -190,7 +191,8 @@ class _SequenceJudge:
         said = f"{self._case.subject(self._agent)}: {expected}"
         message = item.seen.entry if item else None
         place, cite = expected.place, self._case.cite
-        return Finding(outcome, said, seen, self._agent, place, cite, message, missing_at, observed)
+        starved = outcome is Outcome.INCONCLUSIVE
+        return Finding(outcome, said, seen, self._agent, place, cite, message, missing_at, observed, starved)
 
 
 def _methods(flat: list[Expected]) -> frozenset[str]:

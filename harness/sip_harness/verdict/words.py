@@ -50,6 +50,14 @@ def starved(agent: str, item: Item, cause: Cause, lateness: int) -> str:
     )
 
 
+def overslept(longest: int, shortest: float) -> str:
+    """Why nothing of a run can be held against the system."""
+    return (
+        f"but this machine itself stood still for {duration(longest)}, and the system's shortest timer is "
+        f"{shortest:g}s: it may have fired too early for what was under way"
+    )
+
+
 def unasked(agent: str, item: Item, described: str, cause: Cause | None, begin: int) -> str:
     """A final response or request that nobody expected."""
     return f"{agent} also got {described}{_when(item, cause, begin)}"

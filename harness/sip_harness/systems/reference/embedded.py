@@ -66,6 +66,10 @@ class Embedded:
         self._started = False
         self._close()
 
+    def processes(self) -> Sequence[int]:
+        """None: it is in this one."""
+        return ()
+
     def watch(self, sink: Watch) -> Callable[[], None]:
         """Nothing is ever handed to `sink`."""
         return _nothing

@@ -132,6 +132,10 @@ class Reference:
         for transport in transports or ():
             transport.close()
 
+    def processes(self) -> Sequence[int]:
+        """None: it is in this one."""
+        return ()
+
     def bind(self, scenario: Scenario, lease: Lease) -> Binding:
         """Fresh users for one run, a free address for every carrier. Raises CannotBind with what is missing."""
         binding = fresh_users(scenario, lease, self.info)
