@@ -6,12 +6,13 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from capture import Capture, MayNotCapture, Packet
+from capture import Capture, MayNotCapture, Packet, WitnessMissed
 from outside import HARNESS, Command, invited
 
 from sip_harness.model.entry import Address, Malformed, Message, Record
@@ -32,6 +33,8 @@ expect: {alice: [408], desk: reached}
 """What only the wire stack can do: without it there would be no retransmissions."""
 Datagram = tuple[Address, Address, bytes]
 """Source, destination, payload."""
+WITNESSES = 3
+"""Runs of which one at least is captured whole."""
 NEAR = 1_000_000
 """Nanoseconds by which a recorded time may differ from the kernel's time in the capture."""
 
@@ -73,12 +76,19 @@ class Witnessed:
 @pytest.fixture(scope="module", params=["wire", pytest.param("pjsua2", marks=pytest.mark.needs_pjsua2)])
 def witnessed(request: pytest.FixtureRequest, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Witnessed:
     """The shipped scenarios of one folder on one stack, run under a capture."""
-    place = tmp_path_factory.mktemp("wire")
+    for _ in range(WITNESSES - 1):
+        with suppress(WitnessMissed):  # a machine with much else to do: the next one sees all
+            return run_witnessed(request.param, checkout, tmp_path_factory.mktemp("wire"))
+    return run_witnessed(request.param, checkout, tmp_path_factory.mktemp("wire"))
+
+
+def run_witnessed(stack: str, checkout: Path, place: Path) -> Witnessed:
+    """One run under one capture. Raises WitnessMissed."""
     paths = [checkout / "scenarios" / "busy"]
-    if request.param == "wire":
+    if stack == "wire":
         paths.insert(0, place / "again.sip.yaml")
         paths[0].write_text(UNANSWERED)
-    arguments = ("run", *map(str, paths), "--system", "kamailio", "--stack", request.param, "-j", "2")
+    arguments = ("run", *map(str, paths), "--system", "kamailio", "--stack", stack, "-j", "2")
     try:
         with Capture(place) as capture, Command(place, *HARNESS, *arguments, "--out", "out") as command:
             status = command.end(100)
@@ -89,7 +99,7 @@ def witnessed(request: pytest.FixtureRequest, checkout: Path, tmp_path_factory: 
     assert records
     for record in records:
         stacks = {role.stack for role in record.header.roles if role.kind == "device"}
-        assert stacks == {request.param}
+        assert stacks == {stack}
         assert {role.trace for role in record.header.roles} == {"full"}
     system = records[0].header.address
     agents = {message.local for record in records for message in record.messages}
