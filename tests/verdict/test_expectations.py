@@ -142,6 +142,12 @@ class TestTimes:
         result = judged(f"{REST}alice: [486 {when}]")
         assert (result.outcome, seen(result)) == (Outcome.FAIL, [(f"alice: 486 {when}", observed)])
 
+    @pytest.mark.parametrize(("bound", "good"), [("219ms", True), ("221ms", False)])
+    def test_a_lower_bound_is_as_precise_as_a_script(self, bound: str, good: bool) -> None:
+        """98 ms after a 180 that left 2 ms late is what `wait 100ms` looks like on the wire."""
+        found = seen(judged(f"{REST}alice: [486 {bound} to 1s]"))
+        assert (found == []) == good, found
+
     def test_a_timer_of_the_policy_has_its_own_tolerance(self) -> None:
         early, late = POLICY.timers["ring"].early, POLICY.timers["ring"].late
         wanted = f"{REST}alice: [408 at policy.ring after desk sends 180]"

@@ -13,6 +13,10 @@ from sip_harness.verdict.choose import bounds
 from sip_harness.verdict.traffic import Item
 from sip_harness.verdict.words import duration
 
+PRECISION = 0.010
+"""Seconds by which a script may miss its own times where nothing stalls: its waits count from the request, whatever
+the steps between have taken. So much earlier than a plain bound is no fault of the system."""
+
 
 @dataclass(frozen=True, slots=True)
 class Untimely:
@@ -39,7 +43,7 @@ def untimely(case: Case, timing: Timing, time: int) -> Untimely | None:
     # The event is known to lie between `begin` and `begin + slack`: doubts speak for the system.
     most, least = (time - begin) / 1e9, (time - begin - slack) / 1e9
     what = f"after {timing.since}" if timing.since else "into the call"
-    if timing.earliest is not None and most < (due := bounds(timing.earliest, case.system)[0]):
+    if timing.earliest is not None and most + _precision(timing) < (due := bounds(timing.earliest, case.system)[0]):
         return Untimely(
             "early", time - begin, f"{duration(time - begin)} {what}; {duration(int(due * 1e9))} at the earliest"
         )
@@ -47,6 +51,11 @@ def untimely(case: Case, timing: Timing, time: int) -> Untimely | None:
         said = f"{duration(time - begin)} {what}; it was due by {duration(int(due * 1e9))}"
         return Untimely("late", time - begin, said, case.stalls.excuse((least - due) * 1e9, begin, time))
     return None
+
+
+def _precision(timing: Timing) -> float:
+    """A timer of the policy has its own tolerance."""
+    return PRECISION if timing.earliest is not None and not timing.earliest.timer else 0.0
 
 
 def _grace(timing: Timing, case: Case) -> float:

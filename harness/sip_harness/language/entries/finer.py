@@ -31,7 +31,7 @@ FINER: Entries = {
         "devices: {desk: {answer: [ringing]}}\nexpect: {alice: [408 at policy.ring after desk gets INVITE]}",
     ),
     "DURATION to DURATION": Entry(
-        "Both bounds of the time.",
+        "Both bounds of the time. A script keeps its own times to 10ms: so much may be missing from the lower one.",
         "devices: {desk: {answer: [ringing, wait 300ms, 486]}}\n"
         "expect: {alice: [486 250ms to 1s after desk sends 180]}",
     ),
