@@ -434,6 +434,30 @@ async def test_a_bye_before_the_answer_ends_the_call() -> None:
     await on_desk(play, preferences=(1.0,))
 
 
+@pytest.mark.parametrize(("faults", "due", "code"), [((), 0.0, 503), (("ignores-icmp",), Settings().transaction, 408)])
+@in_virtual_time
+async def test_a_device_whose_port_is_closed(faults: tuple[str, ...], due: float, code: int) -> None:
+    """ICMP says so at once (RFC 3261 16.9, 18.4)."""
+    loop = asyncio.get_running_loop()
+
+    async def hunts_on(desk: Desk) -> None:
+        desk.phones[0].socket.close()
+        begin = loop.time()
+        desk.dial()
+        await desk.phones[1].expect("INVITE")
+        assert loop.time() - begin == pytest.approx(due, abs=0.05)
+
+    async def tells(desk: Desk) -> None:
+        desk.phones[0].socket.close()
+        begin = loop.time()
+        desk.dial()
+        await desk.alice.expect(code)
+        assert loop.time() - begin == pytest.approx(due, abs=0.05)
+
+    await on_desk(hunts_on, *faults, preferences=(1.0, 0.5))
+    await on_desk(tells, *faults, preferences=(1.0,))
+
+
 @in_virtual_time
 async def test_the_ring_timer() -> None:
     async def play(desk: Desk) -> None:

@@ -139,6 +139,19 @@ def _(stage: Stage) -> object:
     return stage.alice.finals
 
 
+@case("ignores-icmp", ([500, 200], 0.0), ([408, 200], 0.8))
+def _(stage: Stage) -> object:
+    alone = stage.phone("desk")
+    stage.closed.add(alone.address)
+    stage.call()
+    stage.register(alone.uri, expires=0)
+    gone, there = stage.carrier("g1", q=0.9), stage.carrier("g2", 200, q=0.1)
+    stage.closed.add(gone.address)
+    begin = stage.clock.now()
+    stage.call()
+    return stage.alice.finals, round(there.times("INVITE")[0] - begin, 1)
+
+
 @case("maps-600-to-486", [600], [486])
 def _(stage: Stage) -> object:
     stage.phone("desk", 600)

@@ -98,13 +98,14 @@ class _Kept:
         origin = "protocol" if action.kind == "ack" else self._origin
         copies = self._how.copies if action.kind == "first" else 1
         hop = self.hop
-        on_lost: OnLost = lambda why: self._lost(why, action)  # noqa: E731
+        heard = hop.transport.reliable or self._layer.heeds_icmp
+        on_lost: OnLost = (lambda why: self._lost(why, action)) if heard else _ignore
         sent = [self._layer.send(action.data, hop, origin, self._how, on_lost) for _ in range(copies)]
         if not all(sent):
             self._carry_out(self._transaction().transport_failed(self._layer.clock.now()))
 
     def _lost(self, why: str, _action: Transmit) -> None:
-        """The connection went before the message had (RFC 3261 8.1.3.1, 18.4)."""
+        """The connection went before the message had, or ICMP says that nobody got it (RFC 3261 8.1.3.1, 18.4)."""
         if not self._stopped:
             self._layer.user.on_lost(why)
             self._carry_out(self._transaction().transport_failed(self._layer.clock.now()))
@@ -261,8 +262,11 @@ class Server(_Kept):
             self.on_confirmed()
 
     def _lost(self, why: str, action: Transmit) -> None:
-        """Once more by a connection of its own, as RFC 3261 18.2.2 wants it."""
-        if self._again and not self._stopped:
+        """Once more by a connection of its own, as RFC 3261 18.2.2 wants it. Without connections the response is
+        dropped and nothing else is (16.9): the client may be there again for the next one."""
+        if not self._to.transport.reliable:
+            self._layer.user.on_lost(why)
+        elif self._again and not self._stopped:
             self._again = False
             self._transmit(action)
         else:
@@ -285,6 +289,9 @@ class Layer:
         self.clock = clock
         self.timers = timers
         self.user = user
+        self.heeds_icmp = True
+        """Whether a request that ICMP reports undelivered has failed at once (RFC 3261 18.4), on a transport that
+        hears of it; settable."""
         self.clients: dict[Key, Client] = {}
         self.servers: dict[Key, Server] = {}
         self._later: set[Timer] = set()

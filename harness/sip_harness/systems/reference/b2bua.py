@@ -33,6 +33,7 @@ FAULTS = (
     "drops-retry-after",
     "drops-warning",
     "drops-body",
+    "ignores-icmp",
     *(fault.name for fault in bridging.FAULTS),
 )
 """Fault switches, named as in the vocabulary."""

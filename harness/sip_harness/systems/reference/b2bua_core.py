@@ -69,6 +69,7 @@ class Pbx:
         self.registrar = Registrar(faults)
         self._late: dict[str, Leg] = {}
         self.station = Station(clock, self)
+        self.station.layer.heeds_icmp = "ignores-icmp" not in faults
 
     def close(self) -> None:
         """Stop at once."""

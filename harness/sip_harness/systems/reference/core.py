@@ -49,6 +49,7 @@ class Core:
         self.clock = clock
         self.settings = settings
         self.layer = Layer(clock, settings.timers(), user)
+        self.layer.heeds_icmp = "ignores-icmp" not in settings.faults
         self.registrar = Registrar(settings.faults)
         self.router = Router(self.registrar, settings.faults)
         self.transports: Mapping[str, Transport] = {}

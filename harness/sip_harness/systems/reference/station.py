@@ -104,7 +104,13 @@ class Station:
     def _open(self) -> tuple[UdpSocket, StreamTransport]:
         for attempt in range(_ATTEMPTS):
             udp = UdpSocket(
-                self.clock, (HOST, 0), agent="", record=_unrecorded, receive=self._receive, guard=is_loopback
+                self.clock,
+                (HOST, 0),
+                agent="",
+                record=_unrecorded,
+                receive=self._receive,
+                guard=is_loopback,
+                heeds_icmp=True,
             )
             try:
                 return udp, StreamTransport(

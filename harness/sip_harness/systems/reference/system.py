@@ -106,7 +106,13 @@ class Reference:
             udp: UdpSocket | None = None
             try:
                 udp = UdpSocket(
-                    clock, (HOST, 0), agent=self.name, record=_nowhere, receive=proxy.receive, guard=is_loopback
+                    clock,
+                    (HOST, 0),
+                    agent=self.name,
+                    record=_nowhere,
+                    receive=proxy.receive,
+                    guard=is_loopback,
+                    heeds_icmp=True,
                 )
                 tcp = StreamTransport(
                     clock, udp.local, "tcp", agent=self.name, record=_nowhere, receive=proxy.receive, guard=is_loopback
