@@ -28,6 +28,7 @@ from sip_harness.systems.kamailio_settings import FAULTS, Settings, capabilities
 from sip_harness.systems.kept import Kept
 from sip_harness.systems.names import check_names
 from sip_harness.systems.probe import free_port, until_answer, until_answer_on_tcp
+from sip_harness.systems.watches import Watches
 
 HOST = "127.0.0.1"
 PASSWORD = "loopback-only"  # noqa: S105 - of made-up users on a system that only this machine reaches
@@ -78,7 +79,7 @@ class Kamailio:
         self._rpc: Rpc | None = None
         self._carriers: Carriers | None = None
         self._guard: asyncio.Task[None] | None = None
-        self._watches: dict[object, Watch] = {}
+        self._watches = Watches()
 
     @property
     def info(self) -> SystemInfo:
@@ -222,27 +223,18 @@ class Kamailio:
 
     def watch(self, sink: Watch) -> Callable[[], None]:
         """Hand every log line, and an exit that nobody asked for, to `sink` until the returned function is called."""
-        key = object()
-        self._watches[key] = sink
-
-        def leave() -> None:
-            self._watches.pop(key, None)
-
-        return leave
+        return self._watches.add(sink)
 
     def _log(self, line: Log) -> None:
         if self._kept is None:  # what it says while it is being stopped
             return
-        for sink in tuple(self._watches.values()):
-            sink(line)
+        self._watches.tell(line)
 
     async def _report_exit(self, kept: Kept) -> None:
         await kept.ended()
         known = kept.status is not None
         last = kept.tail if known else (*kept.tail, "(its keeper was killed, how it ended is not known)")
-        entry = Exit(time.time_ns(), "", kept.status if kept.status is not None else -9, last)
-        for sink in tuple(self._watches.values()):
-            sink(entry)
+        self._watches.tell(Exit(time.time_ns(), "", kept.status if kept.status is not None else -9, last))
 
 
 async def _until_ready(system: Address, instance: str) -> None:

@@ -23,10 +23,12 @@ from sip_harness.systems.names import check_names
 from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.core import is_loopback
 from sip_harness.systems.reference.forward import readable
+from sip_harness.systems.reference.patience import PatientClock
 from sip_harness.systems.reference.probing import Prober
 from sip_harness.systems.reference.proxy import Proxy
 from sip_harness.systems.reference.settings import Settings
 from sip_harness.systems.slots import carrier_addresses
+from sip_harness.systems.watches import Watches
 
 HOST = "127.0.0.1"
 CAPABILITIES = frozenset({"register", "ring", "hunt", "mixed", "carriers", "probing", "tcp"})
@@ -68,7 +70,7 @@ class Reference:
         self._transports: tuple[UdpSocket, StreamTransport] | None = None
         self._users: dict[str, tuple[str, ...]] = {}
         self._probers: dict[str, Prober] = {}
-        self._watches: dict[object, Watch] = {}
+        self._watches = Watches()
 
     @property
     def info(self) -> SystemInfo:
@@ -81,7 +83,7 @@ class Reference:
         """Listen on a free port of loopback, the same for UDP and TCP. Raises SystemFailed."""
         if self._proxy is not None:
             raise SystemFailed(f"{self.name} has already been started")
-        clock = Clock(asyncio.get_running_loop())
+        clock = PatientClock(asyncio.get_running_loop())
         proxy = Proxy(clock, self._settings, self._log)
         self._transports = udp, tcp = self._open(clock, proxy)
         proxy.core.transports = {"udp": udp, "tcp": tcp}
@@ -179,18 +181,10 @@ class Reference:
 
     def watch(self, sink: Watch) -> Callable[[], None]:
         """Hand every log line to `sink` until the returned function is called."""
-        key = object()
-        self._watches[key] = sink
-
-        def leave() -> None:
-            self._watches.pop(key, None)
-
-        return leave
+        return self._watches.add(sink)
 
     def _log(self, text: str) -> None:
-        line = Log(time.time_ns(), printable(text.encode("utf-8", "backslashreplace")))
-        for sink in tuple(self._watches.values()):
-            sink(line)
+        self._watches.tell(Log(time.time_ns(), printable(text.encode("utf-8", "backslashreplace"))))
 
 
 def _carrier(name: str, user: str, binding: Binding, *, tcp: bool) -> Target:
