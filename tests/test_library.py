@@ -18,7 +18,8 @@ from sip_harness.run.plan import CannotCarryOut, Stacks, choose_stacks
 from sip_harness.run.session import Options, open_session
 from sip_harness.sip.codes import CODES as KNOWN
 from sip_harness.systems import kamailio
-from sip_harness.systems.reference.system import OF_DIGEST, faults_of
+from sip_harness.systems.reference.auth import OF_DIGEST
+from sip_harness.systems.reference.system import faults_of
 from sip_harness.systems.registry import create, describe
 
 LIBRARY = Path(__file__).parent.parent / "scenarios"

@@ -21,6 +21,7 @@ from sip_harness.systems.base import Binding, Lease, SystemFailed, Watch
 from sip_harness.systems.kept import printable
 from sip_harness.systems.names import check_names
 from sip_harness.systems.reference.actions import Target
+from sip_harness.systems.reference.auth import OF_DIGEST
 from sip_harness.systems.reference.core import is_loopback
 from sip_harness.systems.reference.forward import readable
 from sip_harness.systems.reference.patience import PatientClock
@@ -32,13 +33,10 @@ from sip_harness.systems.watches import Watches
 
 HOST = "127.0.0.1"
 CAPABILITIES = frozenset({"register", "ring", "hunt", "mixed", "carriers", "probing", "tcp"})
-PASSWORD = "loopback-only"  # noqa: S105 - of made-up users on a system that only this machine reaches
 _ATTEMPTS = 20
 _FAULTS = tuple(
     fault.name for topic in (forking, cancelling, carriers, relaying, registering) for fault in topic.FAULTS
 )
-OF_DIGEST = frozenset({"challenges-cancel", "challenges-with-401", "accepts-any-password"})
-"""Switches that mean nothing without digest."""
 
 
 def capabilities(digest: bool = False) -> frozenset[str]:
