@@ -112,7 +112,10 @@ def run(
             view.console.print(Text(preview(chosen * repeat, system)))
         sys.exit(status)
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise click.UsageError(f"--out: {error}") from error
     options = Options(stack, jobs, out)
     results, status = _run_all(chosen * repeat, len(chosen), system, options, view)
     sys.exit(_finish(results, status, out, max_skips, view))
@@ -181,12 +184,21 @@ def show(result: Result, view: View) -> None:
         view.console.print()
 
 
-def _finish(results: list[Result], ended: int, out: Path | None, max_skips: int | None, view: View) -> int:
+def _keep(results: list[Result], out: Path | None, view: View) -> None:
+    """Raises OSError."""
     if out is not None:
         keep_all(results, out, strict=view.strict)
         view.console.print(Text(f"written: {out}"))
     elif (kept := keep_failures(results, strict=view.strict)) is not None:
         view.console.print(Text(f"records and captures of what did not pass: {kept}"))
+
+
+def _finish(results: list[Result], ended: int, out: Path | None, max_skips: int | None, view: View) -> int:
+    try:
+        _keep(results, out, view)
+    except OSError as error:
+        view.console.print(Text(f"the reports could not be written: {error}"), style="red")
+        ended = ended or exit_code([*(r.verdict.outcome for r in results), Outcome.BLOCKED], strict=view.strict)
     for short in summary.recap(results):
         view.console.print(Text.assemble(*short))
     view.console.print(Text.assemble(*summary.count_pieces(results)))
