@@ -15,6 +15,7 @@ from rich.text import Text
 
 from sip_harness.agents.pjsua2.wheel import available
 from sip_harness.cli.files import library, load_or_exit
+from sip_harness.cli.status import INTERRUPTED, TERMINATED
 from sip_harness.language import LanguageError
 from sip_harness.model.result import Result
 from sip_harness.model.scenario import Scenario, Stack
@@ -29,9 +30,6 @@ from sip_harness.run.systems import find_system
 from sip_harness.systems.base import System, SystemFailed
 from sip_harness.systems.external import External
 from sip_harness.systems.names import UnknownName
-
-INTERRUPTED = 130
-TERMINATED = 143
 
 
 @dataclass(frozen=True)
