@@ -28,7 +28,9 @@ from sip_harness.sip.transaction_tables import State, Timers
 from sip_harness.sip.via import parse_via, response_address, sent_by
 
 MAX_SERVERS = 200_000
-"""Server transactions at one time; what comes beyond is recorded and not answered."""
+"""Server transactions at one time; what comes beyond is recorded and not answered. Each takes some 6 kB."""
+MAX_REQUEST_BYTES = 128 << 20
+"""Bytes of the requests of all server transactions; the same then."""
 
 Why = Literal["timeout", "transport"]
 
@@ -279,7 +281,8 @@ class Server(_Kept):
         self._layer.user.on_ack(message, self.source)
 
     def _forget(self) -> None:
-        self._layer.servers.pop(self.key, None)
+        if self._layer.servers.pop(self.key, None) is not None:
+            self._layer.request_bytes -= len(self.request.data)
 
 
 class Layer:
@@ -294,6 +297,10 @@ class Layer:
         hears of it; settable."""
         self.clients: dict[Key, Client] = {}
         self.servers: dict[Key, Server] = {}
+        self.request_bytes = 0
+        """Of the requests of all server transactions."""
+        self.most_servers = MAX_SERVERS
+        """See MAX_SERVERS; settable."""
         self._later: set[Timer] = set()
 
     @property
@@ -358,10 +365,15 @@ class Layer:
             known.receive(request)
         elif request.method == "ACK":
             self.user.on_ack(request, hop)
-        elif len(self.servers) < MAX_SERVERS and parse_via(first_element(request.get("via") or "")):
+        elif self._has_room and parse_via(first_element(request.get("via") or "")):
             server = Server(self, request, hop, key)
             self.servers[key] = server
+            self.request_bytes += len(request.data)
             self.user.on_request(server)
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self.servers) < self.most_servers and self.request_bytes < MAX_REQUEST_BYTES
 
     def _response_came(self, response: Message, hop: Hop) -> None:
         client = self.clients.get(response_key(response))
