@@ -24,7 +24,8 @@ EXPECTED: Entries = {
     ),
     "maybe": Entry("A message that may come here or stay out.", f"{_BUSY}\nexpect: {{alice: [maybe 180, 486]}}"),
     "never": Entry(
-        "For the whole list: this device must get no request of a call.",
+        "For the whole list: this device must get no request of a call; in a scenario without calls, no request "
+        "at all.",
         "targets: {bob: {hunt: [desk, mobile]}}\n"
         "devices: {desk: {answer: [600]}, mobile: {answer: [ok]}}\n"
         "expect: {mobile: never}",
