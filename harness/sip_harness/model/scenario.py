@@ -14,7 +14,7 @@ from sip_harness.model.policy import Kind
 Stack = Literal["auto", "pjsua2", "wire"]
 Shape = Literal["ring", "hunt"]
 Transport = Literal["udp", "tcp", "tls", "ws", "wss"]
-URI_PLACEHOLDER = re.compile(r"\{(uri|user|host)\}")
+URI_PLACEHOLDER = re.compile(r"\{(uri|user|host|hostport)\}")
 """What stands in the Request-URI of a call for parts of what its target has in a run."""
 MutationKind = Literal["strip", "duplicate", "corrupt", "truncate"]
 
@@ -358,7 +358,8 @@ class Call:
     account: Account | None = None
     """What it answers challenges with; None: its own account."""
     uri: str = ""
-    """Request-URI, with `{uri}`, `{user}` and `{host}` for what the target has in this run; empty: the target's."""
+    """Request-URI, with `{uri}`, `{user}`, `{host}` and `{hostport}` for what the target has in this run; empty:
+    the target's."""
     body: str = ""
     """Instead of the SDP offer of an INVITE, or of none."""
     content_type: str = ""

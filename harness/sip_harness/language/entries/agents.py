@@ -81,8 +81,9 @@ CALL: Entries = {
         "calls: [{from: alice, to: bob, as: {password: wrong}}]",
     ),
     "uri": Entry(
-        "The Request-URI instead of the target's own; `{uri}`, `{user}` and `{host}` stand for what that has.",
-        "calls: [{from: alice, to: bob, uri: 'sip:{user}@{host};user=phone'}]",
+        "The Request-URI instead of the target's own; `{uri}`, `{user}`, `{host}` and `{hostport}` stand for what "
+        "that has.",
+        "calls: [{from: alice, to: bob, uri: 'sip:{user}@{hostport};user=phone'}]",
     ),
     "name": Entry("A name for the call, for reports.", "calls: [{from: alice, to: bob, name: first}]"),
     "stack": Entry(_STACK, "calls: [{from: alice, to: bob, stack: wire}]"),
@@ -162,7 +163,8 @@ REGISTRAR: Entries = {
     ),
     "expires": Entry(
         "The longest lifetime that it grants; without it, what is asked for.",
-        f"carriers: {{g1: {{registrar: {{expires: 60s}}}}}}\n{_RETRIED}",
+        "carriers: {g1: {registrar: {expires: 1s}}}\nwatch: until g1 gets 2 REGISTER\n"
+        "expect: {g1: [REGISTER, REGISTER]}",
     ),
     "min expires": Entry(
         "The shortest lifetime that has to be asked for: less gets 423 with Min-Expires.",

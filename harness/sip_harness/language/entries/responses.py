@@ -51,7 +51,10 @@ RESPONSE: Entries = {
         "`tone` or `silence`: an SDP answer, and media from here on; in a 183 it is early media.",
         "devices: {desk: {answer: [183: {media: tone}, wait 500ms, 486]}}",
     ),
-    "strip": Entry("Headers that are left out, also those that no response may lack.", _busy("strip: [To, Call-ID]")),
+    "strip": Entry(
+        "Headers that are left out, also those that no response may lack.",
+        "devices: {desk: {answer: [180: {strip: [Via, To]}, 486]}}",
+    ),
     "duplicate": Entry("Headers that stand twice.", _busy("duplicate: CSeq")),
     "corrupt": Entry("Headers whose values are damaged so that they cannot be read.", _busy("corrupt: Via")),
     "truncate": Entry("Only so many bytes of it are sent.", _busy("truncate: 40")),
