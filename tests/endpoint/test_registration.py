@@ -16,11 +16,13 @@ MINE = "<sip:alice-c@192.0.2.1:5070>"
 class Line:
     """A registration on a bench."""
 
-    def __init__(self, expires: int = 60, password: str = "") -> None:
+    def __init__(self, expires: int = 60, password: str = "", *, refreshes: bool = True) -> None:
         self.bench = Bench(password=password)
         self.outcomes: list[Outcome] = []
         self.unregistered = 0
-        self.registration = Registration(self.bench.ua, self.bench.hop, "sip:a.test", expires, self.outcomes.append)
+        self.registration = Registration(
+            self.bench.ua, self.bench.hop, "sip:a.test", expires, self.outcomes.append, refreshes=refreshes
+        )
         self.registration.register()
 
     def take(self) -> Message:
@@ -47,6 +49,14 @@ async def test_the_register() -> None:
     assert m.get("from") == f"<sip:alice@a.test>;tag={m.from_tag}"
     assert (m.get("contact"), m.get("expires"), m.cseq) == (MINE, "90", (1, "REGISTER"))
     assert m.call_id.startswith("tok7-")
+
+
+@in_virtual_time
+async def test_without_refreshes_it_runs_out() -> None:
+    line = Line(expires=60, refreshes=False)
+    line.grant(line.take(), 40)
+    await line.bench.advance(100)
+    assert line.bench.is_quiet()
 
 
 @in_virtual_time

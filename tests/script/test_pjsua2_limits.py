@@ -19,6 +19,7 @@ from sip_harness.model.scenario import (
     Delivery,
     Device,
     Disconnect,
+    ForwardBack,
     HangUp,
     Loss,
     Mutation,
@@ -30,6 +31,7 @@ from sip_harness.model.scenario import (
     Send,
     Silence,
     Step,
+    Unregister,
     Wait,
     When,
 )
@@ -93,6 +95,8 @@ def test_scripts_without_obstacles(steps: tuple[Step, ...]) -> None:
     [
         (Silence(), "it always answers an INVITE with 100"),
         (NoTrying(), "it always answers an INVITE with 100"),
+        (Unregister(), "it stays registered until the run is over"),
+        (ForwardBack(), "it hands no call on"),
         (Raw(b"SIP/2.0", "f"), "it sends no bytes as they stand"),
         (Request("INFO"), "it sends nothing of its own in a call but BYE"),
         (Disconnect("close"), "its port stays open"),

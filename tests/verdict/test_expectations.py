@@ -47,6 +47,7 @@ class TestContent:
             "headers: {CSeq: {is: 1 INVITE}, i: {same as: alice}, To: {matches: 'tag=mobile'}}",
             "reason: Phrase, body: absent, headers: {From: /alice/}",
             "reason: /^Phr/, from: mobile",
+            "headers: {Call-ID: same as earlier 180, From: {same as: earlier ringing}}",
         ],
     )
     def test_what_is_there_passes(self, content: str) -> None:
@@ -66,6 +67,12 @@ class TestContent:
                 "To: same as desk",
                 f"To: <sip:bob-{TOKEN}@h>;tag=mobile-1, where desk had To: <sip:bob-{TOKEN}@h>",
             ),
+            (
+                "headers: {To: same as earlier 180}",
+                "To: same as earlier 180",
+                f"To: <sip:bob-{TOKEN}@h>;tag=mobile-1, where earlier 180 had To: <sip:bob-{TOKEN}@h>;tag=desk-1",
+            ),
+            ("headers: {To: same as earlier 183}", "To: same as earlier 183", "no earlier 183 to compare it with"),
             ("reason: Busy Here", "reason: Busy Here", "reason: Phrase"),
             ("body: present", "body present", "no body"),
         ],

@@ -11,6 +11,9 @@ from sip_harness.model.guard import GuardRules
 from sip_harness.model.scenario import Call, Script, Transport
 from sip_harness.model.system import User
 
+EXPIRES = 60
+"""Seconds for which an agent registers, over and over, unless its scenario says otherwise."""
+
 Emit = Callable[[Entry], None]
 """Takes every entry of an agent as it arises; called on the run's event loop, never blocks."""
 
@@ -39,8 +42,10 @@ class Assignment:
     """The q of the contact that it registers (RFC 3261 10.2.1.2); None: none is stated."""
     listen: Address | None = None
     """Where it has to listen, because the system looks for it there; None: any free port."""
-    expires: int = 60
+    expires: int = EXPIRES
     """Asked-for lifetime of the registration, seconds."""
+    refreshes: bool = True
+    """Whether it registers anew before that is over."""
     patience: float = 0.4
     """Seconds after which an answered call without a stated end is hung up at the latest."""
     transport: Transport = "udp"

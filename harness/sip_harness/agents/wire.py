@@ -223,6 +223,11 @@ class WireAgent:
         except SendFailed as error:
             self.note("refused", f"{kind}: {error}")
 
+    def unregister(self) -> None:
+        """From a script: take the contact back."""
+        if self._registration is not None:
+            self._registration.unregister(lambda: None)
+
     @property
     def busy(self) -> bool:
         """Whether its script still sends something at a time of its own, whatever happens until then."""
@@ -315,8 +320,9 @@ class WireAgent:
 
         registrar = f"sip:{assignment.user.domain}"
         self._registration = Registration(
-            ua, self._hop(ua), registrar, assignment.expires, on_outcome, assignment.preference
-        )
+            ua, self._hop(ua), registrar, assignment.expires, on_outcome, assignment.preference,
+            refreshes=assignment.refreshes,
+        )  # fmt: skip
         self._registration.register()
         try:
             outcome = await asyncio.wait_for(first, REGISTER_LIMIT)

@@ -128,6 +128,9 @@ class Outgoing:
         self._hung_up = True
         self._outgoing.hang_up("script")
 
+    def forward_back(self) -> None:
+        """From the script: nobody calls a caller, and the language knows."""
+
     def ask(self, step: Request) -> None:
         """From the script: send a request within the call."""
         self._hung_up = self._hung_up or step.method == "BYE"

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from sip_harness.agents.wire_parts import Owner
 from sip_harness.agents.wire_steps import Steps
 from sip_harness.endpoint.layer import Server
+from sip_harness.endpoint.returned import Returned
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.endpoint.uas import IncomingCall
 from sip_harness.model.scenario import Raw, Request, Send, Step
@@ -28,7 +29,9 @@ class Attempt:
         self._owner = owner
         self._data = {"attempt": number, "call_id": server.request.call_id}
         self._told_over = False
+        self._ua = ua
         self._incoming = IncomingCall(ua, server, self)
+        self._returned: Returned | None = None
         self._steps = Steps(ua, steps, happened, self, owner, self._data)
 
     @property
@@ -86,6 +89,8 @@ class Attempt:
     def on_stopped(self) -> None:
         """From the endpoint: the call is not to be answered any further."""
         self._steps.stop()
+        if self._returned is not None:
+            self._returned.cancel()
 
     def on_over(self) -> None:
         """From the endpoint: nothing of the call is left."""
@@ -118,6 +123,10 @@ class Attempt:
     def ask(self, step: Request) -> None:
         """From the script: send a request within the dialog."""
         self._incoming.ask(step, "script")
+
+    def forward_back(self) -> None:
+        """From the script: hand the call back to where it came from."""
+        self._returned = Returned(self._ua, self._incoming)
 
     def _look(self) -> None:
         if self._told_over and not self._incoming.over:

@@ -46,6 +46,9 @@ class Owner(Protocol):
     def disconnect(self, kind: Disconnection) -> None:
         """Break the transport, as a script wants it."""
 
+    def unregister(self) -> None:
+        """Take the registration back, as a script wants it."""
+
 
 class Alarm:
     """Calls back at the deadline of a machine, which may move."""

@@ -153,6 +153,9 @@ class Reacting:
             self._leg = Leg(self._ua, dialog, lambda: None)
         Within(self._ua, self._leg, step, "script", lambda: None)
 
+    def forward_back(self) -> None:
+        """From the script: only an INVITE outside of a dialog is handed back, and the language knows."""
+
     def _send(self, step: Send) -> None:
         extra = self._reliables.headers() if step.how.reliable else None
         reply = self._answer.make(step, "script", extra)

@@ -8,7 +8,17 @@ from typing import Protocol
 
 from sip_harness.agents.wire_parts import Alarm, Owner
 from sip_harness.endpoint.ua import UserAgent
-from sip_harness.model.scenario import Disconnect, NoTrying, Raw, Request, Send, Silence, Step
+from sip_harness.model.scenario import (
+    Disconnect,
+    ForwardBack,
+    NoTrying,
+    Raw,
+    Request,
+    Send,
+    Silence,
+    Step,
+    Unregister,
+)
 from sip_harness.script.machine import AnswerMachine, Due
 
 
@@ -32,6 +42,9 @@ class Performer(Protocol):
 
     def ask(self, step: Request) -> None:
         """Send a request within the dialog."""
+
+    def forward_back(self) -> None:
+        """Hand the call back to the system."""
 
 
 class Steps:
@@ -109,6 +122,10 @@ def carry_out(step: Due, performer: Performer, owner: Owner, data: dict[str, str
         performer.ask(step)
     elif isinstance(step, Disconnect):
         owner.disconnect(step.kind)
+    elif isinstance(step, Unregister):
+        owner.unregister()
+    elif isinstance(step, ForwardBack):
+        performer.forward_back()
     elif not isinstance(step, NoTrying):
         performer.hang_up()
     owner.note("step", in_words(step), data | _marks(step))
@@ -122,6 +139,8 @@ def in_words(step: Due) -> str:
         return f"send {step}"
     if isinstance(step, Disconnect):
         return step.kind
+    if isinstance(step, Unregister | ForwardBack):
+        return "unregister" if isinstance(step, Unregister) else "forward back"
     if isinstance(step, Silence):
         return "silence"
     return "no 100" if isinstance(step, NoTrying) else "hang up"

@@ -52,9 +52,13 @@ class Registration:
         expires: int,
         on_outcome: Callable[[Outcome], None],
         preference: float | None = None,
+        *,
+        refreshes: bool = True,
     ) -> None:
         """Nothing is sent yet. `registrar` is the Request-URI; `on_outcome` is told the outcome of every REGISTER that
-        asks for a lifetime: the first and each refresh. `preference` is the contact's q (10.2.1.2), from 0 to 1."""
+        asks for a lifetime: the first and each refresh. `preference` is the contact's q (10.2.1.2), from 0 to 1.
+        Without `refreshes` the contact is left to run out."""
+        self._refreshes = refreshes
         self._contact = ua.contact if preference is None else f"{ua.contact};q={preference:.3g}"
         self._ua = ua
         self._hop = hop
@@ -131,7 +135,7 @@ class Registration:
             self._on_outcome(Refused(200, "the contact is not among those that the registrar keeps"))
             return
         self._registered = True
-        if not self._ended:
+        if self._refreshes and not self._ended:
             self._timer = self._ua.clock.after(max(expires / 2, _MIN_REFRESH), self.register)
         self._on_outcome(Registered(expires))
 

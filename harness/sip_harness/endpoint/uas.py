@@ -129,6 +129,14 @@ class IncomingCall:
         elif sent.code >= 300:
             self._settle()
 
+    def relay(self, response: Message, origin: Origin) -> None:
+        """Pass on a response that somebody else has made: what a 2xx sets up is theirs."""
+        if self._final or not self._server.respond(response.code, response.data, origin):
+            return
+        if response.code >= 200:
+            self._final, self._unacked = response.code, response.code >= 300
+            self._settle()
+
     def hang_up(self, origin: Origin) -> None:
         """Send BYE, or do so as soon as the 2xx is acknowledged (RFC 3261 15). Before an answer nothing is sent."""
         if not self._open:

@@ -17,12 +17,14 @@ from sip_harness.model.scenario import (
     Challenge,
     Delivery,
     Disconnect,
+    ForwardBack,
     HangUp,
     NoTrying,
     Request,
     Send,
     Silence,
     Step,
+    Unregister,
     Wait,
 )
 from sip_harness.sip.codes import Code, default_body
@@ -30,13 +32,17 @@ from sip_harness.sip.codes import Code, default_body
 HOST = "127.0.0.1"
 """Host in the headers that a code has to carry; agents are on loopback unless the author writes another."""
 
-STEPS = ("wait", "after", "silence", "hang up", "no 100", "send", "bytes", "close", "reset", "half-open", "challenge")
+STEPS = (
+    *("wait", "after", "silence", "hang up", "no 100", "send", "bytes", "close", "reset", "half-open", "challenge"),
+    *("unregister", "forward back"),
+)
 """What a step can begin with besides a code."""
 
 NO_HEADERS = Headers()
 _FORMS = (
     "a step is a code (486), a name (busy-here), 'wait 100ms', 'after AGENT sends 180', 'silence', 'hang up', "
-    "'no 100', 'send re-INVITE', 'bytes FILE', 'close', 'reset', 'half-open' or 'challenge'"
+    "'no 100', 'send re-INVITE', 'bytes FILE', 'close', 'reset', 'half-open', 'challenge', 'unregister' or "
+    "'forward back'"
 )
 
 
@@ -109,6 +115,8 @@ _READERS: dict[str, Callable[[Text, Word, Names], Step | None]] = {
     "close": _alone(lambda text: Disconnect("close", text.place), "close"),
     "reset": _alone(lambda text: Disconnect("reset", text.place), "reset"),
     "challenge": _challenge,
+    "unregister": _alone(lambda text: Unregister(text.place), "unregister"),
+    "forward": _alone(lambda text: ForwardBack(text.place), "forward", "back"),
     "half-open": _alone(lambda text: Disconnect("half-open", text.place), "half-open"),
 }
 

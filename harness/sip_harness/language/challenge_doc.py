@@ -47,7 +47,7 @@ _Quality = Annotated[
     Literal["auth", "auth-int", "none"],
     reads(one_of(("auth", "auth-int", "none"), "quality"), "auth, auth-int or none"),
 ]
-_Lifetime = Annotated[int, reads(_lifetime, "a duration, as 60s")]
+Lifetime = Annotated[int, reads(_lifetime, "a duration, as 60s")]
 
 
 class _AccountDoc(Part):
@@ -84,8 +84,8 @@ class RegistrarDoc(_AccountDoc):
 
     shape = "yes, challenge, or {user: line-7, password: secret, expires: 60s, min expires: 30s}"
     challenge: YesNo = False
-    expires: _Lifetime | None = None
-    min_expires: _Lifetime | None = Field(default=None, alias="min expires")
+    expires: Lifetime | None = None
+    min_expires: Lifetime | None = Field(default=None, alias="min expires")
 
     @model_validator(mode="after")
     def _possible(self) -> RegistrarDoc:

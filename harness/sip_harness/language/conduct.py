@@ -13,6 +13,7 @@ from sip_harness.model.scenario import (
     After,
     Challenge,
     Disconnect,
+    ForwardBack,
     HangUp,
     NoTrying,
     Raw,
@@ -20,10 +21,12 @@ from sip_harness.model.scenario import (
     Send,
     Silence,
     Step,
+    Unregister,
     Wait,
 )
 
 _SILENCE = "'silence'"
+_FORWARD = "'forward back'"
 _NO_100 = "write 'no 100' for a device that answers late and without a 100"
 Wrong = tuple[str, str]
 """What is wrong with a step and what to do about it."""
@@ -66,6 +69,8 @@ class _Course:
             self.over = _SILENCE
         elif isinstance(one, Disconnect) and one.kind == "close":
             self.over = "'close'"
+        elif isinstance(one, ForwardBack):
+            self.over = _FORWARD
 
 
 def misplaced(steps: Sequence[Step]) -> Misplaced | None:
@@ -107,7 +112,7 @@ def _first(
     """`late` advises an author who wants an answer after silence."""
     course = _Course()
     for index, one in enumerate(steps):
-        if course.over:
+        if course.over and not (course.over == _FORWARD and isinstance(one, (Unregister, Wait, After))):
             answers = course.over == _SILENCE and isinstance(one, (Send, Wait, After))
             return index, f"nothing can follow {course.over}", late if answers else ""
         if course.hung_up and not isinstance(one, (Wait, After, Raw, Disconnect)):
@@ -138,6 +143,8 @@ def _in_answer(one: Step, course: _Course) -> Wrong | None:
     if isinstance(one, Send) and one.to:
         return f"'to {one.to}' is for reactions: an answer answers the INVITE", f"write {one.code}"
     ended = course.final is not None and not course.answered
+    if isinstance(one, ForwardBack) and course.final is not None:
+        return f"{_FORWARD} cannot follow {course.final}: the call is answered", ""
     if isinstance(one, HangUp) and not (course.answered or course.unknown):
         if ended:
             return f"{course.final} ends the call: nothing is left to hang up", ""
@@ -155,6 +162,10 @@ def _in_reaction(one: Step, method: str, *, caller: bool) -> Wrong | None:
         return f"'no 100' is for INVITEs: {method} gets no 100 by itself", ""
     if isinstance(one, Challenge) and method == "CANCEL":
         return "a CANCEL cannot be challenged: nobody may send it again (RFC 3261 22.1)", ""
+    if isinstance(one, ForwardBack):
+        return f"{_FORWARD} is for calls: a {method} goes no further", "put it into 'answer'"
+    if isinstance(one, Unregister) and caller:
+        return "a caller has not registered", ""
     if isinstance(one, HangUp) and method == "BYE":
         return "a call that gets BYE is over: nothing is left to hang up", ""
     if not isinstance(one, Send):
@@ -170,6 +181,8 @@ def _in_reaction(one: Step, method: str, *, caller: bool) -> Wrong | None:
 
 
 def _in_call(one: Step, course: _Course) -> Wrong | None:
+    if isinstance(one, (ForwardBack, Unregister)):
+        return "this is for devices: a caller gets no calls and has not registered", ""
     if isinstance(one, (Send, Silence, NoTrying, Challenge)):
         hint = "what it answers to requests stands under 'on', as 'on: {BYE: [481]}'"
         return "a caller has nothing to answer here: 'then' is what it sends from the answer on", hint

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from sip_harness.language import attempt_doc
 from sip_harness.language.attempt_doc import Attempts
-from sip_harness.language.challenge_doc import Registrar, registrar_reaction
+from sip_harness.language.challenge_doc import Lifetime, Registrar, registrar_reaction
 from sip_harness.language.conduct import misplaced
 from sip_harness.language.fields import LossText, Misfit, StackName, TransportName
 from sip_harness.language.part import Part
@@ -36,7 +36,7 @@ class DeviceDoc(Part):
     """A device or a carrier."""
 
     shape = "{answer: [ringing, busy-here]}"
-    filled = dict.fromkeys(("on", "lose", "transport", "registrar"), "")
+    filled = dict.fromkeys(("on", "lose", "transport", "registrar", "expires"), "")
     answer: Answer | None = None
     answers: Attempts | None = None
     registrar: Registrar | None = None
@@ -44,6 +44,7 @@ class DeviceDoc(Part):
     lose: list[LossText] = Field(default_factory=list)
     transport: TransportName = "udp"
     stack: StackName = "auto"
+    expires: Lifetime | None = None
 
     @model_validator(mode="after")
     def _one_script(self) -> DeviceDoc:
@@ -100,4 +101,4 @@ class DeviceDoc(Part):
 
     def device(self, name: Text) -> Device:
         """It as a device of this name."""
-        return Device(str(name), self.script, self.stack, name.place, self.transport)
+        return Device(str(name), self.script, self.stack, name.place, self.transport, expires=self.expires)

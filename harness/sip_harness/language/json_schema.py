@@ -52,6 +52,10 @@ def scenario_schema() -> Schema:
     return {"$schema": DIALECT, "title": "A scenario of sip-harness", **root, "$defs": {**_forms(), **parts}}
 
 
+_WHOLE = ("silence", "hang up", "no 100", "close", "reset", "unregister", "forward back")
+"""Steps that are these words and nothing else."""
+
+
 def _forms() -> dict[str, Schema]:
     """What texts of a known form look like. Numbers are no text to an editor: 486 is one."""
     numbers: Schema = {"type": "integer", "minimum": 100, "maximum": 699}
@@ -61,7 +65,7 @@ def _forms() -> dict[str, Schema]:
         "code": {"pattern": rf"^\s*{_CODE}(\s+to\s+\S+)?\s*$|\{{{VARIABLE}\}}"},
         "step": {
             "anyOf": [
-                {"enum": [*NAMES, *(w for w in STEPS if w in ("silence", "hang up", "no 100", "close", "reset"))]},
+                {"enum": [*NAMES, *(w for w in STEPS if w in _WHOLE)]},
                 {"type": "string", "pattern": rf"^\s*({_CODE}|{words})(\s.*)?$"},
                 numbers,
             ]

@@ -13,12 +13,14 @@ from sip_harness.language.fields import HeaderName, Misfit, reads
 from sip_harness.language.headers import canonical
 from sip_harness.language.names import Names
 from sip_harness.language.part import Part, by_kind
-from sip_harness.language.source import Text
+from sip_harness.language.source import Text, Word
+from sip_harness.language.words import code
 from sip_harness.model.expecting import Match, Severity
 from sip_harness.model.linear import BadExpression, expression
 
 _PRESENCE = ("present", "absent")
 _SAME = "same as "
+_EARLIER = "earlier"
 
 
 def _matched(text: Text, names: Names) -> Match:
@@ -26,7 +28,7 @@ def _matched(text: Text, names: Names) -> Match:
     if text in _PRESENCE:
         return Match("", "header", "present" if text == "present" else "absent", place=text.place)
     if text.startswith(_SAME):
-        return Match("", "header", "same", (names.agent(text.words(r"\S+")[-1]),), place=text.place)
+        return Match("", "header", "same", _whose(text.words(r"\S+")[2:], names), place=text.place)
     if len(text) > 1 and text.startswith("/") and text.endswith("/"):
         return Match("", "header", "matches", (_expression(text, 1, len(text) - 1),), place=text.place)
     if text.startswith("/"):
@@ -57,7 +59,17 @@ def _expression(text: Text, begin: int, end: int) -> str:
 
 
 def _same(text: Text, names: Names) -> Match:
-    return Match("", "header", "same", (names.agent(text.all),), place=text.place)
+    return Match("", "header", "same", _whose(text.words(r"\S+"), names), place=text.place)
+
+
+def _whose(words: list[Word], names: Names) -> tuple[str, ...]:
+    """`desk`, or `earlier 180` for what the agent itself has got before."""
+    if len(words) > 1 and str(words[0]) == _EARLIER:
+        row = code(words[1])
+        for more in words[2:]:
+            raise more.mistake("one code stands here", f"write 'same as earlier {row.code}'")
+        return _EARLIER, str(row.code)
+    return (names.agent(words[-1]),)
 
 
 class ValueDoc(Part):

@@ -13,7 +13,7 @@ from sip_harness.language.schema import ScenarioDoc
 from sip_harness.language.sent import impossible
 from sip_harness.language.step_doc import StepDoc, located, steps_of
 from sip_harness.language.waits import order_events
-from sip_harness.model.scenario import Disconnect, Send, Step
+from sip_harness.model.scenario import Disconnect, Send, Step, Unregister
 
 _Path = tuple[str | int, ...]
 
@@ -26,6 +26,7 @@ def senseless(document: ScenarioDoc) -> Iterator[Misfit]:
     yield from _called_callers(document)
     yield from _conduct(document)
     yield from _transports(document)
+    yield from _registered(document)
     yield from impossible(document)
 
 
@@ -52,6 +53,18 @@ def _idle(document: ScenarioDoc) -> Iterator[Misfit]:
             hint = f"put it into a target, or expect '{name}: never', or drop it"
             message = f"{quoted(name)} is in no target and nothing is expected of it"
             yield Misfit(message, hint, document.section(name), str(name), key=True)
+
+
+def _registered(document: ScenarioDoc) -> Iterator[Misfit]:
+    """What only those can do who register with the system."""
+    for name, carrier in document.carriers.items():
+        if carrier.expires is not None:
+            yield Misfit("a carrier does not register with the system", "", "carriers", str(name), "expires", key=True)
+        for path, steps in carrier.lists:
+            for index, step in enumerate(steps_of(steps)):
+                if isinstance(step, Unregister):
+                    where = ("carriers", str(name), *path, index)
+                    yield Misfit("a carrier has not registered with the system", "", *where)
 
 
 def _calls(document: ScenarioDoc) -> Iterator[Misfit]:

@@ -12,7 +12,19 @@ from sip_harness.language.schema import ScenarioDoc
 from sip_harness.language.waits import events
 from sip_harness.language.words import METHODS, RE_INVITE
 from sip_harness.model.pattern import Pattern, RequestPattern
-from sip_harness.model.scenario import Challenge, Grant, NoTrying, Raw, Reaction, Request, Script, Send, Silence, Step
+from sip_harness.model.scenario import (
+    Challenge,
+    ForwardBack,
+    Grant,
+    NoTrying,
+    Raw,
+    Reaction,
+    Request,
+    Script,
+    Send,
+    Silence,
+    Step,
+)
 
 _BY_ITSELF = frozenset({"ACK", "BYE", "CANCEL", "NOTIFY", "PRACK", "REGISTER"})
 """Requests that a user agent sends without being told."""
@@ -129,7 +141,9 @@ def _reacting(reactions: Iterable[Reaction]) -> Iterator[Step]:
 
 
 def _may_be_anything(steps: Iterable[Step]) -> bool:
-    return any(isinstance(step, Raw) or (isinstance(step, Send) and bool(step.how.cseq)) for step in steps)
+    return any(
+        isinstance(step, Raw | ForwardBack) or (isinstance(step, Send) and bool(step.how.cseq)) for step in steps
+    )
 
 
 def _requests(steps: Iterable[Step]) -> set[str]:

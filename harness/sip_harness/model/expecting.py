@@ -23,7 +23,8 @@ class Match:
     how: How
     values: tuple[str, ...] = ()
     """For `is` the elements of the header, white space and folding aside; for `matches` one regular expression, found
-    in any value; for `same` the agent whose message has the same."""
+    in any value; for `same` the agent whose message has the same, or `earlier` and the code of a
+    response that the agent itself has got before."""
     severity: Severity = "must"
     place: Place = NOWHERE
 
@@ -34,7 +35,7 @@ class Match:
             case "matches":
                 return f"{self.subject}: /{self.values[0]}/"
             case "same":
-                return f"{self.subject}: same as {self.values[0]}"
+                return f"{self.subject}: same as {' '.join(self.values)}"
         return f"{self.subject} {self.how}"
 
 

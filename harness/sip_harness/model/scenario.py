@@ -129,6 +129,20 @@ class NoTrying:
 
 
 @dataclass(frozen=True, slots=True)
+class Unregister:
+    """Take the contact back that it has registered (RFC 3261 10.2.2)."""
+
+    place: Place = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardBack:
+    """Hand the INVITE back to where it came from, to the number that was dialled (To), and hand on the responses."""
+
+    place: Place = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """End the answered call with BYE."""
 
@@ -191,7 +205,21 @@ class Grant:
     place: Place = NOWHERE
 
 
-Step = Send | Raw | Wait | After | Silence | NoTrying | HangUp | Request | Disconnect | Challenge | Grant
+Step = (
+    Send
+    | Raw
+    | Wait
+    | After
+    | Silence
+    | NoTrying
+    | HangUp
+    | Request
+    | Disconnect
+    | Challenge
+    | Grant
+    | Unregister
+    | ForwardBack
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +320,8 @@ class Device:
     transport: Transport = "udp"
     kind: Literal["device", "carrier"] = "device"
     """A carrier is a peer that the system routes to: it does not register."""
+    expires: int | None = None
+    """Seconds for which it registers, once; None: for as long as the run takes."""
 
 
 @dataclass(frozen=True, slots=True)

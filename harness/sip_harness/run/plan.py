@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from sip_harness.agents.base import Assignment
+from sip_harness.agents.base import EXPIRES, Assignment
 from sip_harness.model.entry import Role
 from sip_harness.model.place import NOWHERE, Place
 from sip_harness.model.scenario import URI_PLACEHOLDER, Call, Device, Scenario, Stack, Transport
@@ -120,6 +120,8 @@ def assign(scenario: Scenario, info: SystemInfo, binding: Binding, lease: Lease)
             script=device.script,
             register=device.name in binding.registers,
             preference=binding.preferences.get(device.name),
+            expires=device.expires or EXPIRES,
+            refreshes=device.expires is None,
             listen=binding.listens.get(device.name),
             patience=info.policy.prompt,
             media=scenario.media,

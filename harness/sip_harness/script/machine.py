@@ -16,6 +16,7 @@ from sip_harness.model.scenario import (
     Call,
     Challenge,
     Disconnect,
+    ForwardBack,
     Grant,
     HangUp,
     NoTrying,
@@ -24,10 +25,11 @@ from sip_harness.model.scenario import (
     Send,
     Silence,
     Step,
+    Unregister,
     Wait,
 )
 
-Due = Send | Raw | Silence | NoTrying | HangUp | Request | Disconnect
+Due = Send | Raw | Silence | NoTrying | HangUp | Request | Disconnect | Unregister | ForwardBack
 
 ACKED = "an answering device gets ACK"
 """What ends a call that states no end of its own: the 2xx of some device has been acknowledged."""

@@ -14,6 +14,7 @@ from sip_harness.model.scenario import (
     Delivery,
     Device,
     Disconnect,
+    ForwardBack,
     Grant,
     NoTrying,
     Raw,
@@ -21,6 +22,7 @@ from sip_harness.model.scenario import (
     Script,
     Silence,
     Step,
+    Unregister,
 )
 
 Reason = tuple[str, Place]
@@ -33,6 +35,8 @@ _STEPS: dict[type[Step], str] = {
     Disconnect: "its port stays open",
     Challenge: "it asks nobody for credentials",
     Grant: "it is no registrar",
+    Unregister: "it stays registered until the run is over",
+    ForwardBack: "it hands no call on",
 }
 
 
@@ -89,6 +93,8 @@ def in_device(device: Device) -> Iterator[Reason]:
         yield "it stands for a registered telephone, and a carrier never registers", device.place
     if device.transport != "udp":
         yield _other_transport(device.transport), device.place
+    if device.expires is not None:
+        yield "it registers anew before a registration runs out", device.place
 
 
 def in_visits(calls: Iterable[Call]) -> Iterator[Reason]:

@@ -24,6 +24,7 @@ FAULTS = (
     "never-fails-over",
     "fails-over-on-486",
     "leaks-503",
+    "forwards-loops",
 )
 """Fault switches, named as in the vocabulary; each is a define of the configuration."""
 CAPABILITIES = frozenset({"register", "ring", "hunt", "mixed", "carriers", "probing", "tcp"})
@@ -35,6 +36,10 @@ _NO_PAUSE = "reads no Retry-After: the dispatcher calls a carrier again at once 
 _DEAF = "waits fr_timer where ICMP says at once that nobody listens (RFC 3261 16.9, 18.4); seen with 5.6.3"
 _REFUSED = "waits fr_timer where the connection is refused (RFC 3261 16.9; tm's failure_exec_mode); seen with 5.6.3"
 _AT_ONCE = "g2: INVITE within policy.prompt of carol sends INVITE"
+_GOES_ON = (
+    "calls the next one at the ring limit before the last one has ended (against RFC 3261 16.8), so that "
+    "both may answer; seen with 5.6.3"
+)
 _TWO_CALLS = "INVITE, ACK to 503, INVITE after 2s of g1 sends 503, ACK to 503"
 DEVIATIONS = (
     Deviation(
@@ -64,6 +69,9 @@ DEVIATIONS = (
         "408 Request Timeout made by the system itself",
         _DEAF,
     ),
+    Deviation("SH-04-late", "alice: nothing but 200 from desk", "also 200 OK from mobile", _GOES_ON),
+    Deviation("SH-04-late", "alice: 200 from desk", "late 200 OK", _GOES_ON),
+    Deviation("SH-04-late", "mobile: never", "INVITE", _GOES_ON),
     Deviation("RB-20", "alice: 420 from system", "200 OK from desk", _EXTENSIONS),
     Deviation("RB-20", "desk: never", "INVITE", _EXTENSIONS),
 )

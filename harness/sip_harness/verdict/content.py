@@ -18,22 +18,23 @@ _WHOLE = frozenset({"call-id", "cseq", "date", "subject", "server", "user-agent"
 """Headers in which a comma does not part values (RFC 3261 7.3.1, 25.1)."""
 _PARTS = re.compile(rf"(?P<quoted>{QUOTED})|(?P<gap>[ \t\r\n]*[;,=<>][ \t\r\n]*|[ \t\r\n]+)")
 
-Other = Callable[[str], Item | None]
-"""The message of an agent that this one came from, or None."""
+Other = Callable[[tuple[str, ...]], Item | None]
+"""The message of an agent that this one came from, or the earlier one that is meant; or None."""
 
 
 def wrong(match: Match, item: Item, other: Other) -> str | None:
     """What is seen instead, as `Retry-After: 60`; None if all is well."""
     values = values_of(match, item.seen.sip)
     if match.how == "same":
-        theirs = other(match.values[0])
+        theirs, whose = other(match.values), " ".join(match.values)
         if theirs is None:
-            return f"no {item.seen.name} of {match.values[0]} to compare it with"
+            lacks = whose if len(match.values) > 1 else f"{item.seen.name} of {whose}"
+            return f"no {lacks} to compare it with"
         wanted = values_of(match, theirs.seen.sip)
         return (
             None
             if _plain(values) == _plain(wanted)
-            else f"{_said(match, values)}, where {match.values[0]} had {_said(match, wanted)}"
+            else f"{_said(match, values)}, where {whose} had {_said(match, wanted)}"
         )
     return None if _holds(match, values) else _said(match, values)
 
@@ -95,6 +96,24 @@ def origin(item: Item, agent: str, items: tuple[Item, ...]) -> Item | None:
     if sent:
         return max(sent, key=lambda one: one.time)
     return min(found, key=lambda one: abs(one.time - item.time), default=None)
+
+
+def earlier(item: Item, code: str, items: tuple[Item, ...]) -> Item | None:
+    """The first response of this code that the same agent has got to the same request before."""
+    m = item.seen.sip
+    return next(
+        (
+            one
+            for one in items
+            if one.seen.agent == item.seen.agent
+            and one.seen.received
+            and one.time <= item.time
+            and one is not item
+            and str(one.seen.sip.code) == code
+            and (one.seen.sip.call_id, one.seen.sip.cseq) == (m.call_id, m.cseq)
+        ),
+        None,
+    )
 
 
 def _kind(message: Message) -> tuple[str, int, str]:

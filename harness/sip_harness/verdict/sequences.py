@@ -11,7 +11,7 @@ from sip_harness.model.verdict import Finding, Outcome
 from sip_harness.record.seen import matches
 from sip_harness.verdict import words
 from sip_harness.verdict.case import Case
-from sip_harness.verdict.content import origin, wrong
+from sip_harness.verdict.content import earlier, origin, wrong
 from sip_harness.verdict.matching import Fits, Pair, lay_out
 from sip_harness.verdict.moments import untimely
 from sip_harness.verdict.schedules import deviations
@@ -81,8 +81,10 @@ class _SequenceJudge:
     def _wrong_content(self, expected: Expected, item: Item) -> Iterator[Finding]:
         case = self._case
 
-        def other(agent: str) -> Item | None:
-            return origin(item, agent, case.traffic.items)
+        def other(whose: tuple[str, ...]) -> Item | None:
+            if len(whose) > 1:
+                return earlier(item, whose[1], case.traffic.items)
+            return origin(item, whose[0], case.traffic.items)
 
         for match in expected.matches:
             if observed := wrong(match, item, other):

@@ -40,6 +40,11 @@ DEVICE: Entries = {
     "lose": Entry(_LOSE, "devices: {desk: {answer: [ringing, 486], lose: [first 2 ACK]}}"),
     "transport": Entry(_TRANSPORT, "devices: {desk: {answer: [486], transport: tcp}}"),
     "stack": Entry(_STACK, "devices: {desk: {answer: [486], stack: wire}}"),
+    "expires": Entry(
+        "It registers for so long and does not do so again: a phone that was unplugged. Whole seconds.",
+        "devices: {desk: {answer: [ok], expires: 1s}}\ncalls: [{from: alice, to: bob, at: 2s}]\n"
+        "expect: {alice: [480], desk: never}",
+    ),
 }
 
 CALL: Entries = {

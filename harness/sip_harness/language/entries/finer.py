@@ -45,7 +45,8 @@ CONTENT: Entries = {
     "headers": Entry(
         "What headers must carry: a text (white space and folding aside; a list for several values), `/a regular "
         "expression/` that is found in some value, `present`, `absent`, or `same as` an agent's message of this kind "
-        "or the request that it answers. Upper and lower case matter.",
+        "or the request that it answers, or `same as earlier 180`: as in a response that the agent itself has got "
+        "before. Upper and lower case matter.",
         "devices: {desk: {answer: [480: {headers: {Retry-After: 30, Reason: 'Q.850;cause=34'}}]}}\n"
         "expect: {alice: [480: {headers: "
         "{Retry-After: 30, Reason: /cause=34/, Via: present, Server: absent, Call-ID: same as desk}}]}",
@@ -70,7 +71,7 @@ VALUE: Entries = {
         "A regular expression without slashes.", f"{_BUSY}\nexpect: {{alice: [486: {{reason: {{matches: ^Busy}}}}]}}"
     ),
     "same as": Entry(
-        "The agent whose message has the same.",
+        "The agent whose message has the same; or `earlier` and the code of a response that it has got before.",
         f"{_BUSY}\nexpect: {{alice: [486: {{headers: {{To: {{same as: desk}}}}}}]}}",
     ),
 }

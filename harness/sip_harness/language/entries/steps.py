@@ -51,6 +51,18 @@ STEPS: Entries = {
         "Lets its connection stand and never reads from it or writes to it again.",
         "devices: {desk: {answer: [ringing, half-open], transport: tcp}}",
     ),
+    "unregister": Entry(
+        "Takes the device's contact back: the system must not call it any more.",
+        "devices: {desk: {answers: [[unregister, 486], [ok]]}}\n"
+        "calls: [{from: alice, to: bob}, {from: alice, to: bob}]\n"
+        "expect: {alice: [486, 480]}",
+    ),
+    "forward back": Entry(
+        "Hands the call back to the system, to the number that was dialled, as a phone does that forwards to itself, "
+        "or a carrier that routes in a circle; what comes of it goes back the same way.",
+        "devices: {desk: {answer: [forward back]}}\n"
+        "expect: {alice: [482], desk: [INVITE, 482 from system, ACK to 482]}",
+    ),
 }
 
 WAIT: Entries = {"wait": Entry(STEPS["wait"].text, "devices: {desk: {answer: [ringing, wait: 300ms, ok]}}")}

@@ -8,7 +8,7 @@ FAULTS = (
     Fault(
         "new-to-tag-per-18x",
         "gives every provisional response a To-tag of its own, as if there were many dialogs",
-        "RFC 3261 12.1.1",
+        "RFC 3261 8.2.6.2",
         "softswitches that make up a tag whenever they build a response",
     ),
     Fault(
