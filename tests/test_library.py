@@ -21,6 +21,8 @@ from sip_harness.sip.codes import CODES as KNOWN
 from sip_harness.systems import kamailio
 from sip_harness.systems.kamailio_settings import DEVIATIONS
 from sip_harness.systems.reference.auth import OF_DIGEST
+from sip_harness.systems.reference.settings import Settings
+from sip_harness.systems.reference.system import Reference
 from sip_harness.systems.registry import create
 
 LIBRARY = Path(__file__).parent.parent / "scenarios"
@@ -161,6 +163,21 @@ def test_proof_faults_of_kamailio_make_their_codes_fail_and_no_others() -> None:
     failed = {(fault, s.id) for s in SAMPLES for fault in faults if matrix.cell(s.id, fault) != "alive"}
     assert failed == {(fault, s.id) for s in SAMPLES for fault in s.proof if fault in faults}
     assert list(matrix.wrong_proofs(SAMPLES)) == []
+
+
+@pytest.mark.parametrize("failover", [{408, 503}, {302, 404, 408, 480, 486, 503}])
+def test_carriers_are_judged_by_the_failover_that_the_policy_has(failover: set[int]) -> None:
+    """Whoever has another one than the systems that come with the harness can use these scenarios as they are."""
+    ran = [s for s in (*SCENARIOS, *SAMPLES) if "carriers" in s.needs]
+    assert len(ran) > 40
+
+    async def work() -> dict[str, Outcome]:
+        system = Reference(settings=Settings(failover=frozenset(failover)))
+        async with open_session(system, Options("wire", 8), []) as session:
+            results = await asyncio.gather(*(session.run(s) for s in ran))
+        return {result.scenario.id: result.verdict.outcome for result in results}
+
+    assert asyncio.run(work()) == dict.fromkeys((s.id for s in ran), Outcome.PASS)
 
 
 def test_codes_hold_every_final_response_in_every_shape() -> None:

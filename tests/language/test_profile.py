@@ -53,6 +53,7 @@ def test_the_template_loads_and_shows_no_secret() -> None:
     assert profile.carriers["second"] == ("192.168.1.20", 5072)
     assert profile.policy.timers["transaction"] == Timer(32.0, 0.5, 1.0)
     assert profile.policy.codes == {"ring-timeout": 480}
+    assert profile.policy.failover == (408, 500, 502, 503, 504)
     assert profile.guard.max_calls == 200
     assert "secret of" not in repr(profile)
 

@@ -11,6 +11,7 @@ from sip_harness.model.entry import Entry, Lag, Media, Note
 from sip_harness.model.policy import Deviation, Kind
 from sip_harness.model.verdict import Outcome, Verdict
 from sip_harness.verdict import judge
+from sip_harness.verdict.choose import CannotChoose, Says, resolved
 
 DEVICES = "desk: {answer: [ringing, 503]}\nmobile: {answer: [ringing]}"
 BUSY = """
@@ -184,6 +185,19 @@ class TestKindsAndPolicy:
         assert result.reason == (
             "t.sip.yaml:13:3: the scenario says what alice gets from a b2bua, and test is a proxy: add 'proxy: [...]'"
         )
+
+    @pytest.mark.parametrize(("failover", "gets"), [((503,), "486"), ((), "500"), ((404, 486), "500")])
+    def test_what_depends_on_the_failover_of_the_policy(self, failover: tuple[int, ...], gets: str) -> None:
+        wanted = scenario(DEVICES, f"{REST}alice: {{if: policy.failover has 503, then: [486], else: [500]}}")
+        made = record(BUSY)
+        header = replace(made.header, policy=replace(POLICY, failover=failover))
+        outcome = judge(wanted, replace(made, header=header)).outcome
+        assert outcome is (Outcome.PASS if gets == "486" else Outcome.FAIL)
+
+    def test_a_policy_that_says_nothing_of_failover_is_asked_in_vain(self) -> None:
+        wanted = scenario(DEVICES, f"{REST}alice: {{if: policy.failover has 503, then: [486], else: [500]}}")
+        with pytest.raises(CannotChoose, match=r"add 'failover: \[503, ...\]' to the policy in its profile"):
+            resolved(wanted, Says("pbx", "proxy", replace(POLICY, failover=None)))
 
     def test_codes_of_the_policy(self) -> None:
         wanted = scenario(DEVICES, f"{REST}alice: [policy.all-busy or 600]")

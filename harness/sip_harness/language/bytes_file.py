@@ -63,9 +63,10 @@ def _check_data(text: Text, data: bytes) -> None:
 
 
 def _siblings(path: Path) -> list[str]:
-    """Names of files that may have been meant."""
+    """Names of files that may have been meant, those of the same kind first."""
     try:
-        found = sorted(one.name for one in path.parent.iterdir() if one.is_file())
+        names = (one.name for one in path.parent.iterdir() if one.is_file())
+        found = sorted(names, key=lambda name: (not name.endswith(path.suffix), name))
     except OSError:
         return []
     return [name for name in found if not name.endswith(".yaml")][:MAX_SIBLINGS]

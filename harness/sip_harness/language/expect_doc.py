@@ -15,6 +15,7 @@ from sip_harness.language.fields import (
     EventText,
     ExpectedKey,
     ExpectedText,
+    FailoverText,
     Fate,
     HeardText,
     Misfit,
@@ -210,13 +211,29 @@ class AgentDoc(Part):
     """What one agent gets and hears, in full form."""
 
     shape = "{gets: [180, 200], hears: tone from desk}, {should: [...]} or {proxy: [...], b2bua: [...]}"
-    filled = dict.fromkeys(("gets", "should", "hears", *_KINDS), "write a list of messages, or drop it")
+    filled = dict.fromkeys(("gets", "should", "hears", *_KINDS, "then", "else"), "write a list of messages, or drop it")
     gets: Due | None = None
     should: Due | None = None
     hears: _Heard | None = None
     proxy: Due | None = None
     b2bua: Due | None = None
     trunk: Due | None = Field(default=None, alias="trunk-client")
+    condition: FailoverText | None = Field(default=None, alias="if")
+    tried: Due | None = Field(default=None, alias="then")
+    other: Due | None = Field(default=None, alias="else")
+
+    @model_validator(mode="after")
+    def _whole_condition(self) -> AgentDoc:
+        said = {"if": self.condition, "then": self.tried, "else": self.other}
+        lacks = [word for word, value in said.items() if value is None]
+        if 0 < len(lacks) < len(said):
+            raise Misfit(
+                f"{quoted(lacks[0])} is missing",
+                "write {if: policy.failover has 503, then: [200 from g2], else: [503 from g1]}",
+                next(word for word in said if word not in lacks),
+                key=True,
+            )
+        return self
 
     @model_validator(mode="after")
     def _something(self) -> AgentDoc:
@@ -239,7 +256,7 @@ def dues(wanted: Any) -> Iterator[tuple[Path, Any]]:
         return
     for name, field in type(wanted).model_fields.items():
         value = getattr(wanted, name)
-        if name != "hears" and value is not None:
+        if name not in ("hears", "condition") and value is not None:
             yield (field.alias or name,), value
 
 

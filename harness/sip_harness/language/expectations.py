@@ -20,6 +20,7 @@ from sip_harness.model.pattern import Event
 from sip_harness.model.policy import Kind
 from sip_harness.model.scenario import (
     AnyOrder,
+    ByFailover,
     ByKind,
     Expectation,
     Expected,
@@ -59,6 +60,9 @@ def _of_agent(name: Text, one: AgentDoc, call: str) -> Iterator[Expectation]:
     options = tuple((cast(Kind, kind), _due(name, due, call)) for kind, due in kinds if due is not None)
     if options:
         yield ByKind(str(name), options, name.place, call)
+    if one.condition is not None:
+        tried, other = (_due(name, due, call) for due in (one.tried, one.other))
+        yield ByFailover(str(name), one.condition, tried, other, name.place, call)
     for heard in one.hears if isinstance(one.hears, list) else filter(None, [one.hears]):
         yield replace(heard, agent=str(name), call=call)
 

@@ -17,7 +17,7 @@ from sip_harness.language.headers import body_text, collect, header_name, media_
 from sip_harness.language.names import Names, new_name
 from sip_harness.language.source import Map, Node, Seq, Text
 from sip_harness.language.timing import whole_count, whole_timing
-from sip_harness.language.words import code, duration, method, reacted_to, within_dialog
+from sip_harness.language.words import code, duration, failover, method, reacted_to, within_dialog
 from sip_harness.model.expecting import Count, Heard, Timing
 from sip_harness.model.faults import FAULTS
 from sip_harness.model.pattern import Event, Trigger
@@ -222,6 +222,9 @@ ReactedKey = Annotated[Text, reads(lambda text, names: reacted_to(text.all) and 
 Fate = Annotated[Literal["never"] | Reached, reads(fate, "never or reached", "fate")]
 Rules = Annotated[Text, reads(_rules, RULES, [RULES])]
 HeardText = Annotated[Heard, reads(heard, "tone, silence or nothing", "heard")]
+FailoverText = Annotated[
+    int, reads(lambda text, names: failover(text), "a condition, as 'policy.failover has 503'", "failover")
+]
 CountText = Annotated[Count, reads(lambda text, names: whole_count(text), "a count, as 2 times")]
 TimingText = Annotated[Timing, reads(whole_timing, "a time, as within 1s of desk sends 503")]
 WaitText = Annotated[

@@ -70,6 +70,7 @@ def _forms() -> dict[str, Schema]:
                 numbers,
             ]
         },
+        "failover": {"type": "string", "pattern": r"^\s*policy\.failover\s+has\s+\S+\s*$"},
         "fate": {"type": "string", "pattern": r"^\s*(never|reached(\s.*)?)\s*$"},
         "heard": {"type": "string", "pattern": r"^\s*(tone|silence|nothing)(\s.*)?$"},
         "duration": {"type": "string", "pattern": rf"^\s*{_DURATION}\s*$"},

@@ -109,8 +109,9 @@ def _policy(document: PolicyDoc, root: Map, wrong: list[Diagnostic]) -> Policy |
     }
     deviations = tuple(Deviation(d.scenario, d.expectation, d.observed, d.reason) for d in document.deviations)
     codes = {str(name): code for name, code in document.codes.items()}
+    failover = None if document.failover is None else tuple(sorted(set(document.failover)))
     try:
-        return Policy(document.prompt, document.settle, timers, codes, deviations)
+        return Policy(document.prompt, document.settle, timers, codes, deviations, failover)
     except BadPolicy as error:
         wrong.append(walk(root, ("policy", "prompt"), key=True)[1].mistake(str(error)).diagnostic)
         return None

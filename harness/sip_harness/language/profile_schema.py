@@ -94,6 +94,7 @@ class PolicyDoc(Part):
     settle: Seconds = 0.2
     timers: dict[NewName, _Timer] = Field(default_factory=dict)
     codes: dict[NewName, CodeText] = Field(default_factory=dict)
+    failover: list[CodeText] | None = None
     deviations: list[DeviationDoc] = Field(default_factory=list)
 
 

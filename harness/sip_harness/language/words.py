@@ -29,6 +29,10 @@ _NUMBER = r"-?[0-9]*\.?[0-9]+"
 _DURATION = re.compile(rf"({_NUMBER})([A-Za-z]*)")
 
 
+FAILOVER = "policy.failover"
+"""The codes after which the next carrier is tried, as a profile has them."""
+
+
 class Cursor:
     """Reads a text word by word; a comma is a word of its own."""
 
@@ -192,3 +196,19 @@ def looks_like_method(word: str) -> bool:
 def _ending(word: str) -> str:
     near = nearest(word, ("from", "to", "or", "after", "sends", "gets"))
     return did_you_mean(near) if near and near != word else ""
+
+
+def failover(text: Text) -> int:
+    """Read `policy.failover has 503`. Raises Mistake."""
+    cursor = Cursor(text)
+    hint = f"write '{FAILOVER} has 503', for whether the next carrier is tried after a 503"
+    subject = cursor.take(FAILOVER)
+    if str(subject) != FAILOVER:
+        raise subject.mistake(f"{quoted(str(subject))} is nothing that a policy is asked for here", hint)
+    if not cursor.skip("has"):
+        raise text.all.mistake("'has' and a code are missing", hint)
+    found = code(cursor.take("a code"))
+    cursor.finish("this condition")
+    if found.code < 300:
+        raise text.all.mistake(f"{found.code} is no failure", hint)
+    return found.code

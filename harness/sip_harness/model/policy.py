@@ -52,6 +52,10 @@ class Policy:
     in time: 408 or 480), ..."""
     deviations: tuple[Deviation, ...] = ()
     """Known deviations. Each must be seen where its scenario runs: its absence is reported and fails."""
+    failover: tuple[int, ...] | None = None
+    """Final responses of a carrier after which the next one is tried, one that says 100 and then nothing counting as
+    408. By the rules it is tried after 503 and after no response at all (RFC 3261 21.5.4, RFC 3263 4.3), and not after
+    a 6xx (RFC 3261 16.7 step 5), whatever is said here. None: not known."""
 
     @property
     def shortest(self) -> float:

@@ -516,6 +516,18 @@ class ByKind:
 
 
 @dataclass(frozen=True, slots=True)
+class ByFailover:
+    """What an agent gets, by whether the system tries the next carrier after this code."""
+
+    agent: str
+    code: int
+    tried: Sequence | Never | Reached
+    other: Sequence | Never | Reached
+    place: Place = NOWHERE
+    call: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """Events that must follow one another across agents, by kernel receive times."""
 
@@ -531,7 +543,7 @@ class Conforms:
     place: Place = NOWHERE
 
 
-Expectation = Sequence | Never | Reached | ByKind | Heard | Order | Conforms
+Expectation = Sequence | Never | Reached | ByKind | ByFailover | Heard | Order | Conforms
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,11 +158,18 @@ class Fields:
         codes = self.inner("codes").codes()
         deviations = tuple(f.deviation() for f in self.objects("deviations"))
         try:
-            policy = Policy(self.number("prompt"), self.number("settle"), timers, codes, deviations)
+            policy = Policy(self.number("prompt"), self.number("settle"), timers, codes, deviations, self.failover())
         except BadPolicy as error:
             raise BadEntry(f"policy: {error}") from None
         self.done()
         return policy
+
+    def failover(self) -> tuple[int, ...] | None:
+        """None where nothing is known of it; records of before do not speak of it."""
+        if self._left.get("failover") is None:
+            self._left.pop("failover", None)
+            return None
+        return self.naturals("failover")
 
     def timers(self) -> dict[str, Timer]:
         return {name: self.inner(name).timer() for name in list(self._left)}

@@ -93,7 +93,8 @@ def _stream(entry: Media, start: int) -> str:
 def policy(of: Policy) -> str:
     """A policy in one line."""
     timers = [f"{visible(n)} {t.seconds:g} s (-{t.early:g} +{t.late:g})" for n, t in sorted(of.timers.items())]
-    return ", ".join([f"prompt {of.prompt:g} s", f"settle {of.settle:g} s", *timers])
+    next_one = [] if of.failover is None else [f"next carrier after {' '.join(map(str, of.failover)) or 'none'}"]
+    return ", ".join([f"prompt {of.prompt:g} s", f"settle {of.settle:g} s", *timers, *next_one])
 
 
 def _stacks(header: Header) -> Iterator[str]:

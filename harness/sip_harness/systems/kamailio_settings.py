@@ -135,6 +135,7 @@ class Settings:
             timers=timers,
             codes={"503": 500 if self.remap_503_500 else 503, "ring-timeout": 408},
             deviations=DEVIATIONS,
+            failover=tuple(sorted(self.failover)),
         )
 
 

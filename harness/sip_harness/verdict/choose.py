@@ -10,6 +10,7 @@ from sip_harness.model.pattern import ResponsePattern
 from sip_harness.model.policy import Kind, Policy
 from sip_harness.model.scenario import (
     AnyOrder,
+    ByFailover,
     ByKind,
     Expectation,
     Expected,
@@ -52,11 +53,22 @@ class _Chooser:
                     f"{self._system.name} is a {self._system.kind}: add '{self._system.kind}: [...]'"
                 )
             return self.expectation(found)
+        if isinstance(one, ByFailover):
+            return self.expectation(one.tried if one.code in self._failover(one) else one.other)
         if isinstance(one, Sequence):
             return replace(one, items=tuple(part for item in one.items for part in self._items(item)))
         if isinstance(one, Heard) and one.timing is not None:
             self._check(one.timing)
         return one
+
+    def _failover(self, one: ByFailover) -> tuple[int, ...]:
+        codes = self._system.policy.failover
+        if codes is None:
+            raise CannotChoose(
+                f"{one.place}: the policy of {self._system.name} does not say after which responses the "
+                "next carrier is tried; add 'failover: [503, ...]' to the policy in its profile"
+            )
+        return codes
 
     def _items(self, item: Expected | AnyOrder | ItemsByKind) -> Iterator[Expected | AnyOrder]:
         if isinstance(item, ItemsByKind):

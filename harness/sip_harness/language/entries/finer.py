@@ -110,6 +110,11 @@ ITEM_KINDS = kinds(
     "Messages from a system of the kind `{}`; a kind that is not named owes none here.",
     "[180, {proxy: [486], b2bua: [480], trunk-client: [480 or 486]}]",
 )
+_FAILOVER = (
+    "carriers: {g1: {answer: [404]}, g2: {answer: [ok]}}\ntargets: {pstn: {hunt: [g1, g2]}}\n"
+    "calls: [{from: alice, to: pstn}]\n"
+    "expect: {alice: {if: policy.failover has 404, then: [200 from g2], else: [404 from g1]}}"
+)
 AGENT: Entries = {
     "gets": Entry(
         "The list of messages, `never` or `reached`, where more is to be said of the agent.",
@@ -125,6 +130,13 @@ AGENT: Entries = {
         f"{_EARLY}\nexpect: {{alice: {{gets: [183, 486], "
         "hears: tone from desk at least 3 packets within 1s of desk sends 183}}",
     ),
+    "if": Entry(
+        "Asks the policy of the profile whether the next carrier is tried after a code (`policy.failover has 503`): "
+        "`then` is what the agent gets if so, `else` what it gets if not.",
+        _FAILOVER,
+    ),
+    "then": Entry("What the agent gets if the condition holds.", _FAILOVER),
+    "else": Entry("What the agent gets if the condition does not hold.", _FAILOVER),
     **kinds(
         "What the agent gets from a system of the kind `{}`. A system of a kind that is not named is an error.",
         "{proxy: [486], b2bua: [480], trunk-client: [480 or 486]}",

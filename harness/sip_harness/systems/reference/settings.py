@@ -48,7 +48,8 @@ class Settings:
             "probe": Timer(self.probe, early=0.05, late=0.25),
         }
         prompt = min(0.25, *(timer.seconds / 2 for timer in timers.values()))
-        return Policy(prompt=prompt, settle=0.2, timers=timers, codes={"ring-timeout": RING_TIMEOUT, "503": 500})
+        codes = {"ring-timeout": RING_TIMEOUT, "503": 500}
+        return Policy(prompt=prompt, settle=0.2, timers=timers, codes=codes, failover=tuple(sorted(self.failover)))
 
     def timers(self) -> ProxyTimers:
         """Those of its transactions."""
