@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from sip_harness.model.faults import FAULTS
 from sip_harness.model.result import Result
-from sip_harness.model.scenario import Scenario
+from sip_harness.model.scenario import ForwardBack, Scenario, Send
 from sip_harness.model.verdict import Outcome
 from sip_harness.run.session import Options, open_session
 from sip_harness.systems.registry import BuiltIn, create, describe
@@ -24,9 +24,6 @@ FINE = (Outcome.PASS, Outcome.WARN, Outcome.DEVIATION)
 UNJUDGED = (Outcome.BLOCKED, Outcome.INCONCLUSIVE, Outcome.ERROR)
 SIGNS = {"rule": "●", "elsewhere": "○", "alive": "·", "skip": " ", "unclear": "?"}
 """What a cell of the matrix is, and how it is shown."""
-NOT_WITH_DIGEST = frozenset({"FK-13", "FK-10-407", "LP-03"})
-"""Their phones challenge a caller who has no credentials, where every caller has some if the system has digest; or they
-hand a call back, for which the system would want credentials of their own."""
 _RFC = re.compile(r"RFC (\d+)\b")
 _SECTION = re.compile(r"(?:steps? \d+(?: and \d+)*)|(\d+(?:\.\d+)*)")
 
@@ -45,9 +42,15 @@ def samples(scenarios: Iterable[Scenario]) -> list[Scenario]:
 
 def able(system: str, scenarios: Iterable[Scenario]) -> list[Scenario]:
     """Those whose needs this built-in system meets: the others are skipped, and belong to another one."""
-    about = built_in(system)
-    barred = NOT_WITH_DIGEST if "digest" in about.capabilities else frozenset[str]()
-    return [s for s in scenarios if s.needs <= set(about.capabilities) and s.id not in barred]
+    capabilities = set(built_in(system).capabilities)
+    return [s for s in scenarios if s.needs <= capabilities and not ("digest" in capabilities and not_with_digest(s))]
+
+
+def not_with_digest(scenario: Scenario) -> bool:
+    """Whether its phones challenge a caller who has no credentials, where every caller has some if the system has
+    digest; or hand a call back, for which the system would want credentials of their own."""
+    steps = [step for device in scenario.devices for attempt in device.script.lists for step in attempt]
+    return any(isinstance(step, ForwardBack) or (isinstance(step, Send) and step.code in (401, 407)) for step in steps)
 
 
 def built_in(system: str) -> BuiltIn:

@@ -47,7 +47,7 @@ def test_the_listing_speaks_in_words_of_the_vocabulary():
     assert kinds == {**pbxs, "reference-trunk": "trunk-client"}
     assert listing["reference-b2bua-digest"].capabilities == ("register", "ring", "hunt", "mixed", "digest", "tcp")
     assert listing["reference-b2bua"].capabilities == ("register", "ring", "hunt", "mixed", "tcp")
-    assert listing["reference-trunk"].capabilities == ("registers-at-carrier", "tcp")
+    assert listing["reference-trunk"].capabilities == ("registers-at-carrier", "gives-accounts-up", "tcp")
 
 
 def test_a_new_system_is_made_every_time():

@@ -11,6 +11,7 @@ from sip_harness.language.fields import EventText, of_kind, reads
 from sip_harness.language.names import Names
 from sip_harness.language.part import Part, by_kind
 from sip_harness.language.source import Map, Text, Word
+from sip_harness.language.values import YesNo
 from sip_harness.language.words import Cursor, duration, is_duration
 from sip_harness.model.scenario import Watch
 
@@ -40,11 +41,13 @@ def _watch(text: Text, names: Names) -> Watch:
 class WatchDoc(Part):
     """`{until: g1 gets 2 REGISTER, at most: 20s}`."""
 
+    filled = {"give accounts up": "write yes"}  # noqa: RUF012 - pydantic knows it is no field
     shape = "3s, until g1 gets 2 REGISTER, or {until: g1 gets 2 REGISTER, at most: 20s}"
     until: EventText
     at_most: Annotated[float, reads(lambda text, names: _some_time(text.all), "a duration, as 20s")] = Field(
         default=LONGEST, alias="at most"
     )
+    give_up: YesNo = Field(default=False, alias="give accounts up")
 
 
 WatchWords = Annotated[
@@ -59,5 +62,5 @@ WatchWords = Annotated[
 def watch_of(watch: Watch | WatchDoc | None) -> Watch | None:
     """The watch in the form of the model."""
     if isinstance(watch, WatchDoc):
-        return Watch(watch.at_most, watch.until, watch.until.place)
+        return Watch(watch.at_most, watch.until, watch.until.place, watch.give_up)
     return watch

@@ -404,6 +404,8 @@ class Watch:
     until: Event | None = None
     """It ends with this event, which is due."""
     place: Place = NOWHERE
+    gives_up: bool = False
+    """Whether the system is then told to give its accounts at the carriers up, and watched while it does."""
 
 
 @dataclass(frozen=True, slots=True)

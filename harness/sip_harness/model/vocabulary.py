@@ -10,6 +10,7 @@ CAPABILITIES = {
     "carriers": "routes to carriers in turn (trunks, gateways) and fails over",
     "probing": "asks carriers with OPTIONS whether they are there, and passes over those that are not",
     "registers-at-carrier": "registers at carriers by itself and answers their challenges (a trunk client)",
+    "gives-accounts-up": "gives its accounts at carriers up when it is told to, while the carriers are still there",
     "digest": "challenges callers and registrations",
     "tcp": "speaks SIP over TCP",
     "tls": "speaks SIP over TLS",

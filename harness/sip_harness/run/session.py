@@ -159,6 +159,8 @@ class Session:
                 tape.open(self._header(scenario, parts, chosen, agents))
                 if started:
                     await run.calls(uri, limit(scenario, self.system.info))
+                    if scenario.watch is not None and scenario.watch.gives_up:
+                        await self.system.release(lease)
             if started:
                 # Watching for what must not come: others already perform in this time.
                 await asyncio.sleep(self.system.info.policy.settle)

@@ -90,6 +90,8 @@ class _Chooser:
 
     def _code(self, occasion: str, one: Expected) -> int:
         code = self._system.policy.codes.get(occasion)
+        if code is None and occasion.isdigit():  # what becomes of a code: by the rules only a 503 changes on a proxy
+            return 500 if occasion == "503" and self._system.kind == "proxy" else int(occasion)
         if code is None:
             raise CannotChoose(
                 f"{one.place}: the policy of {self._system.name} has no code for '{occasion}'; "

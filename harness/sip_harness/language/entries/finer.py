@@ -36,7 +36,8 @@ FINER: Entries = {
         "expect: {alice: [486 250ms to 1s after desk sends 180]}",
     ),
     "policy.": Entry(
-        "In place of a code: what the policy of the profile has for that occasion under `codes`.",
+        "In place of a code: what the policy of the profile has for that occasion under `codes`. A number is the code "
+        "of a device, and stands for itself where the policy has nothing else; a 503 on a proxy for 500 (16.7).",
         "devices: {desk: {answer: [ringing]}}\nexpect: {alice: [policy.ring-timeout or 408]}",
     ),
 }

@@ -123,4 +123,11 @@ _WATCH = (
 WATCH: Entries = {
     "until": Entry("The event that ends it. It is due: without it the scenario fails.", _WATCH),
     "at most": Entry("How long the event is waited for; without it, 10s.", _WATCH),
+    "give accounts up": Entry(
+        "`yes`: after that the system is told to give its accounts at the carriers up, and has to take its contacts "
+        "back. It needs `gives-accounts-up`.",
+        "needs: [registers-at-carrier, gives-accounts-up]\ncarriers: {g1: {registrar: yes}}\n"
+        "watch: {until: g1 sends 200 to REGISTER, give accounts up: yes}\n"
+        'expect: {g1: [REGISTER, REGISTER: {headers: {Expires: "0"}}]}',
+    ),
 }

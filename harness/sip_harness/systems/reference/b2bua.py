@@ -97,6 +97,6 @@ class ReferenceB2bua(Embedded):
 def policy(settings: Settings) -> Policy:
     """What the PBX may take its time for."""
     timers = {"transaction": Timer(settings.transaction), "ring": Timer(settings.ring)}
-    codes = {"ring-timeout": settings.ring_timeout, "503": settings.codes.get(503, 503)}
+    codes = {"ring-timeout": settings.ring_timeout, **{str(of): told for of, told in settings.codes.items()}}
     prompt = min(0.4, settings.transaction / 2, settings.ring / 2)
     return Policy(prompt=prompt, settle=0.1, timers=timers, codes=codes)

@@ -19,7 +19,7 @@ from sip_harness.systems.reference.trunk_registration import Patience
 from sip_harness.systems.slots import carrier_addresses
 
 NAME = "reference-trunk"
-CAPABILITIES = frozenset({"registers-at-carrier", "tcp"})
+CAPABILITIES = frozenset({"registers-at-carrier", "gives-accounts-up", "tcp"})
 FAULTS = ("ignores-retry-after", *(fault.name for fault in trunking.FAULTS))
 """Fault switches, named as in the vocabulary."""
 PASSWORD = "loopback-only"  # noqa: S105 - of made-up accounts at carriers that a scenario plays
