@@ -98,11 +98,20 @@ class Work:
     def _enter(self, job: Job, results: Sequence[Seen], seconds: float, where: str) -> None:
         matrix = self.matrices[job.system]
         matrix.enter(job.fault, results)
+        if self._args.out:
+            self._write(matrix)
         ran = f"{len(results)} scenarios in {seconds:.1f} s"
         kills = f", {len(matrix.caught(job.fault))} catch it" if job.fault and matrix.without else ""
         passed = time.monotonic() - self._begin
         what = f"{job.system} {job.fault or 'without a fault'}"
         print(f"[{passed:6.0f} s] {where} {what}: {ran}{kills}", file=sys.stderr, flush=True)
+
+    def _write(self, matrix: Matrix) -> None:
+        """What is known by now, so that a run that is ended early was not in vain."""
+        out: Path = self._args.out
+        out.mkdir(parents=True, exist_ok=True)
+        (out / f"kills-{matrix.system}.md").write_text(matrix.page(self._scenarios), encoding="utf-8")
+        (out / f"kills-{matrix.system}.json").write_text(matrix.data(self._scenarios), encoding="utf-8")
 
 
 def main() -> int:
@@ -122,16 +131,14 @@ def main() -> int:
         "-w", "--workers", type=int, default=2 * (os.cpu_count() or 1),
         help="faults side by side (default: twice the processors, for much of it is waiting)",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, help="directory for kills-SYSTEM.md and kills-SYSTEM.json")
+    parser.add_argument(
+        "--out", type=Path, help="directory for kills-SYSTEM.md and kills-SYSTEM.json, written as it goes"
+    )
     args = parser.parse_args()
     scenarios = samples(load(args.paths)) if args.samples else load(args.paths)
     work = Work(args, scenarios)
     work.fill()
     work.again()
-    for matrix in work.matrices.values() if args.out else ():
-        args.out.mkdir(parents=True, exist_ok=True)
-        (args.out / f"kills-{matrix.system}.md").write_text(matrix.page(scenarios), encoding="utf-8")
-        (args.out / f"kills-{matrix.system}.json").write_text(matrix.data(scenarios), encoding="utf-8")
     for matrix in work.matrices.values():
         tally = f"{len(matrix.without)} scenarios, {len(matrix.found)} faults"
         print(f"{matrix.system}: {tally}, {len(matrix.empty_columns())} of them uncaught")

@@ -744,7 +744,8 @@ async def test_nothing_happens_after_the_stop() -> None:
 def test_what_it_can_is_in_the_vocabulary() -> None:
     assert ReferenceB2bua(settings=Settings(digest=True)).capabilities <= set(CAPABILITIES)
     assert len(set(FAULTS)) == len(FAULTS)
-    assert ReferenceB2bua(settings=Settings(ring_timeout=408))._policy.codes == {"ring-timeout": 408, "503": 503}
+    policy = ReferenceB2bua(settings=Settings(ring_timeout=408, codes={600: 486}))._policy
+    assert policy.codes == {"ring-timeout": 408, "600": 486}
 
 
 @pytest.mark.parametrize(
