@@ -40,13 +40,17 @@ _GOES_ON = (
     "calls the next one at the ring limit before the last one has ended (against RFC 3261 16.8), so that "
     "both may answer; seen with 5.6.3"
 )
+_LATE = "200 from desk within 1s of desk sends 200"
 _TWO_CALLS = "INVITE, ACK to 503, INVITE after 2s of g1 sends 503, ACK to 503"
 DEVIATIONS = (
-    Deviation(
-        "FK-17",
-        "alice: 486 from mobile",
-        "408 Request Timeout made by the system itself",
-        "its own 408 for a dead branch wins over a real 486 (tm's faked_reply_prio is 0); seen with 5.6.3",
+    *(
+        Deviation(
+            name,
+            f"alice: {code} from mobile",
+            "408 Request Timeout made by the system itself",
+            f"its own 408 for a dead branch wins over a real {code} (tm's faked_reply_prio is 0); seen with 5.6.3",
+        )
+        for name, code in (("FK-17", 486), ("FK-17-480", 480))
     ),
     Deviation("GW-02", "g1: INVITE after 2s of g1 sends 503", "early INVITE", _NO_PAUSE),
     *(
@@ -69,8 +73,7 @@ DEVIATIONS = (
         "408 Request Timeout made by the system itself",
         _DEAF,
     ),
-    Deviation("SH-04-late", "alice: nothing but 200 from desk", "also 200 OK from mobile", _GOES_ON),
-    Deviation("SH-04-late", "alice: 200 from desk", "late 200 OK", _GOES_ON),
+    Deviation("SH-04-late", f"alice: nothing but {_LATE}", "also 200 OK from mobile", _GOES_ON),
     Deviation("SH-04-late", "mobile: never", "INVITE", _GOES_ON),
     Deviation("RB-20", "alice: 420 from system", "200 OK from desk", _EXTENSIONS),
     Deviation("RB-20", "desk: never", "INVITE", _EXTENSIONS),

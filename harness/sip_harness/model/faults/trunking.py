@@ -8,7 +8,7 @@ FAULTS = (
     Fault(
         "hammers-after-403",
         "registers again and again after the carrier has refused it for good",
-        "RFC 3261 21.4.4",
+        "RFC 3261 21.4, 21.4.4",
         "PBXs banned by their carrier's intrusion detection",
     ),
     Fault(

@@ -154,7 +154,7 @@ class TrunkRegistration:
     def _refused(self, code: int) -> None:
         """Nothing will change it: no further try, which would be hammering."""
         self._registered = False
-        hammers = code == 403 and "hammers-after-403" in self._client.faults
+        hammers = code not in (401, 407) and "hammers-after-403" in self._client.faults
         if hammers or (code in (401, 407) and "answers-challenge-for-ever" in self._client.faults):
             self._later(_IMPATIENCE)
 
