@@ -46,14 +46,18 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(stack: str, contact: str = "", advertise: str = "") -> AsyncIterator[Stage]:
-    """`contact` is what the system states in its 200; {port} is the port elsewhere."""
+async def stage(
+    stack: str, contact: str = "", advertise: str = "", route: str = "", code: int = 200
+) -> AsyncIterator[Stage]:
+    """`contact` and `route` are what the system states in its answer of this code; {port} is the port elsewhere."""
     async with AsyncExitStack() as clean_up:
         elsewhere = await clean_up.enter_async_context(ear(ELSEWHERE))
 
         def answer(request: Message, _source: Address) -> tuple[int, list[tuple[str, str]]] | None:
             if request.method == "INVITE":
-                return 200, [("Contact", contact.format(port=elsewhere.address[1]))]
+                port = elsewhere.address[1]
+                routes = [("Record-Route", route.format(port=port))] if route else []
+                return code, [("Contact", contact.format(port=port)), *routes]
             return (200, []) if request.method == "BYE" else None
 
         system = await clean_up.enter_async_context(ear(HOME, answer))
@@ -94,8 +98,12 @@ async def stage(stack: str, contact: str = "", advertise: str = "") -> AsyncIter
         ("sip:x@elsewhere.invalid", (), "elsewhere.invalid is no host that the profile names"),
         ("sip:bob@staging.example", (("Refer-To", "<tel:911>"),), "911 is an emergency number"),
         ("sip:bob@staging.example", (("Route", "<sip:127.0.0.2:{port};lr>"),), "127.0.0.2 is no host"),
+        ("sip:bob@staging.example;maddr=127.0.0.2", (), "127.0.0.2 is no host"),
+        ("sip:%2B1911@staging.example", (), "+1911 is an emergency number"),
+        ("tel:112", (), "112 is an emergency number"),
+        ("urn:service:sos", (), "is an emergency service"),
     ],
-    ids=["emergency", "address", "name", "refer", "route"],
+    ids=["emergency", "address", "name", "refer", "route", "maddr", "country", "tel", "sos"],
 )
 def test_what_must_not_leave_does_not(stack: str, uri: str, headers: tuple[tuple[str, str], ...], why: str) -> None:
     async def work() -> None:
@@ -111,15 +119,53 @@ def test_what_must_not_leave_does_not(stack: str, uri: str, headers: tuple[tuple
     asyncio.run(work())
 
 
-@pytest.mark.parametrize("stack", STACKS)
-@pytest.mark.parametrize("contact", ["<sip:bob@127.0.0.2:{port}>", "<sip:bob@elsewhere.invalid>"], ids=["host", "name"])
-def test_a_contact_elsewhere_is_not_followed_and_no_call_is_left(stack: str, contact: str) -> None:
+@pytest.mark.parametrize("header", ["Record-Route", "Contact", "m"])
+def test_no_header_leads_the_system_elsewhere(header: str) -> None:
+    """The pjsua2 stack adds these itself and takes none from a scenario."""
+
     async def work() -> None:
-        async with stage(stack, contact) as here:
+        async with stage("wire") as here:
+            given = ((header, f"<sip:x@127.0.0.2:{here.elsewhere.address[1]};lr>"),)
+            here.agent.call(Call("c1", "alice", "bob", headers=given), "sip:bob@staging.example")
+            assert "127.0.0.2 is no host" in await here.refused()
+            await here.agent.stop()
+            assert here.system.methods == []
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize(
+    ("contact", "route"),
+    [
+        ("<sip:bob@127.0.0.2:{port}>", ""),
+        ("<sip:bob@elsewhere.invalid>", ""),
+        ("<sip:bob@staging.example;maddr=127.0.0.2>", ""),
+        ("<sip:bob@staging.example>", "<sip:127.0.0.2:{port};lr>"),
+        ("<sip:bob@staging.example>", "<sip:elsewhere.invalid;lr>"),
+    ],
+    ids=["host", "name", "maddr", "route", "route-name"],
+)
+def test_a_peer_elsewhere_is_not_followed_and_no_call_is_left(stack: str, contact: str, route: str) -> None:
+    async def work() -> None:
+        async with stage(stack, contact, route=route) as here:
             here.agent.call(Call("c1", "alice", "bob"), "sip:bob@staging.example")
             await here.system.until("BYE")
             await here.agent.stop()
             assert [m for m in here.system.methods if m] == ["INVITE", "ACK", "BYE"]
+            assert here.elsewhere.datagrams == 0
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_redirection_elsewhere_is_not_followed(stack: str) -> None:
+    async def work() -> None:
+        async with stage(stack, "<sip:bob@127.0.0.2:{port}>", code=302) as here:
+            here.agent.call(Call("c1", "alice", "bob"), "sip:bob@staging.example")
+            await here.system.until("ACK")
+            await here.agent.stop()
+            assert [m for m in here.system.methods if m] == ["INVITE", "ACK"]
             assert here.elsewhere.datagrams == 0
 
     asyncio.run(work())

@@ -20,7 +20,7 @@ from sip_harness.model.scenario import (
     When,
 )
 from sip_harness.pytest_sip import Sip
-from sip_harness.run.plan import request_uri
+from sip_harness.systems.intent import request_uri
 
 HEAD = "title: t\nid: T-1\n"
 CALLED = f"{HEAD}targets: {{pstn: {{hunt: [g1]}}}}\nexpect: {{g1: reached}}\n"

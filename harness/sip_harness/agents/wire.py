@@ -21,7 +21,7 @@ from sip_harness.endpoint.request import Credentials
 from sip_harness.endpoint.ua import Identity, UserAgent
 from sip_harness.model.entry import Address, Lag, Malformed, Note
 from sip_harness.model.entry import Message as MessageEntry
-from sip_harness.model.guard import Gate as Guard
+from sip_harness.model.gate import Gate as Guard
 from sip_harness.model.scenario import Call, Script
 from sip_harness.net.base import Disconnection, Hop, Receiver, SendFailed, host_port
 from sip_harness.net.clock import Clock, Timer
@@ -52,7 +52,7 @@ class WireAgent:
         self._emit = emit
         self._timers = timers
         self._host = host or assignment.bind or ("::1" if ":" in assignment.system[0] else "127.0.0.1")
-        self._guard = Guard(assignment.guard) if assignment.guard is not None else None
+        self._guard = self._guarded()
         self._keepalive: Timer | None = None
         self._happened: set[str] = set()
         self._calls: set[LiveCall] = set()
@@ -98,7 +98,7 @@ class WireAgent:
                 assignment.listen or (self._host, 0),
                 agent=assignment.name,
                 record=ears.record,
-                receive=ears.receive,
+                receive=ears.receive if self._guard is None else self._heeding(self._guard, ears.receive),
                 guard=self._may_contact,
                 vet=self._guard.refusal if self._guard is not None else None,
                 tls=TlsFiles(assignment.trust, assignment.certificate, assignment.certified),
@@ -283,6 +283,23 @@ class WireAgent:
     def _door(self, inside: Receiver) -> Door:
         outsiders = Outsiders([self._assignment.system], self._assignment.token.rpartition("x")[0])
         return Door(inside, outsiders.wrote)
+
+    def _guarded(self) -> Guard | None:
+        """The guard, if there is one; our own hosts may be named."""
+        assignment = self._assignment
+        if assignment.guard is None:
+            return None
+        listen = assignment.listen[0] if assignment.listen is not None else self._host
+        return Guard(assignment.guard, {host.lower() for host in (self._host, listen, assignment.advertise) if host})
+
+    def _heeding(self, guard: Guard, inside: Receiver) -> Receiver:
+        """What the system names in a call we may name there."""
+
+        def receive(message: Message, hop: Hop) -> None:
+            guard.heard(message, hop.remote[0])
+            inside(message, hop)
+
+        return receive
 
     def _media(self, clock: Clock) -> OpenMedia | None:
         """How calls get their RTP ports; None, and no socket for any call, where no script sends RTP."""

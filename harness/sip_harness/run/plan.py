@@ -8,11 +8,10 @@ from typing import Literal
 from sip_harness.agents.base import EXPIRES, Assignment
 from sip_harness.model.entry import Role
 from sip_harness.model.place import NOWHERE, Place
-from sip_harness.model.scenario import URI_PLACEHOLDER, Call, Device, Scenario, Stack, Transport
+from sip_harness.model.scenario import Call, Device, Scenario, Stack, Transport
 from sip_harness.model.system import SystemInfo
 from sip_harness.script.everything import seconds_in
 from sip_harness.script.pjsua2_limits import Obstacle, call_obstacles, device_obstacles
-from sip_harness.sip.uri import parse_uri
 from sip_harness.systems.base import Binding, Lease
 
 OneStack = Literal["pjsua2", "wire"]
@@ -169,16 +168,6 @@ def over(scenario: Scenario, transport: Transport) -> Scenario:
     devices = tuple(replace(d, transport=transport) if d.transport == "udp" else d for d in scenario.devices)
     calls = tuple(replace(c, transport=transport) if c.transport == "udp" else c for c in scenario.calls)
     return replace(scenario, devices=devices, calls=calls)
-
-
-def request_uri(call: Call, dialled: str) -> str:
-    """The Request-URI of a call; `dialled` is what its target has in this run."""
-    if not call.uri:
-        return dialled
-    uri = parse_uri(dialled)
-    port = "" if uri.port is None else f":{uri.port}"
-    values = {"uri": dialled, "user": uri.user, "host": uri.host, "hostport": f"{uri.host}{port}"}
-    return URI_PLACEHOLDER.sub(lambda match: values[match[1]], call.uri)
 
 
 def role_of(part: Assignment, choice: Choice, trace: Literal["full", "partial"]) -> Role:

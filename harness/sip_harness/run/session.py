@@ -37,13 +37,13 @@ from sip_harness.run.plan import (
     choose_stacks,
     limit,
     over,
-    request_uri,
     role_of,
 )
 from sip_harness.run.pulse import Pulse
 from sip_harness.run.slots import Slots
 from sip_harness.run.tape import Tape
 from sip_harness.systems.base import Binding, CannotBind, Lease, System, SystemFailed, Watch
+from sip_harness.systems.intent import request_uri
 from sip_harness.systems.leases import Leases
 from sip_harness.verdict import judge
 from sip_harness.verdict.choose import CannotChoose, Says, resolved

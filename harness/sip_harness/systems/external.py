@@ -143,8 +143,8 @@ class External:
         for target, uri in binding.uris.items():
             if why := self.info.guard.uri_refusal(uri):
                 raise SystemFailed(f"the guard refuses to call {target}: {why}")
-        if why := refusal(scenario, self.info.guard):
-            raise SystemFailed(f"the guard refuses: {why}")
+        if why := refusal(scenario, self.info.guard, binding.uris):
+            raise SystemFailed(f"the guard refuses {why}")
 
     def _check_nat(self, binding: Binding) -> None:
         for name, (host, _port) in binding.listens.items():

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sip_harness.model.guard import GuardRules
-from sip_harness.model.scenario import Call, Request, Scenario, Send, Step
+from sip_harness.model.scenario import URI_PLACEHOLDER, Call, Request, Scenario, Send, Step
 from sip_harness.sip.message import COMPACT, split_list
-from sip_harness.sip.uri import uri_text
+from sip_harness.sip.uri import parse_uri, uri_text
 
-_LEADING = ("route", "refer-to")
+_LEADING = ("route", "refer-to", "record-route", "path")
 
 
-def refusal(scenario: Scenario, rules: GuardRules) -> str:
+def refusal(scenario: Scenario, rules: GuardRules, dialled: Mapping[str, str]) -> str:
     """Who would be led where nobody may go, and why he may not; empty if nobody would.
 
-    Looked at are Route and Refer-To of what agents send, and Contact of the redirections that they answer with.
+    Looked at are the Request-URIs of calls (`dialled` has those of targets), Route, Record-Route, Path and Refer-To of
+    what agents send, and Contact of the redirections that they answer with.
     """
+    for call in scenario.calls:
+        if why := rules.uri_refusal(request_uri(call, dialled[call.target])):
+            return f"to call {call.target}: {why}"
     for agent, uri in (*_of_devices(scenario), *(found for call in scenario.calls for found in _of_call(call))):
         if why := rules.uri_refusal(uri):
-            return f"{agent} would lead it to {uri}: {why}"
+            return f"that {agent} leads it to {uri}: {why}"
     return ""
+
+
+def request_uri(call: Call, dialled: str) -> str:
+    """The Request-URI of a call; `dialled` is what its target has in this run."""
+    if not call.uri:
+        return dialled
+    uri = parse_uri(dialled)
+    port = "" if uri.port is None else f":{uri.port}"
+    values = {"uri": dialled, "user": uri.user, "host": uri.host, "hostport": f"{uri.host}{port}"}
+    return URI_PLACEHOLDER.sub(lambda match: values[match[1]], call.uri)
 
 
 def _of_devices(scenario: Scenario) -> Iterator[tuple[str, str]]:

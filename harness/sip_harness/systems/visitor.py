@@ -10,7 +10,7 @@ from sip_harness.endpoint import build
 from sip_harness.endpoint.layer import Why
 from sip_harness.endpoint.request import Credentials, Request
 from sip_harness.endpoint.ua import Identity, UserAgent
-from sip_harness.model.guard import Gate
+from sip_harness.model.gate import Gate
 from sip_harness.model.system import SystemInfo, User
 from sip_harness.net.base import Hop, SendFailed, host_port
 from sip_harness.net.clock import Clock
@@ -49,7 +49,7 @@ class Visitor:
         self._info = info
         self._user = user
         assert info.guard is not None
-        self._gate = Gate(info.guard)
+        self._gate = Gate(info.guard, {host.lower() for host in (info.bind, info.advertise) if host})
         self._ua: UserAgent | None = None
         self._unsent = ""
 

@@ -10,12 +10,16 @@ import ctypes
 import ipaddress
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from ctypes import c_int, c_uint, c_void_p
 
 from sip_harness.agents.pjsua2.library import Library
 from sip_harness.model.entry import Address
-from sip_harness.model.guard import Gate, GuardRules
+from sip_harness.model.gate import Gate
+from sip_harness.model.guard import GuardRules
+from sip_harness.sip.errors import SipError
+from sip_harness.sip.message import parse
 
 _UDP = 1
 """PJSIP_TRANSPORT_UDP."""
@@ -53,11 +57,19 @@ class Fence:
     """One lease's guard. To be kept until libDestroy has returned."""
 
     def __init__(
-        self, library: Library, rules: GuardRules, system: Address, on_error: Callable[[Exception], None]
+        self,
+        library: Library,
+        rules: GuardRules,
+        system: Address,
+        on_error: Callable[[Exception], None],
+        own: Iterable[str] = (),
     ) -> None:
-        """Made after libInit; from now on every name and address leads to the system or to another host that it may
-        contact. Raises OSError if the library does not take our resolver."""
-        self._gate = Gate(rules)
+        """Made after libInit; `own` are our hosts, which our messages may name.
+
+        From now on every name and address leads to the system or to another host that it may contact. Raises OSError if
+        the library does not take our resolver.
+        """
+        self._gate = Gate(rules, set(own))
         self._system = system
         self._on_error = on_error
         self._resolver = _Resolver(_Resolve(self._resolve))
@@ -68,6 +80,11 @@ class Fence:
     def refusal(self, data: bytes, host: str) -> str:
         """Why this message may not leave for that address; empty if it may."""
         return self._gate.refusal(data, host)
+
+    def heard(self, data: bytes, host: str) -> None:
+        """A message has come from this address: what the system names in a call may be named there."""
+        with suppress(SipError):
+            self._gate.heard(parse(data), host)
 
     def _resolve(self, _resolver: int, _pool: int, target: ctypes._Pointer[_Host], token: int, found: int) -> None:
         servers = _Servers(count=1)

@@ -150,7 +150,10 @@ class Tap:
 
     def _rx(self, address: int) -> None:
         packet = _RxData.from_address(address).pkt
-        self._sink.received(_packet(packet), _source(packet))
+        data, remote = _packet(packet), _source(packet)
+        if self._fence is not None:
+            self._fence.heard(data, remote[0])
+        self._sink.received(data, remote)
 
     def _leave(self, address: int) -> int:
         """Whether a message may leave: what the fence could not look at may not."""
@@ -211,11 +214,17 @@ def _around(data: int, transport: int) -> Any:
 class TapTracing:
     """Tracing by the tap."""
 
-    def __init__(self, library: Library, rules: GuardRules | None = None, system: Address = ("", 0)) -> None:
-        """`rules`: what may leave, and `system` where everything goes that names another host; None: no guard."""
+    def __init__(
+        self, library: Library, rules: GuardRules | None = None, system: Address = ("", 0), own: tuple[str, ...] = ()
+    ) -> None:
+        """`rules`: what may leave, and `system` where everything goes that names another host; None: no guard.
+
+        `own` are our own hosts, which our messages may name.
+        """
         self._library = library
         self._rules = rules
         self._system = system
+        self._own = own
         self._fence: Fence | None = None
         self._tap: Tap | None = None
 
@@ -225,7 +234,7 @@ class TapTracing:
     def attach(self, sink: Sink) -> None:
         """Between libInit and libStart."""
         if self._rules is not None:
-            self._fence = Fence(self._library, self._rules, self._system, sink.broke)
+            self._fence = Fence(self._library, self._rules, self._system, sink.broke, self._own)
         self._tap = Tap(self._library, sink, self._fence)
 
     def detach(self) -> None:

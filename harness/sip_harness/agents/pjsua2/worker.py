@@ -20,8 +20,9 @@ from sip_harness.agents.pjsua2 import ipc
 from sip_harness.agents.pjsua2.engine import Lease
 from sip_harness.agents.pjsua2.library import Library
 from sip_harness.agents.pjsua2.logtrace import LogTracing
+from sip_harness.agents.pjsua2.lookups import forbid_lookups
 from sip_harness.agents.pjsua2.selftest import check
-from sip_harness.agents.pjsua2.stack import Tracing
+from sip_harness.agents.pjsua2.stack import LOOPBACK, Tracing
 from sip_harness.agents.pjsua2.stamps import NoStamps, keep_stamping
 from sip_harness.agents.pjsua2.tap import TapTracing
 
@@ -91,7 +92,8 @@ class Worker:
         if assignment.guard is not None and not self._tap:
             self._refuse(assignment)
             return
-        tap = TapTracing(self._library, assignment.guard, assignment.system)
+        own = tuple(host.lower() for host in (assignment.bind or LOOPBACK, assignment.advertise) if host)
+        tap = TapTracing(self._library, assignment.guard, assignment.system, own)
         tracing: Tracing = tap if self._tap else LogTracing()
         lease = Lease(assignment, self._library, tracing, self._pipe, early)
         try:
@@ -118,6 +120,7 @@ def main() -> int:
     """Serve until told to quit or until the runner is gone; anything else is a failure with its traceback."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
+    forbid_lookups()
     fd, trace = sys.argv[1:]
     worker = Worker(Pipe(int(fd)), trace)
     gc.freeze()
