@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from sip_harness.run.session import Options, open_session
 from sip_harness.run.systems import find_system
 from sip_harness.sip.message import Message
 from sip_harness.systems.external import is_unreachable
-from support.quiet import Ear, ear
+from support.quiet import Answer, Ear, ear
 
 SCENARIO = """\
 title: One phone
@@ -50,9 +51,9 @@ def obliging(request: Message, _source: Address) -> tuple[int, list[tuple[str, s
 
 
 async def perform(
-    directory: Path, text: str, stack: str = "wire", bob: str = "103", more: str = ""
+    directory: Path, text: str, stack: str = "wire", bob: str = "103", more: str = "", answer: Answer = obliging
 ) -> tuple[Result, Ear]:
-    async with ear("127.0.0.1", obliging) as system:
+    async with ear("127.0.0.1", answer) as system:
         found = find_system(profile(directory, system.address[1], bob, more))
         one = load_text(text, "one.sip.yaml")
         options = Options("pjsua2" if stack == "pjsua2" else "wire")
@@ -100,6 +101,22 @@ def test_a_disruptive_scenario_is_for_those_who_ask(tmp_path: Path) -> None:
 )
 def test_a_carrier_behind_a_nat_cannot_be_reached(host: str, system: str, unreachable: bool) -> None:
     assert is_unreachable(host, system) is unreachable
+
+
+@pytest.mark.parametrize("timed", ["", ", at: 0ms"], ids=["in-turn", "timed"])
+def test_calls_keep_the_pace_of_the_guard(tmp_path: Path, timed: str) -> None:
+    calls = ", ".join([f"{{from: alice, to: bob{timed}}}"] * 3)
+    text = scenario().replace("{from: alice, to: bob}", calls).replace("{alice: [486]}", "{alice: reached}")
+    text = text.replace("expect:", "expect: {phone: never}\n#")
+
+    def busy(request: Message, source: Address) -> tuple[int, list[tuple[str, str]]] | None:
+        return (486, []) if request.method == "INVITE" else obliging(request, source)
+
+    result, _ = asyncio.run(perform(tmp_path, text, more="guard: {calls per second: 10}\n", answer=busy))
+    assert result.record is not None
+    sent = [m.time for m in result.record.messages if m.direction == "sent" and m.data.startswith(b"INVITE")]
+    assert len(sent) == 3, result.verdict
+    assert min(b - a for a, b in pairwise(sent)) > 0.09e9
 
 
 def test_a_dry_run_sends_nothing_and_says_what_it_would(tmp_path: Path) -> None:

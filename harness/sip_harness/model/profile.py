@@ -49,6 +49,7 @@ class Guard:
     max_calls: int = 1000
     """Of one run of the harness."""
     calls_per_second: float = 5.0
+    """Of all runs of a user on one machine together."""
     numbers: tuple[str, ...] = ()
     """Allowed although they look like emergency or premium numbers; `*` at the end stands for any digits."""
     premium: tuple[str, ...] = PREMIUM

@@ -45,7 +45,7 @@ class SystemInfo:
     guard: GuardRules | None = None
     """What agents may send; None: everything that stays on this machine."""
     pace: float = 0.0
-    """Calls per second that a run may begin; 0: any."""
+    """Calls per second that may be begun from this machine; 0: any."""
 
     def address_of(self, transport: Transport) -> Address:
         """Where it listens by this transport. Raises KeyError if it does not."""

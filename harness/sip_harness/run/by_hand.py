@@ -24,6 +24,7 @@ from sip_harness.model.scenario import Call, Scenario
 from sip_harness.model.system import SystemInfo, User
 from sip_harness.record.seen import Reader
 from sip_harness.run.execute import Run
+from sip_harness.run.pace import Pace
 from sip_harness.run.plan import OneStack, Stacks, assign, choose_stacks, limit, over
 from sip_harness.run.tape import Tape
 from sip_harness.sip.errors import SipError
@@ -181,7 +182,7 @@ async def call(
     finals = _Finals(planned)
     async with _standing(system, scenario) as stand:
         agents: dict[str, Agent] = {}
-        run = Run(stand.scenario, agents, [stand.part], Tape())
+        run = Run(stand.scenario, agents, [stand.part], Tape(), turn=Pace(stand.info).turn)
 
         def take(entry: Entry) -> None:
             show(entry)

@@ -129,6 +129,8 @@ class Run:
                 break
             due = timeline.due(now, over=self._is_over())
             for call in due:
+                if self._turn is not None:
+                    await self._turn()
                 self._call(call, uris(call))
             if not due:
                 await self._changes(timeline.next(now))

@@ -83,7 +83,7 @@ class Session:
         self._slots = Slots(self.options.jobs)
         only_ipv4 = "pjsua2 speaks IPv4 only" if ":" in self.system.info.address[0] else ""
         self._stacks = Stacks(self.options.stack, available() or only_ipv4)
-        self._pace = Pace(self.system.info.pace)
+        self._pace = Pace(self.system.info)
         self.pulse.watch(self._stood_still)
 
     def _stood_still(self, lag: Lag) -> None:

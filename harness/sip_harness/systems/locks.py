@@ -1,4 +1,4 @@
-"""Accounts of an external system, each had by one lease at a time, on this machine as a whole.
+"""Accounts of an external system, each had by one lease at a time, and the pace of calls, on this machine as a whole.
 
 A lock is an flock(2) on a file of the user's own: the kernel drops it when its process ends, however it ends.
 """
@@ -11,6 +11,7 @@ import stat
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,10 +21,13 @@ class LocksUnusable(OSError):
 
 
 def directory() -> Path:
-    """Where locks lie: $XDG_RUNTIME_DIR or the directory for temporary files. Raises LocksUnusable."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    base = Path(runtime) if runtime and Path(runtime).is_dir() else Path(tempfile.gettempdir())
-    path = base / f"sip-harness-{os.getuid()}"
+    """Where locks lie: $XDG_RUNTIME_DIR, or what that is on most machines, or /tmp. Raises LocksUnusable.
+
+    $TMPDIR does not count: runs with different ones must find each other.
+    """
+    candidates = (os.environ.get("XDG_RUNTIME_DIR", ""), f"/run/user/{os.getuid()}", "/tmp", tempfile.gettempdir())  # noqa: S108
+    base = next((one for one in candidates if one and os.access(one, os.W_OK | os.X_OK) and Path(one).is_dir()), "/")
+    path = Path(base) / f"sip-harness-{os.getuid()}"
     try:
         path.mkdir(mode=0o700, exist_ok=True)
         found = path.lstat()
@@ -58,6 +62,40 @@ class Locks:
         """Give everything back. Never raises."""
         _free(self._held.values())
         self._held.clear()
+
+
+def reserve(system: str, gap: float, now: float) -> float:
+    """A moment for something that may follow others of its kind on this system by `gap` seconds only, whichever process
+    does them; `now` and what is returned are of the machine's monotonic clock. Raises LocksUnusable."""
+    path = directory() / f"{_name(system, 'pace')}.pace"
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise LocksUnusable(f"cannot use {path}: {error.strerror}") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)  # held for as long as it takes to read and write a few bytes
+        at = max(now, _reserved(os.pread(file, 100, 0)))
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{_boot()} {at + gap:.6f}".encode(), 0)
+        return at
+    finally:
+        os.close(file)
+
+
+def _reserved(data: bytes) -> float:
+    """What a file says when the next may be; it counts until the machine is started anew, as its clock does."""
+    boot, _, moment = data.decode("ascii", "replace").partition(" ")
+    with suppress(ValueError):
+        return float(moment) if boot == _boot() else 0.0
+    return 0.0
+
+
+@cache
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return "-"
 
 
 def _name(system: str, account: str) -> str:
