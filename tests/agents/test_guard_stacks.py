@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from sip_harness.agents import wire
+from sip_harness.agents import wire_flow
 from sip_harness.agents.base import Agent, Assignment, SetupRefused
 from sip_harness.agents.pjsua2.client import Pjsua2Agent
 from sip_harness.agents.pjsua2.pool import Pool
@@ -203,7 +203,7 @@ def test_what_is_advertised_is_stated(stack: str) -> None:
 
 
 def test_the_way_through_a_nat_is_kept_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "KEEPALIVE", 0.01)
+    monkeypatch.setattr(wire_flow, "KEEPALIVE", 0.01)
 
     async def work() -> None:
         async with stage("wire") as here:

@@ -124,6 +124,14 @@ def test_hosts_that_no_profile_names_are_neither_contacted_nor_named() -> None:
     assert "112 is an emergency number" in gate.refusal(dearer, HOST)
 
 
+def test_our_own_words_do_not_come_back_as_the_systems() -> None:
+    gate = Gate(RULES)
+    echoed = [("From", "<sip:x@192.0.2.66>;tag=a"), ("To", "<sip:112@192.0.2.67>;tag=b"), ("Call-ID", "c")]
+    gate.heard(parse(build("SIP/2.0 200 OK", [*echoed, ("CSeq", "1 INVITE"), ("Contact", "<sip:pbx.example>")])), HOST)
+    for uri in ("sip:x@192.0.2.66", "sip:x@192.0.2.67", "sip:112@pbx.example", "urn:service:sos"):
+        assert gate.refusal(request("INVITE", uri, tag="b"), HOST), uri
+
+
 def test_what_comes_from_elsewhere_opens_no_way() -> None:
     gate = Gate(RULES)
     gate.heard(parse(answer("<sip:1@192.0.2.66>")), "192.0.2.66")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from sip_harness.language.loading import load_text
 from sip_harness.model.entry import Address
 from sip_harness.model.result import Result
 from sip_harness.model.verdict import Outcome
+from sip_harness.run import pace
 from sip_harness.run.session import Options, open_session
 from sip_harness.run.systems import find_system
 from sip_harness.sip.message import Message
 from sip_harness.systems.external import is_unreachable
+from sip_harness.systems.locks import reserve
 from support.quiet import Answer, Ear, ear
 
 SCENARIO = """\
@@ -104,7 +107,7 @@ def test_a_carrier_behind_a_nat_cannot_be_reached(host: str, system: str, unreac
 
 
 @pytest.mark.parametrize("timed", ["", ", at: 0ms"], ids=["in-turn", "timed"])
-def test_calls_keep_the_pace_of_the_guard(tmp_path: Path, timed: str) -> None:
+def test_calls_keep_the_pace_of_the_guard(tmp_path: Path, timed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = ", ".join([f"{{from: alice, to: bob{timed}}}"] * 3)
     text = scenario().replace("{from: alice, to: bob}", calls).replace("{alice: [486]}", "{alice: reached}")
     text = text.replace("expect:", "expect: {phone: never}\n#")
@@ -112,11 +115,20 @@ def test_calls_keep_the_pace_of_the_guard(tmp_path: Path, timed: str) -> None:
     def busy(request: Message, source: Address) -> tuple[int, list[tuple[str, str]]] | None:
         return (486, []) if request.method == "INVITE" else obliging(request, source)
 
+    turns: list[float] = []
+
+    def noted(system: str, gap: float, now: float) -> float:
+        turns.append(reserve(system, gap, now))
+        return turns[-1]
+
+    monkeypatch.setattr(pace, "reserve", noted)
     result, _ = asyncio.run(perform(tmp_path, text, more="guard: {calls per second: 10}\n", answer=busy))
     assert result.record is not None
     sent = [m.time for m in result.record.messages if m.direction == "sent" and m.data.startswith(b"INVITE")]
-    assert len(sent) == 3, result.verdict
-    assert min(b - a for a, b in pairwise(sent)) > 0.09e9
+    assert (len(sent), len(turns)) == (3, 3), result.verdict
+    assert all(b - a >= 0.0999 for a, b in pairwise(turns))
+    offset = time.time_ns() - time.monotonic_ns()
+    assert all(s >= turn * 1e9 + offset - 1e6 for s, turn in zip(sent, turns, strict=True))
 
 
 def test_a_dry_run_sends_nothing_and_says_what_it_would(tmp_path: Path) -> None:

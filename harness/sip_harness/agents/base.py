@@ -66,6 +66,8 @@ class Assignment:
     """Local IP address that it is bound to; empty: loopback."""
     advertise: str = ""
     """Host that it states in Via, Contact and SDP; empty: the one that it is bound to."""
+    behind_nat: bool = False
+    """Whether the system is known to see us elsewhere than we are."""
     guard: GuardRules | None = None
     """What it may send, and where; None: to the system and to loopback, whatever it is."""
     names: Mapping[str, str] = field(default_factory=dict)

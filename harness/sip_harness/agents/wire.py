@@ -9,6 +9,7 @@ from typing import Literal
 from sip_harness.agents.base import Assignment, Emit, SetupRefused
 from sip_harness.agents.wire_caller import Outgoing, place_call
 from sip_harness.agents.wire_device import Attempt
+from sip_harness.agents.wire_flow import Flow
 from sip_harness.agents.wire_gate import Gate
 from sip_harness.agents.wire_parts import LiveCall
 from sip_harness.agents.wire_reactions import Reacting, Reactions, take_leave
@@ -24,7 +25,7 @@ from sip_harness.model.entry import Message as MessageEntry
 from sip_harness.model.gate import Gate as Guard
 from sip_harness.model.scenario import Call, Script
 from sip_harness.net.base import Disconnection, Hop, Receiver, SendFailed, host_port
-from sip_harness.net.clock import Clock, Timer
+from sip_harness.net.clock import Clock
 from sip_harness.net.opening import open_transport
 from sip_harness.net.stream import StreamTransport
 from sip_harness.net.tls import TlsFiles
@@ -36,8 +37,6 @@ from sip_harness.sip.transaction_tables import Timers
 
 REGISTER_LIMIT = 2.0
 """Seconds that `start` waits for the registrar."""
-KEEPALIVE = 25.0
-"""Seconds between two keep-alives towards an external system; many NATs forget UDP after 30 (RFC 4787 4.3: 120)."""
 STOP_LIMIT = 1.0
 """Seconds that `stop` waits for what is open to end."""
 
@@ -53,7 +52,7 @@ class WireAgent:
         self._timers = timers
         self._host = host or assignment.bind or ("::1" if ":" in assignment.system[0] else "127.0.0.1")
         self._guard = self._guarded()
-        self._keepalive: Timer | None = None
+        self._flow: Flow | None = None
         self._happened: set[str] = set()
         self._calls: set[LiveCall] = set()
         self._open: set[LiveCall] = set()
@@ -98,7 +97,7 @@ class WireAgent:
                 assignment.listen or (self._host, 0),
                 agent=assignment.name,
                 record=ears.record,
-                receive=ears.receive if self._guard is None else self._heeding(self._guard, ears.receive),
+                receive=ears.receive if self._guard is None else self._heeding(ears.receive),
                 guard=self._may_contact,
                 vet=self._guard.refusal if self._guard is not None else None,
                 tls=TlsFiles(assignment.trust, assignment.certificate, assignment.certified),
@@ -116,14 +115,18 @@ class WireAgent:
             raise SetupRefused(f"{assignment.name}: cannot open {where} on {host} by {name}: {error}") from error
         self._local = self._ua.transport.local
         self._ua.transport.public = assignment.advertise
+        if self._guard is not None:
+            self._flow = self._way(self._ua, self._guard)
         if assignment.script is not None:
             self._react(self._ua, assignment.script)
         if assignment.register or assignment.kind == "caller":
             await self._reach(self._ua)
         if assignment.register:
             await self._register(self._ua)
-        if self._guard is not None:
-            self._keep_alive()
+        if self._flow is not None:
+            if assignment.behind_nat and not assignment.register and assignment.kind == "caller":
+                await self._flow.look()
+            self._flow.keep()
 
     def call(self, call: Call, uri: str) -> None:
         """Make a call to this Request-URI; returns at once, everything else is seen in the record."""
@@ -168,8 +171,8 @@ class WireAgent:
     async def stop(self) -> None:
         """End what is still open (CANCEL, BYE), unregister and close; bounded in time; never raises."""
         ua, self._ua = self._ua, None
-        if self._keepalive is not None:
-            self._keepalive.cancel()
+        if self._flow is not None:
+            self._flow.stop()
         if ua is None:
             return
         ua.on_invite = None
@@ -182,11 +185,19 @@ class WireAgent:
                 call.stop()
             ua.close()
 
-    def _keep_alive(self) -> None:
-        """Keep the way through a NAT open: UDP needs it, and a connection keeps itself."""
-        if self._ua is not None and isinstance(self._ua.transport, UdpSocket):
-            self._ua.transport.ping(self._assignment.system)
-            self._keepalive = self._ua.clock.after(KEEPALIVE, self._keep_alive)
+    def _way(self, ua: UserAgent, guard: Guard) -> Flow:
+        """The way to a system that is elsewhere; a connection that is lost is made anew with the next REGISTER."""
+
+        def moved(where: str) -> None:
+            self.note("nat", f"the system sees {self._assignment.name} at {where}", {"seen": where})
+
+        def cut(remote: Address) -> None:
+            if self._registration is not None and remote == self._assignment.system and not self._cut:
+                self._registration.recover()
+
+        if isinstance(ua.transport, StreamTransport):
+            ua.transport.on_cut = cut
+        return Flow(ua, self._hop(ua), guard, moved, forwarded=bool(self._assignment.advertise))
 
     def note(self, kind: str, text: str, data: dict[str, str] | None = None) -> None:
         """Record something that this agent did or found."""
@@ -292,11 +303,12 @@ class WireAgent:
         listen = assignment.listen[0] if assignment.listen is not None else self._host
         return Guard(assignment.guard, {host.lower() for host in (self._host, listen, assignment.advertise) if host})
 
-    def _heeding(self, guard: Guard, inside: Receiver) -> Receiver:
-        """What the system names in a call we may name there."""
+    def _heeding(self, inside: Receiver) -> Receiver:
+        """The flow hears everything first: where we are seen counts for what is done about the message."""
 
         def receive(message: Message, hop: Hop) -> None:
-            guard.heard(message, hop.remote[0])
+            if self._flow is not None:
+                self._flow.heard(message, hop)
             inside(message, hop)
 
         return receive

@@ -19,7 +19,6 @@ from sip_harness.endpoint.session import Session
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.endpoint.within import Within
 from sip_harness.model.scenario import Raw, Request, Script, Send, Step
-from sip_harness.net.base import stated
 from sip_harness.script.choice import Attempts
 from sip_harness.sip.message import Message
 
@@ -65,7 +64,7 @@ class Reacting:
         self._data = data
         self._final = 0
         self._leg = ua.leg_of(request)
-        session = self._leg.session if self._leg else Session(stated(ua.transport)[0])
+        session = self._leg.session if self._leg else Session(ua.host)
         # RFC 3261 9.2: the To tag of the response to CANCEL is that of the response to its INVITE.
         tag = call.tag if call is not None and request.method == "CANCEL" else build.new_tag()
         self._answer = Answer(ua, server, tag, session, self._on_engine)

@@ -26,11 +26,11 @@ def new_via(transport: Transport) -> str:
     return f"SIP/2.0/{transport.name} {host_port(stated(transport))};rport;branch={COOKIE}{secrets.token_hex(9)}"
 
 
-def contact_uri(user: str, transport: Transport) -> str:
-    """A URI that leads to us over this transport (RFC 3261 19.1.1); a secure WebSocket is `ws` there as well (RFC 7118
-    5.2)."""
+def contact_uri(user: str, transport: Transport, seen: Address | None = None) -> str:
+    """A URI that leads to us over this transport (RFC 3261 19.1.1), to where we are seen if that is elsewhere; a secure
+    WebSocket is `ws` there as well (RFC 7118 5.2)."""
     name = {"UDP": "", "WSS": "ws"}.get(transport.name, transport.name.lower())
-    return f"sip:{user}@{host_port(stated(transport))}{f';transport={name}' if name else ''}"
+    return f"sip:{user}@{host_port(seen or stated(transport))}{f';transport={name}' if name else ''}"
 
 
 def request(

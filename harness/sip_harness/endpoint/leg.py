@@ -18,7 +18,6 @@ from sip_harness.endpoint.session import Session
 from sip_harness.model.entry import Origin
 from sip_harness.model.scenario import PLAIN, Delivery
 from sip_harness.model.scenario import Request as Step
-from sip_harness.net.base import stated
 from sip_harness.net.clock import Clock, Timer
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message
@@ -99,7 +98,7 @@ class Leg:
         """Leave every request within the dialog unanswered."""
         self.inviting = 0
         """How many re-INVITEs of ours are under way."""
-        self.session = Session(stated(ua.transport)[0])
+        self.session = Session(ua.host)
         """What our SDP in it says; settable."""
         self.pracks: list[Callable[[Message], bool]] = []
         """Who may be waiting for a PRACK, and says whether it was this one; while nobody is, PRACK is not served."""

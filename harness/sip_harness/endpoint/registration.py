@@ -17,6 +17,10 @@ from sip_harness.sip.uri import header_params, parse_uri, uri_text
 
 MAX_EXPIRES = 24 * 3600
 """Longest lifetime that a Min-Expires can make us ask for, seconds."""
+RETRY, MAX_RETRY = 5.0, 300.0
+"""Seconds until a refresh that failed is tried again, at first and at most."""
+MAX_MOVES = 3
+"""How often in a row a registration is made anew because a NAT shows us elsewhere each time."""
 _MIN_REFRESH = 0.5
 
 
@@ -59,8 +63,13 @@ class Registration:
         asks for a lifetime: the first and each refresh. `preference` is the contact's q (10.2.1.2), from 0 to 1.
         Without `refreshes` the contact is left to run out."""
         self._refreshes = refreshes
-        self._contact = ua.contact if preference is None else f"{ua.contact};q={preference:.3g}"
+        self._preference = "" if preference is None else f";q={preference:.3g}"
         self._ua = ua
+        self._stated = ua.contact
+        """The contact that the last REGISTER has asked for."""
+        self._left = ""
+        """A contact of ours that is to be taken back, because we are seen elsewhere."""
+        self._moves = 0
         self._hop = hop
         self._registrar = registrar
         self._asked = expires
@@ -72,12 +81,27 @@ class Registration:
         self._lengthened = False
         self._registered = False
         self._ended = False
+        self._failures = 0
+        self._recovered = -RETRY
 
     def register(self) -> None:
         """Send REGISTER; refresh it at half of the granted time for as long as it is not taken back."""
+        if self._timer is not None:
+            self._timer.cancel()
         self._timer = None
         if not self._ended:
             self._send(self._asked, self._answered, self._failed)
+
+    def recover(self) -> None:
+        """The connection that it was made on is gone: register anew, at once if that has not just been done."""
+        if not self._registered or self._ended:
+            return
+        now = self._ua.clock.now()
+        if now - self._recovered >= RETRY:
+            self._recovered = now
+            self.register()
+        else:
+            self._again()
 
     def unregister(self, on_over: Callable[[], None]) -> None:
         """Take the contact back; `on_over` once that is answered or has failed, at once if there is nothing to do."""
@@ -103,6 +127,9 @@ class Registration:
 
     def _make(self, expires: int, credentials: build.Headers) -> bytes:
         self._seq += 1
+        if not self._ended:
+            self._stated = self._ua.contact
+        left = [("Contact", f"{self._left};expires=0")] if self._left not in ("", self._stated) else []
         return build.request(
             "REGISTER",
             self._registrar,
@@ -111,16 +138,32 @@ class Registration:
             to=f"<{self._ua.identity.aor}>",
             call_id=self._call_id,
             cseq=self._seq,
-            headers=[("Contact", self._contact), ("Expires", str(expires)), *credentials],
+            headers=[("Contact", f"{self._stated}{self._preference}"), *left, ("Expires", str(expires)), *credentials],
         )
 
     def _answered(self, response: Message) -> None:
         if response.code == 423 and not self._lengthened and self._lengthen(response):
             self.register()
         elif 200 <= response.code < 300:
-            self._granted(granted(response, self._ua.contact, self._asked))
+            self._left = ""
+            if not self._moved(response):
+                self._granted(granted(response, self._stated, self._asked))
         else:
             self._on_outcome(Refused(response.code, response.reason))
+            if response.code >= 500 or response.code == 408:
+                self._again()
+
+    def _moved(self, response: Message) -> bool:
+        """Whether this very response says that we are seen elsewhere than at the contact that is registered now: then
+        that one is taken back and the other registered at once, as phones behind a NAT do."""
+        if self._ended or self._stated == self._ua.contact or self._moves >= MAX_MOVES:
+            return False
+        if not granted(response, self._stated, self._asked):
+            return False
+        self._moves += 1
+        self._registered, self._left = True, self._stated
+        self.register()
+        return True
 
     def _lengthen(self, response: Message) -> bool:
         """Ask for what the registrar wants at least (RFC 3261 10.2.8), once."""
@@ -134,13 +177,23 @@ class Registration:
         if expires == 0:
             self._on_outcome(Refused(200, "the contact is not among those that the registrar keeps"))
             return
-        self._registered = True
+        self._registered, self._moves, self._failures = True, 0, 0
         if self._refreshes and not self._ended:
             self._timer = self._ua.clock.after(max(expires / 2, _MIN_REFRESH), self.register)
         self._on_outcome(Registered(expires))
 
     def _failed(self, why: Why) -> None:
         self._on_outcome(Refused(0, why))
+        self._again()
+
+    def _again(self) -> None:
+        """A registration that was there and could not be renewed is tried again, ever more slowly."""
+        if self._registered and not self._ended:
+            if self._timer is not None:
+                self._timer.cancel()
+            pause = min(RETRY * 2**self._failures, MAX_RETRY)
+            self._failures = min(self._failures + 1, 10)
+            self._timer = self._ua.clock.after(pause, self.register)
 
 
 def granted(response: Message, contact: str, asked: int) -> int:

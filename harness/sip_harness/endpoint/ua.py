@@ -14,7 +14,8 @@ from sip_harness.endpoint.layer import Layer, Server
 from sip_harness.endpoint.leg import Leg
 from sip_harness.endpoint.media import OpenMedia
 from sip_harness.endpoint.request import Credentials
-from sip_harness.net.base import Hop, Receiver, Transport, in_uri
+from sip_harness.model.entry import Address
+from sip_harness.net.base import Hop, Receiver, Transport, in_uri, stated
 from sip_harness.net.clock import Clock
 from sip_harness.sip.message import Message
 from sip_harness.sip.transaction_tables import Timers
@@ -64,6 +65,8 @@ class UserAgent:
         self.notified: dict[tuple[str, str], Callable[[Server], None]] = {}
         """By Call-ID and our tag: who gets the NOTIFYs that a single request of ours brings (RFC 6665 4.1.3)."""
         self.media = media
+        self.seen: Address | None = None
+        """Where others see us, if a NAT makes that another address than our own; settable."""
         self._on_unsent = on_unsent
         self._on_lost = on_lost or on_unsent
         self.transport = open_transport(self.layer.receive)
@@ -71,7 +74,12 @@ class UserAgent:
     @property
     def contact(self) -> str:
         """Contact value."""
-        return f"<{build.contact_uri(self.identity.contact_user, self.transport)}>"
+        return f"<{build.contact_uri(self.identity.contact_user, self.transport, self.seen)}>"
+
+    @property
+    def host(self) -> str:
+        """Host that our SDP names."""
+        return (self.seen or stated(self.transport))[0]
 
     def sender(self) -> str:
         """A From value with a new tag."""

@@ -19,7 +19,7 @@ from sip_harness.endpoint.ua import UserAgent
 from sip_harness.endpoint.within import Within, others, own_headers, sender_of, without
 from sip_harness.model import scenario
 from sip_harness.model.entry import Origin
-from sip_harness.net.base import Hop, stated
+from sip_harness.net.base import Hop
 from sip_harness.net.clock import Timer
 from sip_harness.sip.message import Message, parse, tag_of
 from sip_harness.sip.transaction import cancel_for
@@ -80,7 +80,7 @@ class OutgoingCall:
         self._ack = ack
         self._prack = prack
         self._sender = sender_of(ua, headers)
-        self._session = Session(stated(ua.transport)[0], open_media(ua, self.call_id))
+        self._session = Session(ua.host, open_media(ua, self.call_id))
         self._body, self._content_type = body or (self._session.offer(), build.SDP)
         self._seq = 0
         self._fork = Fork(ua, hop, self._session, self._settle)

@@ -16,7 +16,6 @@ from sip_harness.endpoint.ua import UserAgent
 from sip_harness.endpoint.within import Within
 from sip_harness.model.entry import Origin
 from sip_harness.model.scenario import Raw, Request, Send
-from sip_harness.net.base import stated
 from sip_harness.sip.message import Message
 
 
@@ -58,7 +57,7 @@ class IncomingCall:
         self._open: set[str] = set()
         """Tags of the dialogs that a 2xx has confirmed and nothing has ended."""
         self._acked: set[str] = set()
-        self._session = Session(stated(ua.transport)[0], open_media(ua, server.request.call_id))
+        self._session = Session(ua.host, open_media(ua, server.request.call_id))
         self._answer = Answer(ua, server, self._tag, self._session, callee.on_engine)
         self._reliables = Reliables(ua, server, self._unpracked)
         self._listen()

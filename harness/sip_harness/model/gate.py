@@ -11,7 +11,7 @@ from sip_harness.model.numbers import number_of
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message, first_element, parse, split_list
 from sip_harness.sip.uri import Uri, header_params, read_uri, uri_text
-from sip_harness.sip.via import read_via
+from sip_harness.sip.via import read_via, reflexive
 
 MAX_CALLS = 10_000
 """Calls of which is remembered what the system has named in them; of older ones nothing is."""
@@ -44,7 +44,8 @@ class _Named:
             return
         if isinstance(read, Uri):
             self.hosts.update(hosts_of(read))
-        self.numbers.add(number_of(uri))
+        if number := number_of(uri):
+            self.numbers.add(number)
 
 
 @dataclass
@@ -57,7 +58,7 @@ class Gate:
 
     rules: GuardRules
     own: set[str] = field(default_factory=set)
-    """Hosts of ours, lower case: what Contact, Via and SDP may name besides. Where the system sees us may be added."""
+    """Hosts of ours, lower case: what Contact, Via and SDP may name. Where the system sees us comes to it."""
     _calls: set[str] = field(default_factory=set)
     """Call-IDs of the calls that have been begun."""
     _named: dict[str, _Named] = field(default_factory=dict)
@@ -68,7 +69,8 @@ class Gate:
         return host in self.rules.hosts
 
     def heard(self, message: Message, host: str) -> None:
-        """A message has come from this address: what it names may be named within its call."""
+        """A message has come from this address: what it names may be named within its call, and where it has seen us as
+        ours."""
         if not self.may_contact(host):
             return
         if (named := self._named.pop(message.call_id, None)) is None:
@@ -76,7 +78,10 @@ class Gate:
             if len(self._named) >= MAX_CALLS:
                 del self._named[next(iter(self._named))]
         self._named[message.call_id] = named
-        for header in ("contact", "record-route", "from", "to"):
+        if not message.is_request and (seen := reflexive(first_element(message.get("via") or ""))):
+            self.own.add(seen[0])
+        # From and To of a response are our own words: whatever they name, the system has not.
+        for header in ("contact", "record-route", *(("from",) if message.is_request else ())):
             for uri in _uris(message, header):
                 named.add(uri)
 

@@ -40,6 +40,8 @@ class SystemInfo:
     """Local IP address of the agents; empty: loopback."""
     advertise: str = ""
     """Host that agents state instead of `bind`; empty: `bind` itself."""
+    seen: str = ""
+    """Host where the system sees us, if a NAT makes that another one than `bind` and none is advertised."""
     certified: str = ""
     """Name that the system's TLS certificate must have; empty: its address."""
     guard: GuardRules | None = None

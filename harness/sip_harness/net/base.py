@@ -70,6 +70,9 @@ class Transport(Protocol):
     def allows(self, remote: Address) -> bool:
         """Whether the guard lets anything be sent there."""
 
+    def ping(self, remote: Address) -> None:
+        """Keep the way to there open, through NATs as well: no message (RFC 5626 4.4.1). Nothing is opened for it."""
+
     def disconnect(self, kind: Disconnection, remote: Address | None = None) -> None:
         """Break the transport on purpose: see `model.scenario.Disconnect`. Raises SendFailed where it cannot.
 

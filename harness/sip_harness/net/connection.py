@@ -25,6 +25,7 @@ from sip_harness.net.kernel import ANCILLARY_SIZE, ask_for_stamps, stamp_of
 from sip_harness.net.outbox import Outbox, Outgoing
 from sip_harness.net.pipe import Pipe
 from sip_harness.net.silence import silence_of
+from sip_harness.sip.framing import KeepAlive
 
 MAX_UNSENT = 4 << 20
 """Bytes that wait on one connection for a peer that does not read."""
@@ -124,6 +125,12 @@ class Connection:
             self._write(self._pipe, message)
         else:
             self._waiting.append(message)
+
+    def ping(self) -> None:
+        """Send a keep-alive (RFC 5626 4.4.1), which is no message; nothing if there is something on its way already."""
+        if self.state == "open" and self._pipe is not None and not (self._outbox.unsent or self._waiting):
+            with suppress(Broken):
+                self._outbox.put(self._pipe.wrap(KeepAlive.PING.value))
 
     def watch(self, watcher: Callable[[str], None]) -> None:
         """Tell when messages can be sent (with an empty text), or why that will never be."""

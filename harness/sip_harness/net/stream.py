@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sip_harness.model.entry import Address, Malformed, Origin
 from sip_harness.model.entry import Message as MessageEntry
@@ -70,6 +70,8 @@ class StreamTransport:
         """Keep-alives of peers, answered where they have to be."""
         self.malformed = 0
         """How often a peer sent what is no SIP."""
+        self.on_cut: Callable[[Address], None] | None = None
+        """Told that the connection with a peer is gone, unless by `close`; settable."""
         self.refused = 0
         """Connections that were one too many."""
         self._kind = kind
@@ -131,6 +133,12 @@ class StreamTransport:
     def allows(self, remote: Address) -> bool:
         """Whether the guard lets anything be sent there."""
         return self._guard is None or self._guard(remote)
+
+    def ping(self, remote: Address) -> None:
+        """Send a double CRLF on the connection with that peer, if there is one; a server that knows it answers with one
+        CRLF (RFC 5626 4.4.1)."""
+        if (connection := self._known.get(remote)) is not None and self.allows(remote):
+            connection.ping()
 
     async def reach(self, remote: Address) -> None:
         """Connect, all handshakes included, if there is no connection yet. Raises SendFailed with the reason."""
@@ -215,6 +223,8 @@ class StreamTransport:
         self._connections.discard(connection)
         if self._known.get(connection.remote) is connection:
             del self._known[connection.remote]
+            if self.on_cut is not None and self._sock.fileno() >= 0:
+                self._clock.loop.call_soon(self.on_cut, connection.remote)
 
     def _check(self, remote: Address) -> None:
         if self._sock.fileno() < 0:

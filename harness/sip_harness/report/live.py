@@ -18,7 +18,7 @@ MAX_CALLS = 100
 MAX_MESSAGES = 1000
 """Messages of one call that are told from their retransmissions."""
 _WIDTH = 42
-_NOTES = {"refused", "unsent", "limit", "cut", "engine"}
+_NOTES = {"refused", "unsent", "limit", "cut", "engine", "nat"}
 
 
 @dataclass

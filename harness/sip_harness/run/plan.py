@@ -158,7 +158,14 @@ def _placed(part: Assignment, scenario: Scenario, info: SystemInfo) -> Assignmen
     """Where the agent stands in the network, and what it may send."""
     calls = sum(call.caller == part.name and call.method == "INVITE" for call in scenario.calls)
     guard = replace(info.guard, calls=calls) if info.guard is not None else None
-    return replace(part, certified=info.certified, bind=info.bind, advertise=info.advertise, guard=guard)
+    return replace(
+        part,
+        certified=info.certified,
+        bind=info.bind,
+        advertise=info.advertise,
+        behind_nat=bool(info.seen),
+        guard=guard,
+    )
 
 
 def over(scenario: Scenario, transport: Transport) -> Scenario:

@@ -133,5 +133,18 @@ def response_address(via: str, host: str, port: int) -> tuple[str, int]:
     return host, parsed.port if parsed else port
 
 
+def reflexive(via: str) -> tuple[str, int] | None:
+    """Where the server that answers has seen the sender of the request, by the Via that it gives back (RFC 3581 4, RFC
+    3261 18.2.1): `received` and `rport`, each the sent-by where it is missing. None if it has not said."""
+    try:
+        read = read_via(via)
+    except SipError:
+        return None
+    host, port = read.received.strip("[]").lower(), read.rport or 0
+    if not (host or port) or port > 65535:
+        return None
+    return host or read.host.strip("[]"), port or read.sent_by.port
+
+
 def _default_port(transport: str) -> int:
     return 5061 if transport in _SECURE else DEFAULT_PORT

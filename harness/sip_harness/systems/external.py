@@ -55,11 +55,12 @@ class External:
         try:
             async with Visitor(info, User("visitor", info.domain)) as visitor:
                 answer = await visitor.options()
+                seen = "" if info.advertise else visitor.seen_in(answer)
         except NoAnswer as error:
             raise SystemFailed(f"{self.profile.name} is not there: {error}") from error
         server = answer.get("server") or answer.get("user-agent") or ""
         versions = {"system": server[:100]} if server.isprintable() and server else {}
-        self._info = replace(info, versions=versions)
+        self._info = replace(info, versions=versions, seen=seen)
 
     async def stop(self) -> None:
         """Give back what is still held. Never raises."""
@@ -147,11 +148,16 @@ class External:
             raise SystemFailed(f"the guard refuses {why}")
 
     def _check_nat(self, binding: Binding) -> None:
+        if self.profile.advertise:
+            return
         for name, (host, _port) in binding.listens.items():
-            if not self.profile.advertise and is_unreachable(host, self.info.address[0]):
+            why = "the address is private and the system's is not" if is_unreachable(host, self.info.address[0]) else ""
+            if self.info.seen and host == self.info.bind:
+                why = f"a NAT stands between, which shows us as {self.info.seen}"
+            if why:
                 raise SystemFailed(
-                    f"carrier {name} listens on {host}, where {self.profile.name} cannot reach it: the address is "
-                    "private and the system's is not; forward a port and state its host as 'advertise'"
+                    f"carrier {name} listens on {host}, where {self.profile.name} cannot reach it: {why}; forward a "
+                    "port and state its host as 'advertise'"
                 )
 
     def _count(self, scenario: Scenario) -> None:

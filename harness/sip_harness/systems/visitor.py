@@ -18,8 +18,9 @@ from sip_harness.net.opening import open_transport
 from sip_harness.net.stream import StreamTransport
 from sip_harness.net.tls import TlsFiles
 from sip_harness.sip.errors import SipError
-from sip_harness.sip.message import Message, split_list
+from sip_harness.sip.message import Message, first_element, split_list
 from sip_harness.sip.uri import parse_uri, uri_text
+from sip_harness.sip.via import reflexive
 
 PATIENCE = 4.0
 """Seconds for an answer."""
@@ -96,6 +97,11 @@ class Visitor:
         ua = self._opened()
         own = [("Contact", ua.contact), ("Accept", build.SDP)]
         return await self._ask("OPTIONS", f"sip:{self._info.domain}", f"<sip:{self._info.domain}>", own)
+
+    def seen_in(self, answer: Message) -> str:
+        """The host where the system has seen us, by what it has answered; empty if it is our own or it does not say."""
+        found = reflexive(first_element(answer.get("via") or ""))
+        return found[0] if found is not None and found[0] != self._opened().transport.local[0] else ""
 
     async def bindings(self) -> Found:
         """Who is registered for the account. Raises NoAnswer, also if the registrar will not tell."""
