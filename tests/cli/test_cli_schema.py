@@ -28,3 +28,9 @@ def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 
 def test_help_says_how_an_editor_gets_it() -> None:
     assert "# yaml-language-server: $schema=" in CliRunner().invoke(main, ["schema", "--help"]).output
+
+
+def test_there_is_one_for_profiles_too() -> None:
+    printed = CliRunner().invoke(main, ["schema", "--profile"])
+    assert printed.exit_code == 0
+    assert json.loads(printed.output)["$defs"]["ProfileDoc"]["properties"]["guard"]["description"]

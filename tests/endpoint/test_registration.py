@@ -6,7 +6,16 @@ import pytest
 from on_loop import in_virtual_time
 from ua_bench import PEER, Bench
 
-from sip_harness.endpoint.registration import MAX_EXPIRES, Outcome, Refused, Registered, Registration, granted
+from sip_harness.endpoint.registration import (
+    MAX_EXPIRES,
+    MAX_MOVES,
+    RETRY,
+    Outcome,
+    Refused,
+    Registered,
+    Registration,
+    granted,
+)
 from sip_harness.sip.message import Message, build, parse
 
 CHALLENGE = 'Digest realm="a.test", nonce="n1", qop="auth"'
@@ -180,6 +189,83 @@ async def test_a_refresh_that_is_refused_is_told() -> None:
     await line.bench.advance(5.1)
     line.bench.answer(line.take(), 403)
     assert line.outcomes == [Registered(10), Refused(403, "Word")]
+
+
+OUTSIDE = "<sip:alice-c@203.0.113.7:40000>"
+
+
+@in_virtual_time
+async def test_who_is_seen_elsewhere_is_registered_there() -> None:
+    line = Line()
+    first = line.take()
+    line.bench.ua.seen = ("203.0.113.7", 40000)
+    line.grant(first)
+    assert line.outcomes == [], "nobody may call until it can be reached"
+    again = line.take()
+    assert again.all("contact") == [OUTSIDE, f"{MINE};expires=0"]
+    assert again.call_id == first.call_id
+    line.bench.answer(again, 200, ("Contact", f"{OUTSIDE};expires=60"))
+    assert line.outcomes == [Registered(60)]
+    line.unregister()
+    assert line.take().all("contact") == [OUTSIDE]
+
+
+@in_virtual_time
+async def test_what_a_challenge_has_shown_counts_already() -> None:
+    line = Line(password="pw")
+    first = line.take()
+    line.bench.ua.seen = ("203.0.113.7", 40000)
+    line.bench.answer(first, 401, ("WWW-Authenticate", CHALLENGE))
+    again = line.take()
+    assert again.all("contact") == [OUTSIDE]
+    line.bench.answer(again, 200, ("Contact", f"{OUTSIDE};expires=60"))
+    assert line.outcomes == [Registered(60)]
+
+
+@in_virtual_time
+async def test_a_nat_that_shows_another_port_each_time_is_followed_so_far_only() -> None:
+    line = Line()
+    for port in range(MAX_MOVES):
+        request = line.take()
+        line.bench.ua.seen = ("203.0.113.7", 40000 + port)
+        line.grant(request)
+    last = line.take()
+    line.bench.ua.seen = ("203.0.113.7", 50000)
+    line.grant(last)
+    assert line.outcomes == [Registered(60)]
+    assert line.bench.is_quiet()
+
+
+@in_virtual_time
+async def test_a_refresh_that_fails_is_tried_again_ever_more_slowly() -> None:
+    line = Line()
+    line.grant(line.take(), 10)
+    await line.bench.advance(5.1)
+    for pause in (RETRY, 2 * RETRY, 4 * RETRY):
+        line.bench.answer(line.take(), 503)
+        await line.bench.advance(pause - 0.1)
+        assert line.bench.is_quiet()
+        await line.bench.advance(0.2)
+    line.grant(line.take(), 100)
+    assert [type(outcome) for outcome in line.outcomes] == [Registered, Refused, Refused, Refused, Registered]
+    await line.bench.advance(49)
+    assert line.bench.is_quiet()
+
+
+@in_virtual_time
+async def test_a_lost_connection_is_made_anew_at_once_but_not_over_and_over() -> None:
+    line = Line()
+    line.registration.recover()
+    assert line.take().cseq[0] == 1, "what is not registered yet has nothing to recover"
+    assert line.bench.is_quiet()
+    line = Line()
+    line.grant(line.take())
+    line.registration.recover()
+    line.grant(line.take())
+    line.registration.recover()
+    assert line.bench.is_quiet()
+    await line.bench.advance(RETRY + 0.1)
+    line.grant(line.take())
 
 
 @pytest.mark.parametrize(

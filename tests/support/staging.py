@@ -95,7 +95,7 @@ def _command(directory: Path, port: int, certificate: Path | None) -> list[str]:
     command = [find_binary(), "-f", str(config), "-DD", "-E", "-n", "1", "-N", "1", "-m", "32", "-M", "8"]
     command += ["-w", str(directory), "-Y", str(directory), "-P", f"{directory}/pid", "-A", f'PASSWORD="{PASSWORD}"']
     if certificate is None:
-        return [*command, "-l", f"udp:{HOST}:{port}"]
+        return [*command, "-l", f"udp:{HOST}:{port}", "-l", f"tcp:{HOST}:{port}"]
     return [*command, "-A", "TLS", "-A", f'CERTIFICATE="{certificate}"', "-l", f"tls:{HOST}:{port}"]
 
 

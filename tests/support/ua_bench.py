@@ -78,6 +78,9 @@ class ListTransport:
     def reaches(self, remote: Address) -> bool:
         return remote not in self.gone
 
+    def ping(self, remote: Address) -> None:
+        """No message."""
+
     def disconnect(self, kind: Disconnection, remote: Address | None = None) -> None:
         self.disconnected = kind
 

@@ -1,4 +1,4 @@
-"""JSON Schema of scenario files, for editors: from the models, with the texts of the reference.
+"""JSON Schema of scenario files and of profiles, for editors: from the models, with the texts of the reference.
 
 It is as strict as a schema can be that knows nothing of names: shapes, keys, codes, steps. What it refuses the harness
 refuses too, with the exception of code names in capitals. Placeholders of a matrix may stand for every value.
@@ -7,13 +7,15 @@ refuses too, with the exception of code names in capitals. Placeholders of a mat
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from sip_harness.language.answers import STEPS
 from sip_harness.language.entries import PARTS, Entries
+from sip_harness.language.entries.profile import PROFILES
 from sip_harness.language.part import Part
 from sip_harness.language.placeholders import VARIABLE
+from sip_harness.language.profile_schema import BuiltInDoc, ProfileDoc
 from sip_harness.language.schema import ScenarioDoc
 from sip_harness.sip.codes import NAMES
 
@@ -21,6 +23,7 @@ Schema: TypeAlias = dict[str, Any]
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
 """The one that editors know best; nothing newer is needed."""
+_PROFILES = ProfileDoc.__module__
 _OF_ONE_KEY = {"ResponseDoc", "RequestDoc", "MoreDoc"}
 _SCALAR: Schema = {"type": ["string", "number", "boolean"]}
 _PLACEHOLDER: Schema = {
@@ -44,12 +47,38 @@ _EVENT = r"[A-Za-z0-9][A-Za-z0-9-]*\s+(sends|gets)\s+\S.*"
 
 def scenario_schema() -> Schema:
     """The schema of a whole scenario file."""
-    raw = ScenarioDoc.model_json_schema()
-    parts = raw.pop("$defs")
-    parts = {name: _part(name, part) for name, part in parts.items()}
-    root = _part(ScenarioDoc.__name__, raw)
+    root, parts = _whole(ScenarioDoc, PARTS)
     _required(root)
     return {"$schema": DIALECT, "title": "A scenario of sip-harness", **root, "$defs": {**_forms(), **parts}}
+
+
+def profile_schema() -> Schema:
+    """The schema of a whole profile: of a system that is there, or of a built-in one with settings of its own."""
+    there, parts = _whole(ProfileDoc, PROFILES)
+    built_in, more = _whole(BuiltInDoc, PROFILES)
+    parts |= {ProfileDoc.__name__: there, BuiltInDoc.__name__: built_in, **more}
+    return {
+        "$schema": DIALECT,
+        "title": "A system of sip-harness",
+        "type": "object",
+        "if": {"required": ["builtin"]},
+        "then": {"$ref": f"#/$defs/{BuiltInDoc.__name__}"},
+        "else": {"$ref": f"#/$defs/{ProfileDoc.__name__}"},
+        "$defs": {**_forms(), "placeholder": False, **parts},
+    }
+
+
+def _whole(root: type[Part], entries: Mapping[str, Entries]) -> tuple[Schema, dict[str, Schema]]:
+    """The schemas of a document and of its parts."""
+    raw = root.model_json_schema()
+    found = {one.__name__: one for one in _below(Part) if _of_profiles(one) == _of_profiles(root)}
+    parts = {name: _part(found[name], part, entries[name]) for name, part in raw.pop("$defs", {}).items()}
+    return _part(root, raw, entries[root.__name__]), parts
+
+
+def _of_profiles(part: type[Part]) -> bool:
+    """Both kinds of documents have parts of the same name."""
+    return part.__module__ == _PROFILES
 
 
 _WHOLE = ("silence", "hang up", "no 100", "close", "reset", "unregister", "forward back")
@@ -73,6 +102,8 @@ def _forms() -> dict[str, Schema]:
         "failover": {"type": "string", "pattern": r"^\s*policy\.failover\s+has\s+\S+\s*$"},
         "fate": {"type": "string", "pattern": r"^\s*(never|reached(\s.*)?)\s*$"},
         "heard": {"type": "string", "pattern": r"^\s*(tone|silence|nothing)(\s.*)?$"},
+        "address": {"type": "string", "pattern": r"^\s*(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?\s*$"},
+        "secret": {"type": "string", "pattern": r"^\$[A-Za-z_][A-Za-z0-9_]*$"},
         "duration": {"type": "string", "pattern": rf"^\s*{_DURATION}\s*$"},
         "event": {"type": "string", "pattern": rf"^\s*{_EVENT}$"},
         "trigger": {
@@ -82,9 +113,7 @@ def _forms() -> dict[str, Schema]:
     }
 
 
-def _part(name: str, raw: Schema) -> Schema:
-    entries: Entries = PARTS[name]
-    part = next(one for one in _below(Part) if one.__name__ == name)
+def _part(part: type[Part], raw: Schema, entries: Entries) -> Schema:
     properties = {key: _property(key, one, entries, part) for key, one in raw["properties"].items()}
     result = {
         "type": "object",

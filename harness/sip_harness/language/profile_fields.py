@@ -21,6 +21,7 @@ _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"(?P<host>{_HOST}|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{{1,5}}))?")
 _USER = re.compile(r"[A-Za-z0-9_.!~*'()&=+$,;?/%#-]{1,128}")
 _SECRET = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
+_KINDS = ("proxy", "b2bua", "trunk-client")
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}\*?")
 
 
@@ -120,19 +121,19 @@ def _rate(text: Text, names: Names) -> float:
     return float(text)
 
 
-AddressText = Annotated[Address, reads(_address, "an address, as 192.0.2.10:5060")]
-Listening = Annotated[Address, reads(_listening, "a local address, as 192.168.1.20:5070")]
+AddressText = Annotated[Address, reads(_address, "an address, as 192.0.2.10:5060", "address")]
+Listening = Annotated[Address, reads(_listening, "a local address, as 192.168.1.20:5070", "address")]
 IpText = Annotated[str, reads(_ip, "an IP address")]
 HostText = Annotated[str, reads(_host, "a host")]
 DomainText = Annotated[str, reads(_domain, "a domain")]
 UserText = Annotated[str, reads(_user, "a user, as 101")]
 LineText = Annotated[str, reads(_line, "text")]
-Secret = Annotated[str, reads(_secret, "the name of an environment variable, as $PASSWORD_101")]
+Secret = Annotated[str, reads(_secret, "the name of an environment variable, as $PASSWORD_101", "secret")]
 FileText = Annotated[str, reads(_file, "the name of a file")]
 NumberText = Annotated[str, reads(_number, "a number")]
 Rate = Annotated[float, reads(_rate, "calls per second")]
 Count = Annotated[int, reads(lambda text, names: whole(text.all, 1, 1_000_000), "a number")]
-Seconds = Annotated[float, reads(lambda text, names: duration(text.all), "a duration, as 500ms")]
+Seconds = Annotated[float, reads(lambda text, names: duration(text.all), "a duration, as 500ms", "duration")]
 CodeText = Annotated[int, reads(lambda text, names: code(text.all).code, "a response code or name")]
-KindText = Annotated[str, reads(one_of(("proxy", "b2bua", "trunk-client"), "kind"), "a kind")]
-CapabilityText = Annotated[str, reads(one_of(CAPABILITIES, "capability"), "a capability")]
+KindText = Annotated[str, reads(one_of(_KINDS, "kind"), "a kind", _KINDS)]
+CapabilityText = Annotated[str, reads(one_of(CAPABILITIES, "capability"), "a capability", CAPABILITIES)]

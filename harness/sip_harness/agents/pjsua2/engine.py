@@ -22,7 +22,7 @@ from sip_harness.agents.pjsua2.directors import Account, Call
 from sip_harness.agents.pjsua2.library import Library
 from sip_harness.agents.pjsua2.stack import LOOPBACK, Stack, Tracing
 from sip_harness.agents.pjsua2.trace import Trace
-from sip_harness.model.entry import Entry, Lag, Note
+from sip_harness.model.entry import Address, Entry, Lag, Note
 from sip_harness.script.machine import ACKED
 from sip_harness.script.pjsua2_limits import call_obstacles, obstacles
 from sip_harness.sip.errors import SipError
@@ -67,6 +67,8 @@ class Lease:
         self._registration: tuple[int, str, int] | None = None
         """The last outcome of a REGISTER: code, reason, granted seconds."""
         self._stopping = False
+        self._stated: Address | None = None
+        """What is stated as our address; known once there is an account."""
         self._stack = Stack(self, tracing, assignment.bind or LOOPBACK, assignment.advertise)
         fd = self._stack.fd
         self._trace = Trace(assignment.name, self._stack.local, self._emit, lambda: stamps.stamp(fd))
@@ -113,12 +115,13 @@ class Lease:
             self._stack.add_account(self, self._assignment)
         except pj.Error as error:
             return f"{self._assignment.name}: no account {self._assignment.user.aor}: {error.reason}"
+        self._stated = self._stack.local
         self._trace.settle()
         return self._await_registration() if self._assignment.register else None
 
     def _await_registration(self) -> str | None:
         limit = time.monotonic() + REGISTER_LIMIT
-        while self._registration is None and time.monotonic() < limit and not self._stopping:
+        while not self._is_settled() and time.monotonic() < limit and not self._stopping:
             self._turn(limit)
         host, port = self._assignment.system
         code, reason, granted = self._registration or (0, "", 0)
@@ -131,6 +134,29 @@ class Lease:
             why = f"no answer to REGISTER from {host}:{port} within {REGISTER_LIMIT:g} s"
         self._note("refused", why, {})
         return f"{self._assignment.name}: {why}"
+
+    def _is_settled(self) -> bool:
+        """Whether there is an outcome, for the address that we are seen at."""
+        if self._registration is None:
+            return False
+        code, _, granted = self._registration
+        return code // 100 != 2 or (granted > 0 and not self._elsewhere())
+
+    def _elsewhere(self) -> Address | None:
+        """Where the system sees us, if that is not what we have stated: a NAT stands between (RFC 3581)."""
+        seen = self._trace.seen
+        guarded = self._assignment.guard is not None and not self._assignment.advertise
+        return seen if guarded and seen != self._stated else None
+
+    def _follow(self) -> None:
+        """Be where the system sees us, once a registration has told."""
+        seen = self._elsewhere()
+        if seen is None or self._registration is None or self._registration[0] // 100 != 2 or self._stopping:
+            return
+        self._stated, self._registration = seen, None
+        where = f"{seen[0]}:{seen[1]}"
+        self._note("nat", f"the system sees {self._assignment.name} at {where}", {"seen": where})
+        self._within(partial(self._stack.move, self._assignment, seen))
 
     def _unregister(self, account: Account) -> None:
         if self._registration is not None and self._registration[0] // 100 == 2:
@@ -148,6 +174,8 @@ class Lease:
             for command in self._pipe.receive():
                 self._within(partial(self._obey, command))
         self._within(lambda: self._part.poll(time.monotonic()))
+        if commands and self._assignment.register:
+            self._follow()
 
     def _timeout(self, limit: float | None) -> float:
         now = time.monotonic()

@@ -65,6 +65,12 @@ class Stack:
         self.account.create(account_config(assignment, self.local, self._transport))
         return self.account
 
+    def move(self, assignment: Assignment, seen: Address) -> None:
+        """State this address from now on, because it is where the system sees us; a registration is taken back and made
+        anew. Raises pj.Error."""
+        if self.account is not None:
+            self.account.modify(account_config(assignment, self.local, self._transport, seen))
+
     def poll(self) -> None:
         """Handle what is due and what has arrived, without waiting."""
         self.endpoint.libHandleEvents(0)
@@ -105,14 +111,17 @@ def _transport_config(bind: str, advertise: str) -> pj.TransportConfig:
     return config
 
 
-def account_config(assignment: Assignment, local: Address, transport: int) -> pj.AccountConfig:
-    """An account that adds nothing by itself that can be switched off."""
+def account_config(
+    assignment: Assignment, local: Address, transport: int, seen: Address | None = None
+) -> pj.AccountConfig:
+    """An account that adds nothing by itself that can be switched off; `seen`: where it is to be reached, if that is
+    not where it is."""
     user = assignment.user
     config = pj.AccountConfig()
     config.idUri = f"<{user.aor}>"
     config.sipConfig.transportId = transport
-    stated = assignment.advertise or local[0]
-    config.sipConfig.contactForced = f"<sip:{assignment.contact}@{stated}:{local[1]}>"
+    stated, port = seen or (assignment.advertise or local[0], local[1])
+    config.sipConfig.contactForced = f"<sip:{assignment.contact}@{stated}:{port}>"
     # `hide`: the next hop, without a Route header on the wire.
     config.sipConfig.proxies.append(f"<sip:{assignment.system[0]}:{assignment.system[1]};lr;hide>")
     if user.password:

@@ -11,7 +11,8 @@ from sip_harness.agents.pjsua2.origin import Origins
 from sip_harness.model.entry import Address, Entry, Lag, Malformed, Message, Note
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message as SipMessage
-from sip_harness.sip.message import parse
+from sip_harness.sip.message import first_element, parse
+from sip_harness.sip.via import reflexive
 
 NOTABLE_LAG = 20_000_000
 """Nanoseconds by which a datagram may be taken late before the record says so."""
@@ -38,6 +39,8 @@ class Trace:
     """Receive time of the last datagram, nanoseconds since the epoch."""
     count_sent: int = field(default=0, init=False)
     """How many messages have been sent."""
+    seen: Address | None = field(default=None, init=False)
+    """Where the system has seen us last, by the Via of its responses; None if it has not said."""
     idle: int = field(default_factory=time.time_ns, init=False)
     """When the stack was last seen to have read everything: what it reads next arrived later."""
     _held: Message | None = field(default=None, init=False)
@@ -50,6 +53,8 @@ class Trace:
         message = self._parse(data, remote, moment)
         if message is None:
             return
+        if not message.is_request:
+            self.seen = reflexive(first_element(message.get("via") or "")) or self.seen
         self.origins.received(message)
         self.openness.received(message)
         self.emit(Message(moment, slack, self.agent, "received", self.local, remote, data, "system"))
