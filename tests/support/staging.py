@@ -24,16 +24,32 @@ _PATIENCE = 10.0
 _ATTEMPTS = 3
 
 
+_HUNTS = """\
+  hunt:
+    - dial: "700"
+      members:
+        - {{user: "121", password: $STAGING_PASSWORD}}
+        - {{user: "122", password: $STAGING_PASSWORD}}
+    - dial: "+493012345"
+      carriers: [first, second]
+carriers: {{first: "{host}:{first}", second: "{host}:{second}"}}
+"""
+
+
 class Staging:
     """Where it is and what it needs."""
 
-    def __init__(self, port: int, trust: Path | None) -> None:
+    def __init__(self, port: int, trust: Path | None, carriers: tuple[int, int] = (0, 0)) -> None:
         self.port = port
         self.trust = trust
+        self.carriers = carriers
+        """Where it sends calls to its carriers."""
 
     def profile(self, directory: Path, more: str = "", guard: str = "calls per second: 1000") -> Path:
         """A profile of it, in that directory."""
         file = directory / "staging.system.yaml"
+        first, second = self.carriers
+        hunts = _HUNTS.format(host=HOST, first=first, second=second) if first else ""
         secure = f"transport: tls\ntrust: {self.trust}\n" if self.trust else ""
         file.write_text(
             f"""\
@@ -51,7 +67,12 @@ shapes:
       members:
         - {{user: "111", password: $STAGING_PASSWORD}}
         - {{user: "112", password: $STAGING_PASSWORD}}
-policy: {{timers: {{transaction: 1s, ring: 3s}}}}
+    - dial: "603"
+      members:
+        - {{user: "113", password: $STAGING_PASSWORD}}
+        - {{user: "114", password: $STAGING_PASSWORD}}
+        - {{user: "115", password: $STAGING_PASSWORD}}
+{hunts}policy: {{timers: {{transaction: 1s, ring: 3s}}}}
 guard: {{{guard}}}
 {more}"""
         )
@@ -65,23 +86,24 @@ def staging(*, tls: bool = False) -> Iterator[Staging]:
     try:
         authority = Authority(directory) if tls else None
         certificate = authority.issue("system.pem") if authority is not None else None
-        process, port = _start(directory, certificate)
+        carriers = free_port(HOST), free_port(HOST)
+        process, port = _start(directory, certificate, carriers)
         try:
-            yield Staging(port, authority.certificate if authority is not None else None)
+            yield Staging(port, authority.certificate if authority is not None else None, carriers)
         finally:
             _end(process)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _start(directory: Path, certificate: Path | None) -> tuple[subprocess.Popen[bytes], int]:
+def _start(directory: Path, certificate: Path | None, carriers: tuple[int, int]) -> tuple[subprocess.Popen[bytes], int]:
     """A process that answers, and its port: one that was free may be gone a moment later, so a few are tried."""
     for _ in range(_ATTEMPTS):
         port = free_port(HOST)
         log = directory / "log"
         with log.open("wb") as sink:
             process = subprocess.Popen(
-                _command(directory, port, certificate), stdout=sink, stderr=sink, start_new_session=True
+                _command(directory, port, certificate, carriers), stdout=sink, stderr=sink, start_new_session=True
             )
         if _await(process, port, certificate is not None):
             return process, port
@@ -89,11 +111,12 @@ def _start(directory: Path, certificate: Path | None) -> tuple[subprocess.Popen[
     raise AssertionError(f"no Kamailio: {log.read_text(errors='replace')[-2000:]}")
 
 
-def _command(directory: Path, port: int, certificate: Path | None) -> list[str]:
+def _command(directory: Path, port: int, certificate: Path | None, carriers: tuple[int, int]) -> list[str]:
     config = directory / "staging.cfg"
     config.write_text(CONFIG.read_text().replace("PORT_", str(port)))
     command = [find_binary(), "-f", str(config), "-DD", "-E", "-n", "1", "-N", "1", "-m", "32", "-M", "8"]
     command += ["-w", str(directory), "-Y", str(directory), "-P", f"{directory}/pid", "-A", f'PASSWORD="{PASSWORD}"']
+    command += ["-A", f'FIRST="{carriers[0]}"', "-A", f'SECOND="{carriers[1]}"']
     if certificate is None:
         return [*command, "-l", f"udp:{HOST}:{port}", "-l", f"tcp:{HOST}:{port}"]
     return [*command, "-A", "TLS", "-A", f'CERTIFICATE="{certificate}"', "-l", f"tls:{HOST}:{port}"]
