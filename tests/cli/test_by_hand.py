@@ -94,7 +94,10 @@ def test_a_phone_answers_as_it_is_told_and_leaves(pbx: Path) -> None:
         assert "─ 486 Busy Here ─" in bob.until("ACK to 486")
         bob.type("bussy-here")
         wrong = bob.until("answers")
-        assert "did you mean 'busy-here'" in wrong
+        assert "did you mean 'busy-here' or 'busy-everywhere'?\n  bussy-here\n  ^^^^^^^^^^\n" in wrong
+        bob.type("{302: {headers: {Contact: '<sip:112@127.0.0.1>'}}}")
+        wrong += bob.until("answers busy-here")
+        assert "the guard refuses that bob leads it to sip:112@127.0.0.1: 112 is an emergency number" in wrong
         assert wrong.endswith("nothing has changed\nanswers busy-here\n")
         bob.type("600")
         bob.until("answers 600")
@@ -109,6 +112,35 @@ def test_a_phone_answers_as_it_is_told_and_leaves(pbx: Path) -> None:
         assert "200 OK to REGISTER" in rest
     status, shown = called(pbx)
     assert (status, "answered with 480" in shown) == (1, True), shown
+
+
+@pytest.mark.needs_kamailio_tls
+@pytest.mark.needs_openssl
+@pytest.mark.needs_kamailio
+def test_both_telephones_over_tls(tmp_path: Path) -> None:
+    with staging(tls=True) as secure:
+        profile = secure.profile(tmp_path)
+        with phone("respond", "ringing, ok", "--user", "bob", "--system", str(profile)) as bob:
+            assert f"staging at 127.0.0.1:{secure.port} by tls\n" in bob.until("registered as sip:101@")
+            status, shown = called(profile)
+            assert (status, "answered with 200" in shown) == (0, True), shown
+            assert bob.end(signal.SIGINT)[0] == 130
+        status, shown = called(profile)
+        assert (status, "answered with 480" in shown) == (1, True), shown
+
+
+@pytest.mark.needs_kamailio
+def test_a_wrong_password_is_told_as_such(pbx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAGING_PASSWORD", "wrong-one")
+    status, shown = called(pbx)
+    assert (status, shown.endswith("answered with 407: it does not take the credentials of alice\n")) == (1, True), (
+        shown
+    )
+    result = CliRunner().invoke(main, ["respond", "ok", "--user", "bob", "--system", str(pbx)])
+    assert result.exit_code == 3
+    assert "staging: account 101: REGISTER for sip:101@" in result.output
+    assert "refused: 401 Unauthorized" in result.output
+    assert "wrong-one" not in result.output + shown
 
 
 @pytest.mark.needs_kamailio

@@ -64,6 +64,18 @@ def test_the_template_needs_its_environment() -> None:
     assert len(caught.value.diagnostics) == 7
 
 
+def test_a_variable_that_is_missing_is_told_once(tmp_path: Path) -> None:
+    file = tmp_path / "x.system.yaml"
+    roles = "roles: {a: {user: '1', password: $ONE}, b: {user: '2', password: $ONE}, c: {user: '3', password: $TWO}}"
+    file.write_text(f"name: x\nkind: proxy\naddress: 192.0.2.1\n{roles}\n")
+    with pytest.raises(LanguageError) as caught:
+        load_profile(file, {})
+    assert [d.message for d in caught.value.diagnostics] == [
+        "the environment variable ONE is not set",
+        "the environment variable TWO is not set",
+    ]
+
+
 def test_a_built_in_system_with_settings(tmp_path: Path) -> None:
     file = tmp_path / "slow.system.yaml"
     file.write_text("name: slow\nbuiltin: kamailio\nsettings: {transaction: 2s, digest: yes}\n")

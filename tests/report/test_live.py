@@ -49,6 +49,16 @@ def test_refreshes_of_a_registration_can_be_left_out() -> None:
     assert shown(Live("bob", "pbx", registers=False), register) == []
 
 
+def test_on_a_narrow_terminal_the_arrows_are_short() -> None:
+    live = Live("bob", "pbx")
+    [_, wide] = shown(live, message("INVITE sip:b@x SIP/2.0"))
+    live.columns = 60
+    [narrow] = shown(live, message("SIP/2.0 486 A very long reason phrase indeed it is", time=1))
+    assert (len(wide) > 60, len(narrow)) == (True, 60)
+    live.columns = 10
+    assert len(shown(live, message("SIP/2.0 180 Ringing", time=1))[0]) < len(narrow)
+
+
 def test_bytes_that_are_no_sip_are_counted_and_old_calls_forgotten() -> None:
     live = Live("bob", "pbx")
     [line] = shown(live, Malformed(0, "bob", HERE, THERE, b"\x1b\x1b", "no SIP"))

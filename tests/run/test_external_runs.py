@@ -143,10 +143,31 @@ def test_a_dry_run_sends_nothing_and_says_what_it_would(tmp_path: Path) -> None:
             return done.output.replace(str(system.address[1]), "PORT"), system.methods
 
     output, methods = asyncio.run(work())
+    assert "refused" not in output
     assert "ONE: phone registers as sip:103@127.0.0.1:PORT" in output
     assert "ONE: INVITE sip:103@127.0.0.1:PORT from sip:101@127.0.0.1:PORT" in output
     assert "in all: 1 calls, at most 5 per second; accounts 101, 103" in output
     assert methods == []
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (
+            scenario("302: {headers: {Contact: '<sip:911@127.0.0.1>'}}"),
+            "ONE: blocked, the guard refuses that phone leads",
+        ),
+        (
+            scenario(more=", uri: 'tel:112'"),
+            "ONE: INVITE tel:112 from sip:101@127.0.0.1:9 (refused: 112 is an emergency",
+        ),
+        (scenario(more=", headers: {Route: '<sip:192.0.2.66>'}"), "ONE: blocked, the guard refuses that alice leads"),
+    ],
+)
+def test_a_dry_run_says_what_the_guard_would_refuse(tmp_path: Path, text: str, why: str) -> None:
+    (tmp_path / "one.sip.yaml").write_text(text)
+    arguments = ["run", str(tmp_path / "one.sip.yaml"), "--dry-run", "--system", profile(tmp_path, 9)]
+    assert why in CliRunner().invoke(main, arguments).output
 
 
 def test_mistakes_in_a_profile_end_the_command(tmp_path: Path) -> None:

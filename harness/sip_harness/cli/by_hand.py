@@ -73,6 +73,8 @@ def perform(work: Coroutine[Any, Any, int], system: System) -> int:
 
         def end(code: int) -> None:
             nonlocal status
+            if sys.stdout.isatty():
+                click.echo()  # the terminal has shown ^C where the cursor was
             if not status:  # a second signal must not cut short what the first has begun: it is bounded in time
                 status = code
                 task.cancel()
@@ -88,14 +90,21 @@ def perform(work: Coroutine[Any, Any, int], system: System) -> int:
     except asyncio.CancelledError:
         return status or INTERRUPTED
     except (CannotBind, SystemFailed, SetupRefused) as error:
-        click.echo(f"{system_label(system)}: {error}" if isinstance(system, External) else str(error), err=True)
+        click.echo(_of_system(system, str(error)), err=True)
         return status or BLOCKED
+
+
+def _of_system(system: System, error: str) -> str:
+    """What went wrong, with the name of an external system unless it begins with that."""
+    name = system_label(system)
+    return f"{name}: {error}" if isinstance(system, External) and not error.startswith(name) else error
 
 
 def shower(output: Console, live: Live) -> Emit:
     """Prints what there is to see of an entry as it comes."""
 
     def show(entry: Entry) -> None:
+        live.columns = output.width if output.is_terminal else 0
         for line in live.lines(entry):
             output.print(line)
 
@@ -103,10 +112,9 @@ def shower(output: Console, live: Live) -> Emit:
 
 
 def announce(output: Console, stand: Stand) -> None:
-    """Where a system that was started for this listens; of one that was there before, that it is used."""
+    """Where a system that was started for this listens; one that was there before has been named already."""
     info = stand.info
     if info.guard is not None:
-        output.print(Text(f"{info.name} at {host_port(info.address)}"))
         return
     more = "".join(f", {host_port(address)} by {name.upper()}" for name, address in info.addresses.items())
     output.print(Text(f"{info.name} listens on {host_port(info.address)} by UDP{more}, for any client on this machine"))
@@ -114,6 +122,16 @@ def announce(output: Console, stand: Stand) -> None:
         output.print(Text(f"its certificate authority is in {info.trust}"))
     if info.password:
         output.print(Text(f"every user has the password {info.password}"))
+
+
+def name_it(output: Console, system: System) -> str:
+    """Say which external system is looked for, as that may take seconds; its name for the ladder."""
+    if not isinstance(system, External):
+        return "system"
+    profile = system.profile
+    at = profile.outbound_proxy or profile.address
+    output.print(Text(f"{profile.name} at {host_port(at)} by {profile.transport}"))
+    return profile.name
 
 
 def words_or_exit(make: Callable[[], Scenario]) -> Scenario:
@@ -139,6 +157,16 @@ def account_of(system: System, name: str) -> str:
         known = ", ".join(sorted(system.profile.roles)) or "none"
         raise click.UsageError(f"no role {name!r} in the profile; its roles: {known}")
     return f"sip:{account.user}@{system.profile.domain}"
+
+
+def refused_account(system: System, name: str) -> str:
+    """What a challenge means that is left after all tries, for an account of a profile."""
+    account = system.profile.roles.get(name) if isinstance(system, External) else None
+    if account is None:
+        return ""
+    if not account.password:
+        return f": it asks for credentials, and the profile has no password for {name}"
+    return f": it does not take the credentials of {name}"
 
 
 def where(system: System, name: str) -> str:

@@ -12,7 +12,9 @@ from sip_harness.cli.by_hand import (
     announce,
     console,
     dry_option,
+    name_it,
     perform,
+    refused_account,
     shower,
     stack_option,
     system_option,
@@ -60,7 +62,7 @@ def command(
         request = f"{method} {target_of(system, to)} from {account} ({stack})"
         output.print(Text(f"{where(system, system_name)}\nsends {request}"))
         sys.exit(0)
-    live = Live(caller, "system")
+    live = Live(caller, name_it(output, system))
 
     def ready(stand: Stand) -> None:
         announce(output, stand)
@@ -68,7 +70,8 @@ def command(
 
     async def work() -> int:
         code = await call(system, scenario, stack, shower(output, live), ready)
-        output.print(Text(f"answered with {code}" if code else "no final response", "bold"))
+        why = refused_account(system, caller) if code in (401, 407) else ""
+        output.print(Text(f"answered with {code}{why}" if code else "no final response", "bold"))
         return 0 if 200 <= code < 300 else 1
 
     sys.exit(perform(work(), system))

@@ -19,6 +19,7 @@ from sip_harness.cli.by_hand import (
     announce,
     console,
     dry_option,
+    name_it,
     perform,
     shower,
     stack_option,
@@ -36,7 +37,6 @@ from sip_harness.run.by_hand import Change, Stand, answering, respond
 from sip_harness.run.plan import OneStack
 from sip_harness.systems.base import System
 
-_UNKNOWN = "system"
 MAX_LINE = 10_000
 """Characters of one line from the keyboard."""
 
@@ -75,11 +75,13 @@ def command(answer: tuple[str, ...], user: str, system_name: str, stack: OneStac
 
 async def _respond(system: System, scenario: Scenario, text: str, user: str, stack: OneStack, output: Console) -> int:
     changes: asyncio.Queue[Change | Exit] = asyncio.Queue()
-    live = Live(user, _UNKNOWN)
-    present = text
+    live = Live(user, name_it(output, system))
+    present, taken = text, False
 
     def ready(stand: Stand) -> None:
+        nonlocal taken
         announce(output, stand)
+        taken = True
         output.print(Text(f"registered as {stand.part.user.aor}, answers {visible(present)}; Ctrl-C ends", "bold"))
         live.system, live.registers = stand.info.name, False
         loop = asyncio.get_running_loop()
@@ -107,7 +109,7 @@ async def _respond(system: System, scenario: Scenario, text: str, user: str, sta
     try:
         await respond(system, scenario, stack, shower(output, live), ready, changes, changed, lambda: _leaving(live))
     finally:
-        if live.system != _UNKNOWN:
+        if taken:
             output.print(Text(f"{user} has left"))
     return 0
 

@@ -30,6 +30,8 @@ class Surroundings(Names):
     """Context in which a profile is read."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
+    unset: set[str] = field(default_factory=set)
+    """Variables whose absence has been told."""
 
 
 def _address(text: Text, names: Names) -> Address:
@@ -92,8 +94,10 @@ def _secret(text: Text, names: Names) -> str:
     if found is None:
         hint = "write the name of an environment variable, as password: $PASSWORD_101"
         raise Mistake(Diagnostic(text.place, "a secret does not stand in a file", hint))
-    value = cast(Surroundings, names).environment.get(found[1], "")
-    if not value:
+    surroundings = cast(Surroundings, names)
+    value = surroundings.environment.get(found[1], "")
+    if not value and found[1] not in surroundings.unset:
+        surroundings.unset.add(found[1])
         raise text.all.mistake(
             f"the environment variable {found[1]} is not set", f"export {found[1]}=... before the run"
         )

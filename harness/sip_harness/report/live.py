@@ -17,7 +17,10 @@ MAX_CALLS = 100
 """Calls that are remembered at once: the network must not be able to fill the memory."""
 MAX_MESSAGES = 1000
 """Messages of one call that are told from their retransmissions."""
-_WIDTH = 42
+_WIDTH, _LEAST = 42, 20
+"""Columns of an arrow, where there is room for it and where there is not."""
+_AROUND = 15
+"""Columns of a line besides arrow and names."""
 _NOTES = {"refused", "unsent", "limit", "cut", "engine", "nat"}
 
 
@@ -38,6 +41,8 @@ class Live:
     """What is at the other end."""
     registers: bool = True
     """Whether registrations are shown. Their refreshes are of no interest to somebody who waits for calls."""
+    columns: int = 0
+    """Of the terminal, as wide as it is just now; settable. 0: as many as it takes."""
     _calls: dict[str, _Call] = field(default_factory=dict, init=False)
 
     def lines(self, entry: Entry) -> list[Text]:
@@ -67,7 +72,7 @@ class Live:
         if len(call.keys) < MAX_MESSAGES:
             call.keys.add(key)
         sdp = " (SDP)" if (seen.sip.get("content-type") or "").lower().startswith("application/sdp") else ""
-        label = clip(visible(name_of(seen)), _WIDTH - len(sdp + again) - 4) + sdp + again
+        label = clip(visible(name_of(seen)), self._width - len(sdp + again) - 4) + sdp + again
         return [*head, self._arrow(offset(seen.time, call.start), label, received, STYLES[tone_of(seen)])]
 
     def _call(self, seen: Seen) -> tuple[_Call, list[Text]]:
@@ -83,7 +88,12 @@ class Live:
         who, whom = (visible(seen.sip.get(name) or "") for name in ("from", "to"))
         return found, [Text(f"{seen.sip.cseq[1]} from {clip(who, 60)} to {clip(whom, 60)}", "bold")]
 
+    @property
+    def _width(self) -> int:
+        room = self.columns - _AROUND - len(self.agent) - len(self.system) if self.columns else _WIDTH
+        return max(_LEAST, min(_WIDTH, room))
+
     def _arrow(self, when: str, label: str, received: bool, style: str) -> Text:
-        shaft = f"{f' {label} ':─^{_WIDTH}}"
+        shaft = f"{f' {label} ':─^{self._width}}"
         arrow = f"◀{shaft}─" if received else f"─{shaft}▶"
         return Text.assemble(f"{when:>9}  {self.agent} ", (arrow, style), f" {self.system}")

@@ -31,11 +31,13 @@ from sip_harness.sip.errors import SipError
 from sip_harness.systems.base import Binding, SystemFailed
 from sip_harness.systems.base import System as AnySystem
 from sip_harness.systems.external import External
+from sip_harness.systems.intent import refusal
 from sip_harness.systems.leases import Leases
 
 PATIENCE = 300.0
 """Seconds that a call by hand may ring, if nobody ends it: more than Timer C (RFC 3261 16.6 step 11) grants it."""
 _NAME = re.compile(r"[A-Za-z0-9+#*_.~-]{1,64}")
+_MARGIN = " " * 6
 _DOCUMENT = """\
 title: By hand
 id: BY-HAND
@@ -83,7 +85,9 @@ def answering(text: str, user: str, stack: OneStack = "wire") -> Scenario:
     try:
         scenario = load_text(_DOCUMENT.format(answer=one_line), "answer")
     except LanguageError as error:
-        raise LanguageError(replace(one, place=Place("answer")) for one in error.diagnostics) from None
+        raise LanguageError(
+            replace(one, place=Place("answer"), excerpt=_of_one_line(one.excerpt)) for one in error.diagnostics
+        ) from None
     [device] = scenario.devices
     [target] = scenario.targets
     scenario = replace(
@@ -95,6 +99,14 @@ def answering(text: str, user: str, stack: OneStack = "wire") -> Scenario:
     )
     choose_stacks(scenario, Stacks(stack, available()))
     return scenario
+
+
+def _of_one_line(excerpt: str) -> str:
+    """An excerpt without the number and the margin of a line that stands in no file."""
+    lines = excerpt.split("\n")
+    before, bar, rest = lines[0].partition("| ")
+    margin = len(before + bar) + (len(_MARGIN) if rest.startswith(_MARGIN) else 0)
+    return "\n".join(f"  {line[margin:]}" for line in lines) if bar else excerpt
 
 
 def calling(
@@ -162,7 +174,9 @@ async def respond(
             await agent.start()
             ready(stand)
             while not isinstance(change := await changes.get(), Exit):
-                agent, why = await _changed(agent, change.scenario, stand, stack, show)
+                why = _forbidden(stand, change.scenario)
+                if not why:
+                    agent, why = await _changed(agent, change.scenario, stand, stack, show)
                 changed(change, why)
             raise SystemFailed(f"{stand.info.name} has ended: status {change.status}")
         finally:
@@ -246,6 +260,12 @@ def _named(binding: Binding, scenario: Scenario, system: AnySystem) -> Binding:
     users = {agent: User(agent, info.domain, info.password) for agent in binding.users}
     own = {target.name: f"sip:{target.name}@{info.domain}" for target in scenario.targets}
     return replace(binding, users=users, uris=own | uris)
+
+
+def _forbidden(stand: Stand, change: Scenario) -> str:
+    """Why the guard would let nothing through of what this answer leads to; empty if it would."""
+    why = refusal(change, stand.info.guard, {}) if stand.info.guard is not None else ""
+    return f"the guard refuses {why}" if why else ""
 
 
 def _agent(stand: Stand, stack: OneStack, emit: Emit) -> Agent:

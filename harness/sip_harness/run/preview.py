@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sip_harness.model.guard import GuardRules
 from sip_harness.model.profile import Profile
 from sip_harness.model.scenario import Scenario
 from sip_harness.net.base import host_port
 from sip_harness.systems.base import CannotBind
 from sip_harness.systems.external import External, rules
+from sip_harness.systems.intent import refusal, request_uri
 from sip_harness.systems.placing import place
 
 
@@ -30,8 +32,11 @@ def preview(scenarios: Sequence[Scenario], system: External) -> str:
         for name in sorted(binding.registers):
             lines.append(f"  {scenario.id}: {name} registers as {binding.users[name].aor}")
         for call in scenario.calls:
-            who, uri = binding.users[call.caller].aor, binding.uris[call.target]
+            who, uri = binding.users[call.caller].aor, request_uri(call, binding.uris[call.target])
             lines.append(f"  {scenario.id}: {call.method} {uri} from {who}{_refused(profile, uri)}")
+        if not any("(refused: " in line for line in lines[-len(scenario.calls) :]):
+            why = refusal(scenario, limits(profile), binding.uris)
+            lines += [f"  {scenario.id}: blocked, the guard refuses {why}"] if why else []
         calls += len(scenario.calls)
         users.update(placing.users(scenario))
     over = f", more than guard.max calls allows ({profile.guard.max_calls})" if calls > profile.guard.max_calls else ""
@@ -42,6 +47,11 @@ def preview(scenarios: Sequence[Scenario], system: External) -> str:
     return "\n".join(lines)
 
 
+def limits(profile: Profile) -> GuardRules:
+    """What would leave, as far as it is known before a name is looked up."""
+    return rules(profile, [profile.address[0]])
+
+
 def _refused(profile: Profile, uri: str) -> str:
-    why = rules(profile, [profile.address[0]]).uri_refusal(uri)
+    why = limits(profile).uri_refusal(uri)
     return f" (refused: {why})" if why else ""
