@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from sip_harness.cli.main import main
+from sip_harness.endpoint import request
 from sip_harness.language import load
 from sip_harness.language.loading import load_text
 from sip_harness.model.result import Result
@@ -18,6 +21,7 @@ from sip_harness.model.system import User
 from sip_harness.model.verdict import Outcome
 from sip_harness.run.session import Options, open_session
 from sip_harness.run.systems import find_system
+from sip_harness.sip.digest import authorization
 from sip_harness.systems import visitor
 from sip_harness.systems.base import SystemFailed
 from sip_harness.systems.external import External
@@ -164,7 +168,18 @@ def test_pytest_takes_a_profile_too(pbx: Staging, pytester: pytest.Pytester) -> 
     done.assert_outcomes(passed=1)
 
 
-def test_no_secret_reaches_a_report_a_record_or_a_capture(pbx: Staging, tmp_path: Path) -> None:
+@pytest.mark.parametrize("stack", ["wire", pytest.param("pjsua2", marks=pytest.mark.needs_pjsua2)])
+def test_no_secret_reaches_a_report_a_record_or_a_capture(
+    pbx: Staging, tmp_path: Path, stack: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proofs: list[str] = []
+
+    def noted(*arguments: Any, **named: Any) -> str:
+        value = authorization(*arguments, **named)
+        proofs.extend(re.findall(r'response="([0-9a-f]+)"', value))
+        return value
+
+    monkeypatch.setattr(request.digest, "authorization", noted)
     (tmp_path / "ring.sip.yaml").write_text(RING)
     out = tmp_path / "out"
     arguments = [
@@ -176,10 +191,14 @@ def test_no_secret_reaches_a_report_a_record_or_a_capture(pbx: Staging, tmp_path
         str(out),
         "-v",
     ]
-    done = CliRunner().invoke(main, [*arguments, "--stack", "wire"])
+    done = CliRunner().invoke(main, [*arguments, "--stack", stack])
     assert done.exit_code == 0, done.output
     files = {file.name: file.read_bytes() for file in out.rglob("*") if file.is_file()}
     assert {"report.html", "junit.xml", "RING.jsonl", "RING.pcapng"} <= files.keys()
-    assert b"Digest username" in files["RING.pcapng"], "the exact bytes of what was sent"
-    assert [name for name, data in files.items() if PASSWORD.encode() in data] == []
-    assert PASSWORD not in done.output
+    assert b"Digest username" in files["RING.pcapng"], "what was sent is there"
+    assert b'response="' + b"0" * 32 + b'"' in files["RING.pcapng"], "without what proves the password"
+    everything = b"".join([*files.values(), done.output.encode()])
+    assert PASSWORD.encode() not in everything
+    assert proofs
+    assert [proof for proof in proofs if proof.encode() in everything] == []
+    assert set(re.findall(rb"\b(?:response|rspauth)=[^0-9a-f]{0,8}([0-9a-f]{16,})", everything)) == {b"0" * 32}

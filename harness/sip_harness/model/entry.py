@@ -21,7 +21,7 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One SIP message, as its bytes were on the wire."""
+    """One SIP message, as its bytes were on the wire; on a system that is elsewhere with digest responses of zeros."""
 
     time: int
     slack: int
@@ -45,6 +45,7 @@ class Note:
     `refused` (registration or call set-up refused), `unsent` (a connection was refused or broke before a message was
     through), `engine` (the stack acted by itself, with why),
     `strays` (more strays came than are shown; `data` has how many), `closed` (all transactions and dialogs over),
+    `nat` (the system sees the agent elsewhere than it is; `data` says where),
     `limit` (the run was ended by its deadline; `data` lists what was open), `end` (the record is complete), `cut`
     (read back: the last line of the file was incomplete).
     """

@@ -24,6 +24,7 @@ from sip_harness.model.result import Result
 from sip_harness.model.scenario import Call, Scenario, Stack
 from sip_harness.model.verdict import Outcome, Verdict
 from sip_harness.net.clock import measure_uncertainty
+from sip_harness.record.secrets import discreet
 from sip_harness.run.execute import Run
 from sip_harness.run.memory import calm
 from sip_harness.run.openness import UNTIL_GIVEN_UP
@@ -172,9 +173,8 @@ class Session:
         )
 
     def _agent(self, part: Assignment, choice: Choice, run: Run) -> Agent:
-        if choice.stack == "pjsua2":
-            return Pjsua2Agent(part, run.take, self.pool)
-        return WireAgent(part, run.take)
+        take = discreet(run.take) if part.guard is not None else run.take
+        return Pjsua2Agent(part, take, self.pool) if choice.stack == "pjsua2" else WireAgent(part, take)
 
     def _header(
         self, scenario: Scenario, parts: list[Assignment], chosen: dict[str, Choice], agents: dict[str, Agent]
