@@ -159,6 +159,23 @@ def test_a_peer_elsewhere_is_not_followed_and_no_call_is_left(stack: str, contac
 
 
 @pytest.mark.parametrize("stack", STACKS)
+def test_names_that_the_system_names_are_not_looked_up(stack: str) -> None:
+    """In SDP, Contact and Record-Route: `ci/quiet` sees that nothing leaves; here it is seen that no call is left."""
+    sdp = b"v=0\r\no=- 1 1 IN IP4 o.elsewhere.example\r\ns=-\r\nc=IN IP4 c.elsewhere.example\r\nt=0 0\r\n"
+
+    async def work() -> None:
+        route = "<sip:route.elsewhere.example;lr>"
+        async with stage(stack, "<sip:bob@contact.elsewhere.example>", route=route) as here:
+            here.system.sdp = sdp + b"m=audio 4000 RTP/AVP 0\r\n"
+            here.agent.call(Call("c1", "alice", "bob"), "sip:bob@staging.example")
+            await here.system.until("BYE")
+            await here.agent.stop()
+            assert {m for m in here.system.methods if m} == {"INVITE", "ACK", "BYE"}
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("stack", STACKS)
 def test_a_redirection_elsewhere_is_not_followed(stack: str) -> None:
     async def work() -> None:
         async with stage(stack, "<sip:bob@127.0.0.2:{port}>", code=302) as here:

@@ -21,6 +21,8 @@ class Ear(asyncio.DatagramProtocol):
         self.heard: list[Message] = []
         self.datagrams = 0
         self._answer = answer
+        self.sdp = b""
+        """Body of its 200 to an INVITE; settable."""
         self._news = asyncio.Event()
 
     def connection_made(self, transport: Any) -> None:
@@ -47,7 +49,10 @@ class Ear(asyncio.DatagramProtocol):
             to = message.get("to") or ""
             to = to if message.to_tag else f"{to};tag=ear"
             copied = [(name, message.get(name) or "") for name in ("Via", "From", "Call-ID", "CSeq")]
-            self.transport.sendto(build(f"SIP/2.0 {found[0]} Word", [*copied, ("To", to), *found[1]]), addr)
+            body = self.sdp if message.method == "INVITE" else b""
+            described = [("Content-Type", "application/sdp")] if body else []
+            headers = [*copied, ("To", to), *found[1], *described]
+            self.transport.sendto(build(f"SIP/2.0 {found[0]} Word", headers, body), addr)
 
     async def pinged(self, times: int) -> None:
         """So many datagrams of whatever kind."""

@@ -143,7 +143,8 @@ def _await(process: subprocess.Popen[bytes], port: int, tls: bool) -> bool:
 def _is_there(port: int, tls: bool) -> bool:
     if tls:
         with socket.socket() as sock:
-            return sock.connect_ex((HOST, port)) == 0
+            # To a port where nobody listens yet one may connect from that very port, and be one's own peer.
+            return sock.connect_ex((HOST, port)) == 0 and sock.getsockname() != sock.getpeername()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.connect((HOST, port))
         sock.settimeout(0.1)
