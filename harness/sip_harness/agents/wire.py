@@ -7,6 +7,7 @@ import time
 from typing import Literal
 
 from sip_harness.agents.base import Assignment, Emit, SetupRefused
+from sip_harness.agents.wills import Will, Wills
 from sip_harness.agents.wire_caller import Outgoing, place_call
 from sip_harness.agents.wire_device import Attempt
 from sip_harness.agents.wire_flow import Flow
@@ -44,14 +45,24 @@ STOP_LIMIT = 1.0
 class WireAgent:
     """A device or a caller on any transport; implements `agents.base.Agent`."""
 
-    def __init__(self, assignment: Assignment, emit: Emit, *, timers: Timers | None = None, host: str = "") -> None:
+    def __init__(
+        self,
+        assignment: Assignment,
+        emit: Emit,
+        *,
+        timers: Timers | None = None,
+        host: str = "",
+        wills: Wills | None = None,
+    ) -> None:
         """Nothing is opened yet. `timers` are those of its transactions; it binds a free port of `host`, by default
-        the loopback address of the system's family."""
+        the loopback address of the system's family. `wills` has what is to be sent should this process be killed."""
         self._assignment = assignment
         self._emit = emit
         self._timers = timers
         self._host = host or assignment.bind or ("::1" if ":" in assignment.system[0] else "127.0.0.1")
         self._guard = self._guarded()
+        self._will = Will(wills, assignment, self._host) if wills is not None and self._guard is not None else None
+        self._willing = False
         self._flow: Flow | None = None
         self._happened: set[str] = set()
         self._calls: set[LiveCall] = set()
@@ -184,6 +195,8 @@ class WireAgent:
             for call in self._calls:
                 call.stop()
             ua.close()
+            if self._will is not None:
+                self._will.revoke()
 
     def _way(self, ua: UserAgent, guard: Guard) -> Flow:
         """The way to a system that is elsewhere; a connection that is lost is made anew with the next REGISTER."""
@@ -260,6 +273,15 @@ class WireAgent:
                 why = f"sent by the script: {error}"
                 entry = Malformed(entry.time, entry.agent, entry.local, entry.remote, entry.data, why, "sent")
         self._emit(entry)
+        if self._will is not None and not self._willing:
+            self._willing = True
+            asyncio.get_running_loop().call_soon(self._make_will)
+
+    def _make_will(self) -> None:
+        """What has just been said may have set up a call, or ended one."""
+        self._willing = False
+        if self._ua is not None and self._will is not None:
+            self._will.update(self._ua)
 
     def _missed(self, message: Message) -> None:
         if self._ua is not None and message.is_request:

@@ -112,6 +112,11 @@ class Leg:
         self._ending = False
         ua.legs[dialog.id] = self
 
+    @property
+    def is_up(self) -> bool:
+        """Whether an answer has confirmed it and nobody has ended it yet."""
+        return (self.dialog.confirmed or bool(self._accepted)) and not (self._ending or self.left)
+
     def close(self) -> None:
         """The dialog is over: requests within it find nothing any more."""
         for acceptance in self._accepted.values():

@@ -16,6 +16,7 @@ from sip_harness.agents.base import Agent, Assignment, Emit, SetupRefused
 from sip_harness.agents.pjsua2.client import Pjsua2Agent
 from sip_harness.agents.pjsua2.pool import Pool
 from sip_harness.agents.pjsua2.wheel import available
+from sip_harness.agents.wills import Wills
 from sip_harness.agents.wire import WireAgent
 from sip_harness.language import LanguageError, from_python, load_text
 from sip_harness.model.entry import Entry, Exit, Log, Message
@@ -73,6 +74,7 @@ class Stand:
     scenario: Scenario
     binding: Binding
     pool: Pool
+    wills: Wills
 
 
 def answering(text: str, user: str, stack: OneStack = "wire") -> Scenario:
@@ -238,8 +240,9 @@ class _Finals:
 async def _standing(system: AnySystem, scenario: Scenario) -> AsyncIterator[Stand]:
     """The system up and the agent's place on it prepared; all of it given back at the end."""
     async with AsyncExitStack() as clean_up:
-        pool = Pool(1)
+        pool, wills = Pool(1), Wills()
         clean_up.push_async_callback(pool.close)
+        clean_up.callback(wills.close)
         clean_up.push_async_callback(system.stop)
         await system.start()
         info = system.info
@@ -248,7 +251,7 @@ async def _standing(system: AnySystem, scenario: Scenario) -> AsyncIterator[Stan
         clean_up.push_async_callback(system.release, lease)
         await system.admit(scenario, lease, binding)
         [part] = assign(scenario, info, binding, lease)
-        yield Stand(info, replace(part, media=True), scenario, binding, pool)
+        yield Stand(info, replace(part, media=True), scenario, binding, pool, wills)
 
 
 def _named(binding: Binding, scenario: Scenario, system: AnySystem) -> Binding:
@@ -269,7 +272,11 @@ def _forbidden(stand: Stand, change: Scenario) -> str:
 
 
 def _agent(stand: Stand, stack: OneStack, emit: Emit) -> Agent:
-    return Pjsua2Agent(stand.part, emit, stand.pool) if stack == "pjsua2" else WireAgent(stand.part, emit)
+    return (
+        Pjsua2Agent(stand.part, emit, stand.pool)
+        if stack == "pjsua2"
+        else WireAgent(stand.part, emit, wills=stand.wills)
+    )
 
 
 async def _changed(agent: Agent, change: Scenario, stand: Stand, stack: OneStack, show: Emit) -> tuple[Agent, str]:

@@ -18,6 +18,7 @@ from sip_harness.agents.base import Agent, Assignment
 from sip_harness.agents.pjsua2.client import Pjsua2Agent
 from sip_harness.agents.pjsua2.pool import Pool
 from sip_harness.agents.pjsua2.wheel import available
+from sip_harness.agents.wills import Wills
 from sip_harness.agents.wire import WireAgent
 from sip_harness.model.entry import Exit, Header, Lag, Log
 from sip_harness.model.result import Result
@@ -75,6 +76,8 @@ class Session:
     uncertainty: int
     """Nanoseconds; see `Header.uncertainty`."""
     pulse: Pulse
+    wills: Wills = field(default_factory=Wills)
+    """What is sent to an external system should this process be killed."""
     _slots: Slots = field(init=False)
     _stacks: Stacks = field(init=False)
     _pace: Pace = field(init=False)
@@ -174,7 +177,9 @@ class Session:
 
     def _agent(self, part: Assignment, choice: Choice, run: Run) -> Agent:
         take = discreet(run.take) if part.guard is not None else run.take
-        return Pjsua2Agent(part, take, self.pool) if choice.stack == "pjsua2" else WireAgent(part, take)
+        return (
+            Pjsua2Agent(part, take, self.pool) if choice.stack == "pjsua2" else WireAgent(part, take, wills=self.wills)
+        )
 
     def _header(
         self, scenario: Scenario, parts: list[Assignment], chosen: dict[str, Choice], agents: dict[str, Agent]
@@ -249,6 +254,8 @@ async def open_session(system: System, options: Options, scenarios: Iterable[Sce
     pool = Pool(devices * (options.jobs + 1))
     async with AsyncExitStack() as clean_up:
         clean_up.enter_context(calm())
+        wills = Wills()
+        clean_up.callback(wills.close)
         clean_up.push_async_callback(pool.close)
         clean_up.push_async_callback(system.stop)
         if not available() and options.stack != "wire":
@@ -257,4 +264,4 @@ async def open_session(system: System, options: Options, scenarios: Iterable[Sce
             await system.start()
         pulse = Pulse(system.processes())
         clean_up.callback(pulse.close)
-        yield Session(system, options, pool, Leases(), measure_uncertainty(), pulse)
+        yield Session(system, options, pool, Leases(), measure_uncertainty(), pulse, wills)
