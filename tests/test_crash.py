@@ -106,9 +106,21 @@ def test_a_caller_that_is_killed_leaves_no_call(
         with Command(tmp_path / "c", *HARNESS, *words) as alice:
             until(lambda: sign in alice.said, lambda: alice.said)
             os.kill(alice.process.pid, signal.SIGKILL)
-            until(lambda: f" {ended} ─" in bob.said, lambda: bob.said)
+            until(lambda: f" {ended} ─" in bob.said, lambda: f"{alice.said}\n{bob.said}")
         os.kill(bob.process.pid, signal.SIGINT)
         assert bob.end() == 130
+
+
+def test_a_phone_that_is_killed_leaves_no_call(pbx: Staging, tmp_path: Path) -> None:
+    profile = str(pbx.profile(tmp_path))
+    with Command(tmp_path / "r", *HARNESS, "respond", "ok", "--user", "bob", "--system", profile) as bob:
+        until(lambda: "registered as" in bob.said, lambda: bob.said)
+        words = ["call", "bob", "--as", "alice", "--system", profile, "--hang-up-after", "100s"]
+        with Command(tmp_path / "c", *HARNESS, *words) as alice:
+            until(lambda: "ACK to 200" in alice.said and "ACK" in bob.said, lambda: alice.said)
+            os.kill(bob.process.pid, signal.SIGKILL)
+            until(lambda: "─ BYE ─" in alice.said, lambda: f"{alice.said}\n{bob.said}")
+            assert alice.end() == 0
 
 
 def test_whoever_waits_for_an_account_is_told_who_has_it(pbx: Staging, tmp_path: Path) -> None:

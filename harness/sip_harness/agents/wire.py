@@ -272,10 +272,12 @@ class WireAgent:
             except MalformedMessage as error:
                 why = f"sent by the script: {error}"
                 entry = Malformed(entry.time, entry.agent, entry.local, entry.remote, entry.data, why, "sent")
+        if self._will is not None:
+            self._make_will()  # before anybody is told of the message, who might end us because of it
+            if not self._willing:
+                self._willing = True
+                asyncio.get_running_loop().call_soon(self._make_will)
         self._emit(entry)
-        if self._will is not None and not self._willing:
-            self._willing = True
-            asyncio.get_running_loop().call_soon(self._make_will)
 
     def _make_will(self) -> None:
         """What has just been said may have set up a call, or ended one."""
