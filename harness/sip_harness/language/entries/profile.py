@@ -123,6 +123,11 @@ POLICY: Entries = {
         "What it answers by itself where the rules leave it a choice, by occasion: ring-timeout, ...",
         "policy: {codes: {ring-timeout: 480}}",
     ),
+    "failover": Entry(
+        "Responses of a carrier after which it tries the next one; 408 stands for no answer, and for 100 and nothing "
+        "more, too.",
+        "policy: {failover: [408, 500, 502, 503, 504]}",
+    ),
     "deviations": Entry("Known ways of breaking a rule: one expectation, one observed value, one reason.", _DEVIATION),
 }
 GUARD: Entries = {
