@@ -9,10 +9,12 @@ from ladders import TOKEN, at, record, scenario, verdict
 
 from sip_harness.language import load_text
 from sip_harness.model.entry import Exit, Lag, Note
+from sip_harness.model.place import NOWHERE
 from sip_harness.model.policy import Deviation
 from sip_harness.model.scenario import Expected, Scenario, Schedule, Sequence
-from sip_harness.model.verdict import Outcome, Verdict
+from sip_harness.model.verdict import Finding, Outcome, Verdict
 from sip_harness.verdict import judge
+from sip_harness.verdict.known import weigh
 
 FORK_600 = scenario(
     "desk: {answer: [ringing, 600]}\nmobile: {answer: [ringing]}",
@@ -430,3 +432,14 @@ def test_never_in_a_scenario_without_calls_is_about_any_request() -> None:
     probed = "0.100 g1 < OPTIONS\n0.101 g1 > 200 to OPTIONS"
     only(Outcome.FAIL, verdict(wanted, probed), "g1 got OPTIONS")
     assert verdict(wanted, "0.100 other < OPTIONS").outcome is Outcome.PASS
+
+
+def test_a_deviation_on_a_machine_that_stood_still_is_no_unexpected_pass() -> None:
+    """Whether what is late is known to be so, or the machine's doing, cannot be told: nothing has passed either."""
+    found = Finding(Outcome.FAIL, "g2: INVITE within 1s", "late", observed="late INVITE")
+    known = [Deviation("T-1", "g2: INVITE within 1s", "late INVITE", "it has always been so")]
+    assert [f.outcome for f in weigh(known, [found], NOWHERE)] == [Outcome.DEVIATION]
+    starved = replace(found, outcome=Outcome.INCONCLUSIVE)
+    assert list(weigh(known, [starved], NOWHERE)) == [starved]
+    elsewhere = replace(starved, expected="alice: 200")
+    assert [f.outcome for f in weigh(known, [elsewhere], NOWHERE)] == [Outcome.INCONCLUSIVE, Outcome.FAIL]

@@ -14,7 +14,7 @@ def weigh(known: Sequence[Deviation], found: Iterable[Finding], place: Place) ->
     """The findings, those that are known marked as deviations, and one more for each that did not show.
 
     An unexpected pass is a failure: either the system was mended, and the profile has to say so, or the scenario no
-    longer sees what it was written for.
+    longer sees what it was written for. Where nothing can be said of the expectation, nothing has passed.
     """
     findings, missed = list(found), list(known)
     for finding in findings:
@@ -25,7 +25,8 @@ def weigh(known: Sequence[Deviation], found: Iterable[Finding], place: Place) ->
         if deviation in missed:
             missed.remove(deviation)
         yield replace(finding, outcome=Outcome.DEVIATION, seen=f"{finding.seen}. Known: {deviation.reason}")
-    for deviation in missed:
+    undecided = {f.expected for f in findings if f.outcome is Outcome.INCONCLUSIVE}
+    for deviation in (d for d in missed if d.expectation not in undecided):
         seen = "it held: the known deviation did not show"
         if others := _others(deviation, findings):
             seen = f"instead of the known deviation: {others}"
