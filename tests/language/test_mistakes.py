@@ -73,6 +73,31 @@ def test_an_id_belongs_to_one_scenario(tmp_path: Path) -> None:
     )
 
 
+def test_ids_that_differ_by_case_only_are_one_file_name_on_many_disks(tmp_path: Path) -> None:
+    for name, case in (("a", "M-1"), ("b", "m-1")):
+        (tmp_path / f"{name}.sip.yaml").write_text(SOUND.replace("M-1", case), encoding="utf-8")
+    with contextlib.chdir(tmp_path), pytest.raises(LanguageError) as caught:
+        load([Path()])
+    assert str(caught.value).splitlines()[0] == (
+        "b.sip.yaml:2:5: id 'm-1' differs from 'M-1' by case only, and files are named after ids; "
+        "the first is in a.sip.yaml:2:5"
+    )
+
+
+@pytest.mark.parametrize(("name", "hint"), [("busy.yaml", "busy.sip.yaml for busy.yaml"), ("a.sip.yml", "a.sip.yaml")])
+def test_a_directory_in_which_files_only_have_another_name(name: str, hint: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(SOUND, encoding="utf-8")
+    with pytest.raises(LanguageError, match=rf"no file \*\.sip\.yaml; name them so, as {hint}"):
+        load([tmp_path])
+    assert [scenario.id for scenario in load([tmp_path / name])] == ["M-1"]  # by its name it is read all the same
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_no_mistakes(tmp_path: Path) -> None:
+    path = tmp_path / "a.sip.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + SOUND.replace("\n", "\r\n").encode())
+    assert [scenario.id for scenario in load([path])] == ["M-1"]
+
+
 NEWCOMERS = {
     "wrong code name": "unknown-code-name",
     "tab": "tab-indentation",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sip_harness.language import foreign
 from sip_harness.language.bytes_file import raw
 from sip_harness.language.diagnostics import Mistake, did_you_mean, nearest, quoted
 from sip_harness.language.grammar import event
@@ -55,6 +56,8 @@ def step(text: Text, names: Names) -> Step:
 
 def _wait(text: Text, first: Word, names: Names) -> Step:
     cursor = _behind(text)
+    if cursor.peek().isdigit() and is_duration(joined := cursor.peek() + cursor.peek(1)) and cursor.peek(1).isalpha():
+        raise cursor.take("").mistake("a duration is one word", f"write 'wait {joined}'")
     seconds = duration(cursor.take("a duration"))
     cursor.finish("this step")
     return Wait(seconds, text.place)
@@ -179,6 +182,8 @@ def answers_other(text: Text) -> str:
 
 
 def _code(text: Text, first: Word) -> Code:
+    if hint := foreign.of_step(str(text), str(first)):
+        raise first.mistake(f"{quoted(str(first))} is no step", hint)
     if is_duration(str(first)) and not str(first).lstrip("-").isdigit():
         raise first.mistake(f"{quoted(str(first))} is no step", f"write 'wait {first}'")
     try:

@@ -15,7 +15,7 @@ from sip_harness.model.scenario import Raw
 
 MAX_BYTES = 65_535
 """No datagram is longer."""
-MAX_SIBLINGS = 200
+MAX_SIBLINGS = 1000
 PLACEHOLDERS = ("{via}", "{from}", "{to}", "{call-id}", "{cseq}", "{contact}")
 _LIKE_PLACEHOLDER = re.compile(rb"\{[A-Za-z_-]{2,12}\}")
 

@@ -30,6 +30,12 @@ _MISSING = {
     "dial": "say what a caller dials, as 'dial: \"600\"'",
     "after": "say when the timer fires, as 'after: 20s'",
 }
+_NAMED = {
+    "targets": "{bob: {ring: [desk]}}",
+    "devices": "{desk: {answer: [ringing, busy-here]}}",
+    "carriers": "{g1: {answer: [503]}}",
+    "expect": "{alice: [486 from desk]}",
+}
 _UNIONS = {
     "expect": "expected a list of messages, 'never' or 'reached'",
     "order": "expected an event, as 'mobile sends 180'",
@@ -81,7 +87,10 @@ def _wrong_kind(found: Any, path: _Path, value: Node) -> tuple[str, str]:
 
 def _listed(path: _Path, value: Node) -> str:
     if isinstance(value, Text):
-        return "put a space behind every dash" if value.startswith("-") else f"write [{value}]"
+        if value.startswith("-"):
+            return "put a space behind every dash"
+        folded = "begin each item with a dash, or put brackets around it and commas between"
+        return folded if "\n" in value.written else f"write [{value}]"
     if isinstance(value, Map):
         return "begin each item with a dash, or put brackets around it"
     return _MISSING.get(str(path[-1]), "")
@@ -94,6 +103,10 @@ def _shape(name: str, path: _Path, value: Node) -> str:
     if name in parts:
         return f"write {parts[name].shape}"
     top = [part for part in path if not str(part).startswith("<")]
+    if top[-1:] == ["headers"]:
+        return "write headers: {Retry-After: 30, Subject: hello}"
+    if len(top) == 1 and top[0] in _NAMED:
+        return f"write {top[0]}: {_NAMED[str(top[0])]}, without dashes"
     return _MISSING.get(str(path[0]), "") if len(top) == 1 else ""
 
 

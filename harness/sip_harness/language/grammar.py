@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from sip_harness.language import foreign
 from sip_harness.language.diagnostics import did_you_mean, guess, nearest, quoted
 from sip_harness.language.names import Names
 from sip_harness.language.source import Text, Word
@@ -109,9 +110,13 @@ def what(cursor: Cursor, *, policy: bool = False) -> Pattern:
     if looks_like_method(cursor.peek()):
         return _request(cursor)
     word = cursor.take(_WHAT)
+    if hint := foreign.of_expected(str(word)):
+        raise word.mistake(f"{quoted(str(word))} is no message", hint)
     _refuse_phrase(word, cursor)
     found, text, of_system = _codes(word, cursor, policy=policy)
     answered = _answered(cursor) if cursor.skip("to") else "INVITE"
+    if answered == "CANCEL" and found == {487}:
+        raise word.mistake("487 answers the INVITE that is cancelled", f"write {word}; the CANCEL itself gets a 200")
     return ResponsePattern(found, answered, text, of_system)
 
 
@@ -148,6 +153,9 @@ def _request(cursor: Cursor) -> RequestPattern:
     name = method(cursor.take(_WHAT))
     if cursor.peek() == "or":
         raise cursor.take("or").mistake("only response codes are joined by 'or'")
+    if name == "ACK" and re.fullmatch(r"[2-6][0-9x]{2}", cursor.peek()):
+        word = cursor.take("")
+        raise word.mistake("a word is missing before the code", did_you_mean(f"ACK to {word}"))
     if cursor.peek() != "to":
         return RequestPattern(name)
     to = cursor.take("to")
@@ -197,5 +205,7 @@ def _refuse_phrase(word: Word, cursor: Cursor) -> None:
     goes_on = rest in _BEHIND_A_CODE or counts or rest.startswith(POLICY)
     if text.isdigit() and not goes_on:
         code_set(word)
+        if hint := foreign.behind_a_code(rest):
+            raise cursor.take("").mistake(f"{quoted(rest)} means nothing here", hint)
         if not nearest(rest, ("or", "to", "from")):
             raise cursor.take("").mistake("a response is expected by its code alone", f"write {text}")

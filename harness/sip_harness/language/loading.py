@@ -136,13 +136,18 @@ def _files(paths: Iterable[Path], mistakes: list[Diagnostic]) -> Iterator[Path]:
         if path.is_dir():
             found = sorted(p for p in path.rglob(f"*{SUFFIX}") if p.is_file())
             if not found:
-                mistakes.append(
-                    _at(shown(path)).mistake(f"no scenario in this directory: no file *{SUFFIX}").diagnostic
-                )
+                said = f"no scenario in this directory: no file *{SUFFIX}"
+                mistakes.append(_at(shown(path)).mistake(said, _renamed(path)).diagnostic)
         for one in found:
             if (real := _real(one)) not in seen:
                 seen.add(real)
                 yield one
+
+
+def _renamed(directory: Path) -> str:
+    """Advice if there are files that only have another name."""
+    other = sorted(p.name for p in directory.rglob("*.y*ml") if p.suffix in (".yaml", ".yml") and p.is_file())
+    return f"name them so, as {visible(other[0].partition('.')[0])}{SUFFIX} for {visible(other[0])}" if other else ""
 
 
 def _real(path: Path) -> Path:
@@ -170,13 +175,16 @@ def _read(path: Path) -> str:
 
 
 def _same_ids(found: list[tuple[Scenario, Spot]]) -> Iterator[Diagnostic]:
-    first: dict[str, Place] = {}
+    first: dict[str, Scenario] = {}
     told: set[Place] = set()
     for one, spot in found:
-        other = first.setdefault(one.id, one.place)
-        if other is not one.place and one.place not in told:
+        same = first.setdefault(one.id.casefold(), one)
+        if same.place is not one.place and one.place not in told:
             told.add(one.place)  # one message says enough of a matrix that stands twice
-            yield spot.mistake(f"id {quoted(one.id)} is taken", f"the first is in {other}").diagnostic
+            said = f"id {quoted(one.id)} is taken"
+            if same.id != one.id:
+                said = f"id {quoted(one.id)} differs from {quoted(same.id)} by case only, and files are named after ids"
+            yield spot.mistake(said, f"the first is in {same.place}").diagnostic
 
 
 def _too_large(name: str) -> Mistake:

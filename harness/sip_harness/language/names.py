@@ -84,6 +84,9 @@ class Names:
         if str(word) in (self.devices or ()) and str(word) not in self.targets:
             hint = f"declare a target that rings it, as {quoted(f'bob: {{ring: [{word}]}}')}"
             raise word.mistake(f"{quoted(str(word))} is a device; calls go to targets", hint)
+        if re.match(r"sips?:|tel:|\+?[0-9]+$", str(word)) and str(word) not in self.targets:
+            hint = f"its number stands in the profile; here write a name of 'targets': {', '.join(self.targets)}"
+            raise word.mistake(f"{quoted(str(word))} is no target", hint)
         return _known(word, self.targets, "target")
 
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict, Discriminator, ValidationInfo, model_validator
 
+from sip_harness.language import foreign
 from sip_harness.language.diagnostics import did_you_mean, guess, nearest, quoted
 from sip_harness.language.names import Names
 from sip_harness.language.source import Map, Seq, Text
@@ -49,7 +50,7 @@ def _unknown_key(data: Map, key: str, known: list[str], surplus: str, names: Nam
         data.split(key, name, value)
         return
     near = nearest(key, known)
-    hint = did_you_mean(near) or surplus or guess(key, known)
+    hint = did_you_mean(near) or foreign.of_key(key) or surplus or guess(key, known)
     if not near and data.flow and data[key] is None and " " in key:
         hint = "quote the text before it if the comma belongs to it"
     names.mistakes.append(data.keys_at[key].mistake(f"unknown key {quoted(key)}", hint).diagnostic)

@@ -115,6 +115,13 @@ class Text(str):
         self.indices = range(len(text) + 1) if indices is None else indices
         return self
 
+    @property
+    def written(self) -> str:
+        """The stretch of the file that it was read from, line ends included; for a Python value the text itself."""
+        if not isinstance(self.origin, File) or not self:
+            return str(self)
+        return self.origin.text[self.indices[0] : self.indices[len(self) - 1] + 1]
+
     def spot(self, begin: int = 0, end: int | None = None) -> Spot:
         """Where these characters stand."""
         stop = len(self) if end is None else end
