@@ -119,7 +119,9 @@ def test_files_with_mistakes_of_shape_are_refused_by_both() -> None:
         "unknown-key", "unknown-key-in-call", "unknown-key-in-step", "unknown-stack", "unknown-capability",
         "unknown-fault", "unknown-code-name", "answer-not-a-list", "attempt-not-a-list", "call-without-list",
         "missing-title-and-id", "transport-unknown", "on-without-list", "title-is-a-list",
-        "resend-mistyped", "reliable-true",
+        "resend-mistyped", "reliable-true", "id-path", "id-too-long", "devices-missing", "wait-without-unit",
+        "wait-in-two-words", "step-sleep", "step-of-a-class", "answer-invite", "expect-optional", "expect-not",
+        "call-from-a-uri", "call-to-a-uri", "keys-of-sipp", "target-parallel", "header-list", "code-1000",
     )  # fmt: skip
     found = {name: wrong((ROOT / f"tests/language/mistakes/{name}.sip.yaml").read_text()) for name in names}
     assert [name for name, errors in found.items() if not errors] == []

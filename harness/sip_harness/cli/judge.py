@@ -9,12 +9,15 @@ from pathlib import Path
 import click
 
 from sip_harness.cli.files import load_or_exit
+from sip_harness.model.entry import Record
 from sip_harness.model.result import Result
 from sip_harness.model.scenario import Scenario
 from sip_harness.model.verdict import exit_code
 from sip_harness.record import jsonl
 from sip_harness.report import explain, summary
 from sip_harness.run.plan import CannotCarryOut, Stacks, choose_stacks
+from sip_harness.sip.errors import SipError
+from sip_harness.sip.message import parse
 from sip_harness.verdict import judge as judge_record
 
 
@@ -41,6 +44,15 @@ def _impossible(scenarios: Iterable[Scenario]) -> Iterator[str]:
             yield str(error)
 
 
+def _unreadable(record: Record) -> Iterator[str]:
+    """Messages of a record that are none: what was no SIP message on the wire is kept as `malformed`."""
+    for number, entry in enumerate(record.messages, 1):
+        try:
+            parse(entry.data)
+        except SipError as error:
+            yield f"message {number} ({entry.agent}, {entry.direction}) is no SIP message: {error}"
+
+
 @click.command()
 @click.argument("scenario_file", metavar="SCENARIO", type=click.Path(path_type=Path))
 @click.argument("record_file", metavar="RECORD", type=click.Path(path_type=Path))
@@ -52,6 +64,9 @@ def judge(scenario_file: Path, record_file: Path, strict: bool) -> None:
         record = jsonl.read(record_file)
     except (jsonl.BadRecord, OSError) as error:
         click.echo(str(error), err=True)
+        sys.exit(2)
+    if unreadable := next(_unreadable(record), ""):
+        click.echo(f"{record_file}: {unreadable}", err=True)
         sys.exit(2)
     scenario = next((s for s in scenarios if s.id == record.header.scenario), None)
     if scenario is None:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from sip_harness.language.answers import STEPS
 from sip_harness.language.entries import PARTS, Entries
 from sip_harness.language.entries.profile import PROFILES
+from sip_harness.language.fields import MAX_ID
 from sip_harness.language.part import Part
 from sip_harness.language.placeholders import VARIABLE
 from sip_harness.language.profile_schema import BuiltInDoc, ProfileDoc
@@ -40,8 +41,13 @@ _PLACEHOLDER: Schema = {
     ]
 }
 _ANY_CASE: Schema = {"$ref": "#/$defs/placeholder"}
+_MISSING_NOTHING = (("targets", "calls", "devices"), ("targets", "calls", "carriers"), ("watch",), ("include",))
+"""Keys of which a scenario needs some: all of one of these."""
 _CODE = f"([1-6][0-9][0-9]|{'|'.join(NAMES)})"
 _DURATION = r"[0-9]*\.?[0-9]+(ms|s|m)"
+_HOLE = rf"\{{{VARIABLE}\}}"
+_KIND = rf"{_CODE}|[1-6](xx|[0-9]x)|policy\.\S+|[A-Z][A-Z-]*"
+"""What an expected message begins with."""
 _EVENT = r"[A-Za-z0-9][A-Za-z0-9-]*\s+(sends|gets)\s+\S.*"
 
 
@@ -88,14 +94,23 @@ _WHOLE = ("silence", "hang up", "no 100", "close", "reset", "unregister", "forwa
 def _forms() -> dict[str, Schema]:
     """What texts of a known form look like. Numbers are no text to an editor: 486 is one."""
     numbers: Schema = {"type": "integer", "minimum": 100, "maximum": 699}
-    words = "|".join(map(re.escape, STEPS))
+    words = "|".join(re.escape(word) for word in STEPS if word not in ("wait", "after"))
+    timed = rf"wait\s+{_DURATION}\s*|after\s+({_DURATION}\s+)?{_EVENT}"
     return {
         "placeholder": _PLACEHOLDER,
         "code": {"pattern": rf"^\s*{_CODE}(\s+to\s+\S+)?\s*$|\{{{VARIABLE}\}}"},
         "step": {
             "anyOf": [
                 {"enum": [*NAMES, *(w for w in STEPS if w in _WHOLE)]},
-                {"type": "string", "pattern": rf"^\s*({_CODE}|{words})(\s.*)?$"},
+                {"type": "string", "pattern": rf"^\s*(({_CODE}|{words})(\s.*)?|{timed})$"},
+                numbers,
+            ]
+        },
+        "id": {"type": ["string", "number"], "pattern": rf"^[A-Za-z0-9][A-Za-z0-9.-]{{0,{MAX_ID - 1}}}$|{_HOLE}"},
+        "name": {"type": ["string", "number"], "pattern": rf"^\s*[A-Za-z0-9][A-Za-z0-9-]*\s*$|{_HOLE}"},
+        "message": {
+            "anyOf": [
+                {"type": "string", "pattern": rf"^\s*((maybe|should)\s+)?({_KIND})(\s.*)?$|{_HOLE}"},
                 numbers,
             ]
         },
@@ -183,4 +198,4 @@ def _mapping(raw: Schema) -> Schema:
 
 def _required(root: Schema) -> None:
     """Whatever a piece may bring is not missing in the file that includes it."""
-    root["anyOf"] = [{"required": [*keys]} for keys in (("targets", "calls"), ("watch",), ("include",))]
+    root["anyOf"] = [{"required": [*keys]} for keys in _MISSING_NOTHING]

@@ -55,7 +55,7 @@ def forks_of(case: Case) -> Iterator[Forked]:
 
 def _call_notes(case: Case) -> Iterator[Note]:
     for entry in case.record.entries:
-        if isinstance(entry, Note) and entry.kind == "call" and "call_id" in entry.data:
+        if isinstance(entry, Note) and entry.kind == "call" and {"call", "call_id"} <= entry.data.keys():
             yield entry
 
 

@@ -6,6 +6,7 @@ record that was cut say nothing about the system. Then every expectation is held
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice, pairwise
@@ -67,7 +68,9 @@ def _unfit(record: Record, traffic: Traffic) -> Iterator[Verdict]:
     ends = [e for e in record.entries if isinstance(e, Note) and e.kind == "end"]
     if not ends:
         yield Verdict(Outcome.INCONCLUSIVE, reason="the record was cut: it has no end")
-    elif abs(int(ends[-1].data.get("clock_step", "0"))) > CLOCK_STEP:
+    elif not re.fullmatch(r"-?[0-9]{1,19}", step := ends[-1].data.get("clock_step", "0")):
+        yield Verdict(Outcome.INCONCLUSIVE, reason="the record does not tell whether the clock was set during the run")
+    elif abs(int(step)) > CLOCK_STEP:
         yield Verdict(Outcome.INCONCLUSIVE, reason="the clock was set during the run: its times cannot be compared")
 
 
