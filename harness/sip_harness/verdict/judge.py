@@ -21,6 +21,7 @@ from sip_harness.verdict import words
 from sip_harness.verdict.case import Case
 from sip_harness.verdict.choose import CannotChoose, Says, resolved
 from sip_harness.verdict.conformance import judge_conformance
+from sip_harness.verdict.forks import forks_of
 from sip_harness.verdict.hearing import judge_heard
 from sip_harness.verdict.known import weigh
 from sip_harness.verdict.order import Follows, follows, span
@@ -167,9 +168,11 @@ def _own_order(case: Case, first: Item, second: Item) -> bool:
 
 
 def _uncalled(case: Case) -> Iterator[Finding]:
-    """A scripted device that was never reached fails unless the scenario says so."""
+    """A scripted device that was never reached fails unless the scenario says so, or the rules of its fork."""
     judged = (Sequence, Never, Reached)
     spoken_of = {e.agent for e in case.scenario.expectations if isinstance(e, judged)}
+    if any(isinstance(e, Conforms) for e in case.scenario.expectations):
+        spoken_of |= {device for forked in forks_of(case) for group in forked.targets for device in group}
     for device in case.scenario.devices:
         if device.name not in spoken_of and not case.called(device.name):
             text = f"{device.name} was never called; if that is right, say `{device.name}: never` under expect"
