@@ -466,7 +466,7 @@ def test_steps_that_are_possible(steps: str, wanted: tuple[Step, ...]) -> None:
         ("close it", "'it' does not belong to 'close'"),
         ("send", "a request is missing after 'send'"),
         ("200, send INFO now", "'now' does not belong to this step"),
-        ("200, send: SING", "unknown request 'SING'"),
+        ("200, send: sing", "unknown request 'sing'"),
         ("200, send: ACK", "an ACK goes out by itself"),
         (
             "200, send: null",

@@ -35,6 +35,20 @@ SCENARIOS = {
         "{answer: [486]}",
         ", {from: alice, to: bob}",
     ),
+    "a method that nobody knows": of("method: TELEPORT", "alice: [405 to TELEPORT from desk]\ndesk: [TELEPORT]"),
+    "a header left out": of(
+        "headers: {Max-Forwards: null}", "alice: [200]\ndesk: [INVITE: {headers: {Max-Forwards: present}}, ACK, BYE]"
+    ),
+    "another address in Via": of(
+        "headers: {Via: 'SIP/2.0/UDP 127.0.0.9:5999;rport;branch={branch}'}, cancel: after desk sends 180",
+        "alice: [487]\ndesk: [INVITE, CANCEL, ACK to 487]",
+        "{answer: [180]}",
+    ),
+    "as somebody else": of(
+        "as: desk, method: REGISTER, headers: {Contact: '*', Expires: 0}",
+        "alice: [200 to REGISTER, 480]\ndesk: never",
+        more=", {from: alice, to: bob}",
+    ),
     "then": of(
         "then: [send: INFO, after: alice gets 500 to INFO, send: UPDATE, after: alice gets 488 to UPDATE, "
         "send: re-INVITE, wait 300ms]",

@@ -536,3 +536,55 @@ def _(stage: Stage) -> object:
     other.request("INVITE", stage.bob, Proxy_Authorization=wrong)
     stage.run(0.1)
     return other.got[:1]
+
+
+def registered(stage: Stage, *contacts: str, to: str = "", **headers: str) -> list[str]:
+    """The code of a REGISTER for bob, and who rings when he is called afterwards."""
+    domain = f"sip:{HERE[0]}:{HERE[1]}"
+    own = Caller(stage, "mallory")
+    own.request("REGISTER", domain, to=to or f"<{stage.bob}>", Contact=", ".join(contacts), Call_ID="m", **headers)
+    stage.run(0.1)
+    codes = [str(message.code) for _, message in own.heard]
+    stage.call(1)
+    return [*codes, *(peer.name for peer in stage.peers.values() if "INVITE" in peer.got)]
+
+
+@case("takes-any-star", ["400", "desk"], ["200"])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 486)
+    return registered(stage, "*", Expires="60")
+
+
+@case("takes-old-registers", (["500"], ["desk"]), (["200"], []))
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 486)
+    stage.register(desk.uri, Call_ID="same", CSeq="7 REGISTER")
+    old = stage.register(desk.uri, expires=0, Call_ID="same", CSeq="6 REGISTER")
+    codes = [m.code for _, m in stage.alice.heard if m.branch == old.branch]
+    stage.call(1)
+    return [str(code) for code in codes], ["desk"] if "INVITE" in desk.got else []
+
+
+@case("registers-by-halves", ["400"], ["400", "desk"])
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 486)
+    stage.register(desk.uri, expires=0)
+    return registered(stage, f"<{desk.uri}>", "<tel:+49>")
+
+
+@case("registers-for-others", "403", "200")
+def _(stage: Stage) -> object:
+    domain = f"sip:{HERE[0]}:{HERE[1]}"
+    own = Caller(stage, "mallory")
+    own.request("REGISTER", domain, to=f"<{stage.bob}>")
+    stage.run(0.1)
+    challenge = Challenge.parse(own.heard[0][1].get("www-authenticate") or "")
+    hers = authorization(challenge, username="mallory", password="secret", method="REGISTER", uri=domain)
+    own.request("REGISTER", domain, to=f"<{stage.bob}>", Contact="<sip:m@127.0.0.1:6009>", Authorization=hers)
+    stage.run(0.1)
+    return own.got[-1]
+
+
+@case("registers-foreign-domains", ["404"], ["200"])
+def _(stage: Stage) -> object:
+    return registered(stage, "<sip:x@127.0.0.1:6999>", to="<sip:carol@elsewhere.example>")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from sip_harness.agents.wire_parts import Alarm, Owner
 from sip_harness.agents.wire_steps import carry_out
 from sip_harness.endpoint import build
+from sip_harness.endpoint.first import Wish
 from sip_harness.endpoint.request import Credentials
 from sip_harness.endpoint.single import SingleRequest
 from sip_harness.endpoint.ua import UserAgent
@@ -14,6 +15,7 @@ from sip_harness.endpoint.uac import AckTime, OutgoingCall
 from sip_harness.model.scenario import Call, Raw, Request, Send
 from sip_harness.net.base import Hop
 from sip_harness.script.machine import CallerAction, CallMachine, acked_in
+from sip_harness.sip.fields import canonical
 from sip_harness.sip.message import Message
 
 
@@ -33,7 +35,7 @@ class Outgoing:
             uri,
             hop,
             self,
-            headers=call.headers,
+            wish=_wish(call),
             ack=_time_of_ack(call),
             prack=call.prack != "never",
             credentials=_credentials(ua, call),
@@ -169,7 +171,7 @@ class Single:
             uri,
             hop,
             self._over,
-            headers=call.headers,
+            wish=_wish(call),
             credentials=_credentials(ua, call),
             body=_body(call),
         )
@@ -214,6 +216,20 @@ def place_call(
     if call.method != "INVITE":
         return Single(ua, call, uri, hop, owner)
     return Outgoing(ua, call, uri, hop, happened, patience, owner)
+
+
+def _wish(call: Call) -> Wish:
+    return Wish((*_passing_for(call), *call.headers), call.omit)
+
+
+def _passing_for(call: Call) -> Iterator[tuple[str, str]]:
+    """The headers that say who a call is from, for a caller that passes itself off as somebody else."""
+    given = {canonical(name) for name, _ in call.headers} | call.omit
+    address = call.account.address if call.account is not None else ""
+    if address and "from" not in given:
+        yield "From", f"<{address}>"
+    if address and "to" not in given and call.method == "REGISTER":
+        yield "To", f"<{address}>"
 
 
 def _credentials(ua: UserAgent, call: Call) -> Credentials | None:

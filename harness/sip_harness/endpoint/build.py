@@ -45,11 +45,13 @@ def request(
     headers: Headers,
     body: bytes = b"",
     content_type: str = SDP,
+    omit: frozenset[str] = frozenset(),
 ) -> bytes:
-    """A request; `sender` and `to` are whole From and To values. What `headers` names replaces what we would add."""
+    """A request; `sender` and `to` are whole From and To values. What `headers` names replaces what we would add;
+    `omit` (lower case) leaves out ours."""
     own = [("Via", via), ("Max-Forwards", "70"), ("From", sender), ("To", to), ("Call-ID", call_id)]
     own.append(("CSeq", f"{cseq} {method}"))
-    return _assemble(f"{method} {uri} SIP/2.0", own, headers, frozenset(), body, content_type)
+    return _assemble(f"{method} {uri} SIP/2.0", own, headers, omit, body, content_type)
 
 
 def response(

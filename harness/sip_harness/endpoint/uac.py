@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from sip_harness.endpoint import build
 from sip_harness.endpoint.delivery import fill
 from sip_harness.endpoint.dialog import Dialog
+from sip_harness.endpoint.first import NO_WISH, First, Wish
 from sip_harness.endpoint.fork import Fork
 from sip_harness.endpoint.layer import Why
 from sip_harness.endpoint.leg import Leg
@@ -16,12 +17,12 @@ from sip_harness.endpoint.media import open_media
 from sip_harness.endpoint.request import Credentials, Request
 from sip_harness.endpoint.session import Session
 from sip_harness.endpoint.ua import UserAgent
-from sip_harness.endpoint.within import Within, others, own_headers, sender_of, without
+from sip_harness.endpoint.within import Within, own_headers
 from sip_harness.model import scenario
 from sip_harness.model.entry import Origin
 from sip_harness.net.base import Hop, stated
 from sip_harness.net.clock import Timer
-from sip_harness.sip.message import Message, parse, tag_of
+from sip_harness.sip.message import Message, parse
 from sip_harness.sip.transaction import cancel_for
 
 _METHOD = re.compile(rb"([A-Za-z]{1,32}) ")
@@ -53,7 +54,7 @@ class OutgoingCall:
         hop: Hop,
         caller: Caller,
         *,
-        headers: tuple[tuple[str, str], ...] = (),
+        wish: Wish = NO_WISH,
         origin: Origin = "script",
         ack: AckTime = "at once",
         prack: bool = True,
@@ -61,28 +62,36 @@ class OutgoingCall:
         body: tuple[bytes, str] | None = None,
         on_early: Callable[[], None] = lambda: None,
     ) -> None:
-        """Send the INVITE with an SDP offer, or with `body` and its type; `headers` are added to it and replace ours of
-        the same name. Challenges are answered with `credentials` instead of those of the user agent; `on_early` is told
-        of each response that sets up or belongs to an early dialog.
+        """Send the INVITE with an SDP offer, or with `body` and its type. Challenges are answered with `credentials`
+        instead of those of the user agent; `on_early` is told of each response that sets up or belongs to an early
+        dialog.
 
         The ACK to its final response is sent at once, or waits for `acknowledge`; then a call that failed is over only
         with it. Without `prack` reliable provisionals are not acknowledged.
         """
-        self.call_id = ua.new_call_id()
         self.stage: Stage = "calling"
         self.over = False
         self._ua = ua
-        self._uri = uri
         self._hop = hop
         self._caller = caller
-        self._headers = others(headers)
         self._on_early = on_early
         self._ack = ack
         self._prack = prack
-        self._sender = sender_of(ua, headers)
-        self._session = Session(stated(ua.transport)[0], open_media(ua, self.call_id))
-        self._body, self._content_type = body or (self._session.offer(), build.SDP)
-        self._seq = 0
+        call_id = ua.new_call_id()
+        self._session = Session(stated(ua.transport)[0], open_media(ua, call_id))
+        content, content_type = body or (self._session.offer(), build.SDP)
+        self._first = First(
+            ua,
+            "INVITE",
+            uri,
+            to=f"<{uri}>",
+            own=own_headers("INVITE", ua.contact),
+            wish=wish,
+            body=content,
+            content_type=content_type,
+            call_id=call_id,
+        )
+        self.call_id = self._first.call_id
         self._fork = Fork(ua, hop, self._session, self._settle)
         self._main: Leg | None = None
         self._provisional = False
@@ -104,7 +113,7 @@ class OutgoingCall:
     @property
     def tag(self) -> str:
         """Our tag in all its dialogs."""
-        return tag_of(self._sender)
+        return self._first.tag
 
     @property
     def dialogs(self) -> list[Dialog]:
@@ -153,7 +162,9 @@ class OutgoingCall:
         method = _METHOD.match(step.data)
         seq = None if b"{cseq}" in step.data else dialog.local_seq
         request = parse(dialog.request(method[1].decode() if method else "INVITE", [], seq=seq))
-        self._ua.layer.send(fill(step.data, request, self._ua.contact), dialog.next_hop(), origin)
+        self._ua.layer.send(
+            fill(step.data, request, self._ua.contact, self._ua.identity.token), dialog.next_hop(), origin
+        )
 
     def hang_up(self, origin: Origin) -> None:
         """Send BYE for the answered call."""
@@ -170,22 +181,9 @@ class OutgoingCall:
             self.hang_up("protocol")
 
     def _make(self, credentials: build.Headers) -> bytes:
-        self._seq += 1
         self._provisional = False
         self._fork.clear()
-        own = own_headers("INVITE", self._ua.contact) + credentials
-        return build.request(
-            "INVITE",
-            self._uri,
-            via=build.new_via(self._ua.transport),
-            sender=self._sender,
-            to=f"<{self._uri}>",
-            call_id=self.call_id,
-            cseq=self._seq,
-            headers=[*without(own, self._headers), *self._headers],
-            body=self._body,
-            content_type=self._content_type,
-        )
+        return self._first.make(credentials)
 
     def _provisional_came(self, response: Message) -> None:
         if self.stage != "calling":

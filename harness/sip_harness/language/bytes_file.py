@@ -16,7 +16,11 @@ from sip_harness.model.scenario import Raw
 MAX_BYTES = 65_535
 """No datagram is longer."""
 MAX_SIBLINGS = 200
-PLACEHOLDERS = ("{via}", "{from}", "{to}", "{call-id}", "{cseq}", "{contact}")
+PLACEHOLDERS = (
+    "{via}", "{from}", "{to}", "{call-id}", "{cseq}", "{contact}", "{branch}", "{sent-by}", "{run}",
+)  # fmt: skip
+OF_TARGETS = ("{uri}", "{user}", "{host}")
+"""What stands for parts of what the target of a call has."""
 _LIKE_PLACEHOLDER = re.compile(rb"\{[A-Za-z_-]{2,12}\}")
 
 
@@ -56,10 +60,18 @@ def _check_path(text: Text) -> None:
 def _check_data(text: Text, data: bytes) -> None:
     if not data:
         raise text.all.mistake(f"{quoted(text)} is empty: nothing would be sent")
+    if (found := mistyped(data, PLACEHOLDERS)) is not None:
+        word, near = found
+        raise text.all.mistake(f"unknown placeholder {quoted(word)} in {quoted(text)}", did_you_mean(near))
+
+
+def mistyped(data: bytes, known: tuple[str, ...]) -> tuple[str, str] | None:
+    """The first thing in braces that is nearly a placeholder, and that one."""
     for found in _LIKE_PLACEHOLDER.findall(data):
         word = found.decode("ascii")
-        if word not in PLACEHOLDERS and (near := nearest(word, PLACEHOLDERS)):
-            raise text.all.mistake(f"unknown placeholder {quoted(word)} in {quoted(text)}", did_you_mean(near))
+        if word not in known and (near := nearest(word, known)):
+            return word, near
+    return None
 
 
 def _siblings(path: Path) -> list[str]:

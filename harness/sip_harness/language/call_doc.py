@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, Tag, model_validator
 
-from sip_harness.language.diagnostics import quoted
+from sip_harness.language.bytes_file import OF_TARGETS, PLACEHOLDERS, mistyped
+from sip_harness.language.diagnostics import did_you_mean, quoted
 from sip_harness.language.expect_doc import Expectation
 from sip_harness.language.expectations import expectations
 from sip_harness.language.fields import (
@@ -25,14 +26,15 @@ from sip_harness.language.fields import (
     TargetName,
     TransportName,
     TriggerText,
+    of_kind,
     reads,
 )
 from sip_harness.language.headers import collect, one_line
 from sip_harness.language.names import Names
-from sip_harness.language.part import Part
+from sip_harness.language.part import Part, by_kind
 from sip_harness.language.reaction_doc import Reactions, reactions_of
-from sip_harness.language.response_doc import MessageDoc
-from sip_harness.language.source import Text
+from sip_harness.language.response_doc import AskingDoc
+from sip_harness.language.source import Map, Text
 from sip_harness.language.step_doc import Steps, steps_of
 from sip_harness.model import scenario as model
 from sip_harness.model.scenario import URI_PLACEHOLDER, Account, Call, HangUp, Request, Script
@@ -57,7 +59,17 @@ class AccountDoc(Part):
     user: Line | None = None
 
 
-class CallDoc(MessageDoc):
+OtherAccount = Annotated[
+    Annotated[
+        Annotated[Account, reads(lambda text, names: Account(agent=names.agent(text.all)), "an agent"), Tag("<agent>")]
+        | Annotated[AccountDoc, Tag("<account>")],
+        by_kind(text="<agent>", map="<account>"),
+    ],
+    of_kind("an agent, or an account, as {password: wrong}", Text, Map),
+]
+
+
+class CallDoc(AskingDoc):
     """A call, or a single request outside of a dialog."""
 
     shape = "{from: alice, to: bob}"
@@ -79,15 +91,17 @@ class CallDoc(MessageDoc):
     lose: list[LossText] = Field(default_factory=list)
     at: TriggerText | None = None
     early: Steps | None = None
-    account: AccountDoc | None = Field(default=None, alias="as")
+    account: OtherAccount | None = Field(default=None, alias="as")
     uri: Annotated[str, reads(_uri, "a URI")] | None = None
     expect: dict[AgentName, Expectation] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _only_added(self) -> CallDoc:
+    def _placeholders_are_known(self) -> CallDoc:
         for name, values in self.headers.items():
-            if values is None:
-                raise Misfit("headers of a call are only added, none can be left out", "", "headers", str(name))
+            for value in values or ():
+                if (found := mistyped(value.encode("utf-8", "surrogateescape"), PLACEHOLDERS + OF_TARGETS)) is not None:
+                    word, near = found
+                    raise Misfit(f"unknown placeholder {quoted(word)}", did_you_mean(near), "headers", str(name))
         return self
 
     @model_validator(mode="after")
@@ -111,13 +125,15 @@ class CallDoc(MessageDoc):
     def call(self, number: int) -> Call:
         """The call; `number` counts from 1 and is its name if it has none."""
         reacts = self.on or self.lose
+        headers = collect(self.headers)
         return Call(
             name=self._named(number),
             caller=str(self.caller),
             target=self.to,
             cancel=self.cancel,
             hang_up=self.hang_up,
-            headers=collect(self.headers).given,
+            headers=headers.given,
+            omit=headers.omit,
             stack=self.stack,
             place=self.caller.place,
             transport=self.transport,
@@ -128,11 +144,15 @@ class CallDoc(MessageDoc):
             script=Script((), reactions_of(self.on), tuple(self.lose)) if reacts else None,
             at=self.at,
             early=steps_of(self.early or []),
-            account=Account(self.account.password, self.account.user or "") if self.account else None,
+            account=_account(self.account),
             uri=self.uri or "",
             body=str(self.body or ""),
             content_type=str(self.type or ""),
         )
+
+
+def _account(given: Account | AccountDoc | None) -> Account | None:
+    return Account(given.password, given.user or "") if isinstance(given, AccountDoc) else given
 
 
 def _ends(step: object) -> bool:

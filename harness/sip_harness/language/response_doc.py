@@ -52,19 +52,32 @@ class MessageDoc(Part):
         return self
 
 
-class RequestDoc(MessageDoc):
-    """A request of one's own in full form, below its method."""
+_OWN = frozenset({
+    "via", "max-forwards", "from", "to", "call-id", "cseq", "contact", "allow", "supported", "route", "authorization",
+    "proxy-authorization", "content-type", "content-length",
+})  # fmt: skip
+"""Headers that a request of ours may have without a word of its author."""
+
+
+class AskingDoc(MessageDoc):
+    """Headers and body of a request."""
 
     @model_validator(mode="after")
-    def _only_added(self) -> RequestDoc:
+    def _only_own_are_left_out(self) -> AskingDoc:
         for name, values in self.headers.items():
-            if values is None:
-                raise Misfit("headers of a request are only added, none can be left out", "", "headers", str(name))
+            if values is None and canonical(name) not in _OWN:
+                message = f"no request has a {quoted(name)} of its own that could be left out"
+                raise Misfit(message, "drop it, or give it a value", "headers", str(name))
         return self
+
+
+class RequestDoc(AskingDoc):
+    """A request of one's own in full form, below its method."""
 
     def request(self, method: str, place: Place) -> Request:
         """The step that sends it."""
-        return Request(method, collect(self.headers).given, str(self.body or ""), str(self.type or ""), place)
+        headers = collect(self.headers)
+        return Request(method, headers.given, str(self.body or ""), str(self.type or ""), place, headers.omit)
 
 
 class ResponseDoc(MessageDoc):

@@ -15,7 +15,7 @@ Stack = Literal["auto", "pjsua2", "wire"]
 Shape = Literal["ring", "hunt"]
 Transport = Literal["udp", "tcp", "tls", "ws", "wss"]
 URI_PLACEHOLDER = re.compile(r"\{(uri|user|host)\}")
-"""What stands in the Request-URI of a call for parts of what its target has in a run."""
+"""What stands in the Request-URI, the headers and the bytes of a call for parts of what its target has in a run."""
 MutationKind = Literal["strip", "duplicate", "corrupt", "truncate"]
 
 
@@ -87,7 +87,8 @@ class Send:
 @dataclass(frozen=True, slots=True)
 class Raw:
     """Send exactly these bytes to where the request came from. Placeholders `{via}`, `{from}`, `{to}`, `{call-id}`,
-    `{cseq}`, `{contact}` stand for the request's header values (all Via fields; our own Contact)."""
+    `{cseq}`, `{contact}` stand for the request's header values (all Via fields; our own Contact), `{branch}` and
+    `{sent-by}` for parts of its topmost Via, `{run}` for a text that no other run has."""
 
     data: bytes
     file: str
@@ -145,6 +146,8 @@ class Request:
     body: str = ""
     content_type: str = ""
     place: Place = NOWHERE
+    omit: frozenset[str] = frozenset()
+    """Lower-case names of headers of ours that are left out (written as null)."""
 
     def __str__(self) -> str:
         return "re-INVITE" if self.method == "INVITE" else self.method
@@ -317,9 +320,13 @@ class Target:
 class Account:
     """What a caller proves itself with."""
 
-    password: str = field(repr=False)
+    password: str = field(default="", repr=False)
     user: str = ""
     """Empty: that of its own account."""
+    agent: str = ""
+    """Who it passes itself off as: the agent whose account it uses, with password and all."""
+    address: str = ""
+    """The address of record of that agent in this run, known once it is planned: From, and To of a REGISTER."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +342,8 @@ class Call:
     """BYE; without an event the delay counts from the answer. Without a trigger: as soon as the answering device
     has its ACK."""
     headers: tuple[tuple[str, str], ...] = ()
-    """Headers to add to the INVITE."""
+    """Headers to add to the request, or instead of ours. `{uri}`, `{user}` and `{host}` stand for what the target has
+    in this run, and the placeholders of `Raw` for what the request would have without them."""
     stack: Stack = "auto"
     place: Place = NOWHERE
     transport: Transport = "udp"
@@ -362,6 +370,8 @@ class Call:
     body: str = ""
     """Instead of the SDP offer of an INVITE, or of none."""
     content_type: str = ""
+    omit: frozenset[str] = frozenset()
+    """Lower-case names of headers of ours that are left out (written as null)."""
 
 
 @dataclass(frozen=True, slots=True)

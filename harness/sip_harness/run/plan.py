@@ -8,7 +8,7 @@ from typing import Literal
 from sip_harness.agents.base import Assignment
 from sip_harness.model.entry import Role
 from sip_harness.model.place import NOWHERE, Place
-from sip_harness.model.scenario import URI_PLACEHOLDER, Call, Device, Scenario, Stack, Transport
+from sip_harness.model.scenario import URI_PLACEHOLDER, Account, Call, Device, Scenario, Stack, Transport
 from sip_harness.model.system import SystemInfo
 from sip_harness.script.everything import seconds_in
 from sip_harness.script.pjsua2_limits import Obstacle, call_obstacles, device_obstacles
@@ -167,9 +167,25 @@ def request_uri(call: Call, dialled: str) -> str:
     """The Request-URI of a call; `dialled` is what its target has in this run."""
     if not call.uri:
         return dialled
+    return _filled(call.uri, dialled)
+
+
+def dialling(call: Call, binding: Binding) -> Call:
+    """The call with what its target has in this run in the places of its headers that stand for that, and with the
+    account of the agent that it names."""
+    dialled = binding.uris[call.target]
+    if any("{" in value for _, value in call.headers):
+        call = replace(call, headers=tuple((name, _filled(value, dialled)) for name, value in call.headers))
+    if call.account is not None and call.account.agent:
+        user = binding.users[call.account.agent]
+        call = replace(call, account=Account(user.password, user.auth or user.name, call.account.agent, user.aor))
+    return call
+
+
+def _filled(text: str, dialled: str) -> str:
     uri = parse_uri(dialled)
     values = {"uri": dialled, "user": uri.user, "host": uri.host}
-    return URI_PLACEHOLDER.sub(lambda match: values[match[1]], call.uri)
+    return URI_PLACEHOLDER.sub(lambda match: values[match[1]], text)
 
 
 def role_of(part: Assignment, choice: Choice, trace: Literal["full", "partial"]) -> Role:

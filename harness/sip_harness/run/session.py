@@ -35,6 +35,7 @@ from sip_harness.run.plan import (
     Stacks,
     assign,
     choose_stacks,
+    dialling,
     limit,
     over,
     request_uri,
@@ -140,7 +141,8 @@ class Session:
         agents: dict[str, Agent] = {}
         transaction = self.system.info.policy.timers.get("transaction")
         patience = UNTIL_GIVEN_UP if transaction is None else transaction.seconds + transaction.late
-        run = Run(scenario, agents, parts, tape, patience, self._pace.turn)
+        dialled = replace(scenario, calls=tuple(dialling(c, binding) for c in scenario.calls))
+        run = Run(dialled, agents, parts, tape, patience, self._pace.turn)
         for part in parts:
             agents[part.name] = self._agent(part, chosen[part.name], run)
 

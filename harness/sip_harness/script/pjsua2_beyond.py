@@ -97,6 +97,8 @@ def in_call(call: Call) -> Iterator[Reason]:
         yield "it proves itself with the account of the run only", call.place
     if call.uri:
         yield "it writes a Request-URI in its own form", call.place
+    if call.omit:
+        yield "every INVITE of its has all that one must have", call.place
     if call.body:
         yield "an INVITE of its own has its own SDP", call.place
     for step in (*call.early[:1], *call.then[:1]):

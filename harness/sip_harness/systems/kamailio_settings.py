@@ -32,6 +32,7 @@ SHORTEST_TIMER = 0.25
 _STRAYS = "passes on responses that match no transaction (RFC 6026 7.3 forbids it); seen with 5.6.3"
 _EXTENSIONS = "passes on what asks for extensions that it does not know, as by default; seen with 5.6.3"
 _NO_PAUSE = "reads no Retry-After: the dispatcher calls a carrier again at once (RFC 3261 20.33); seen with 5.6.3"
+_HALVES = "keeps the contacts that come before one it refuses the REGISTER for (RFC 3261 10.3 step 7); seen with 5.6.3"
 _TWO_CALLS = "INVITE, ACK to 503, INVITE after 2s of g1 sends 503, ACK to 503"
 DEVIATIONS = (
     Deviation(
@@ -53,6 +54,9 @@ DEVIATIONS = (
         "also 408 Request Timeout to MESSAGE made by the system itself",
         "answers 408 to other requests than INVITE (RFC 4320 4.2 forbids it); seen with 5.6.3",
     ),
+    Deviation("RG-12", "alice: nothing but 4xx or 5xx to REGISTER, 486 from desk", "also INVITE", _HALVES),
+    Deviation("RG-12", "alice: nothing but 4xx or 5xx to REGISTER, 486 from desk", "also ACK to 480", _HALVES),
+    Deviation("RG-12", "alice: 486 from desk", "480 Temporarily Unavailable made by the system itself", _HALVES),
     Deviation("RB-20", "alice: 420 from system", "200 OK from desk", _EXTENSIONS),
     Deviation("RB-20", "desk: never", "INVITE", _EXTENSIONS),
 )

@@ -54,9 +54,13 @@ CALL: Entries = {
         "calls: [{from: alice, to: bob, hang up: 300ms}]",
     ),
     "headers": Entry(
-        "Headers that the request has besides its own or instead of them; a list of values makes several. A From "
-        "without a tag gets one.",
-        "calls: [{from: alice, to: bob, headers: {Subject: hello, X-Trace: [a, b]}}]",
+        "Headers that the request has besides its own or instead of them; a list of values makes several, an empty "
+        "value leaves one out that it would have. A From without a tag gets one. `{uri}`, `{user}` and `{host}` stand "
+        "for what the target has, `{run}` for a text that no other run has, and `{via}`, `{branch}`, `{sent-by}`, "
+        "`{from}`, `{to}`, `{call-id}`, `{cseq}` and `{contact}` for what the request would have by itself.",
+        "calls:\n"
+        "  - {from: alice, to: bob, headers: {Subject: hello, X-Trace: [a, b], Max-Forwards: null}}\n"
+        "  - {from: carol, to: bob, method: REGISTER, headers: {Contact: '<sip:{user}@127.0.0.1:9>'}}",
     ),
     "body": Entry(
         "A body, instead of the SDP offer of an INVITE; `type` is what it is.",
@@ -77,8 +81,11 @@ CALL: Entries = {
         "calls: [{from: alice, to: bob, early: [wait 50ms, send UPDATE]}]",
     ),
     "as": Entry(
-        "What it answers challenges with, instead of its own account.",
-        "calls: [{from: alice, to: bob, as: {password: wrong}}]",
+        "What it answers challenges with, instead of its own account: an account, or an agent whose account it uses, "
+        "with that agent's address in From (and To of a REGISTER).",
+        "calls:\n"
+        "  - {from: alice, to: bob, as: {password: wrong}}\n"
+        "  - {from: carol, to: bob, as: desk, method: REGISTER, headers: {Contact: '*', Expires: 0}}",
     ),
     "uri": Entry(
         "The Request-URI instead of the target's own; `{uri}`, `{user}` and `{host}` stand for what that has.",
@@ -88,8 +95,9 @@ CALL: Entries = {
     "stack": Entry(_STACK, "calls: [{from: alice, to: bob, stack: wire}]"),
     "transport": Entry(_TRANSPORT, "calls: [{from: alice, to: bob, transport: tcp}]"),
     "method": Entry(
-        "Makes it a single request outside of a dialog instead of a call.",
-        "calls: [{from: alice, to: bob, method: MESSAGE}]",
+        "Makes it a single request outside of a dialog instead of a call: any method, also one that nobody has ever "
+        "registered. A REGISTER is for the caller's own address unless its To says another.",
+        "calls: [{from: alice, to: bob, method: MESSAGE}, {from: carol, to: bob, method: TELEPORT}]",
     ),
     "then": Entry(
         "What the caller does from the answer on: waits, requests within the call, bytes, and hanging up, which it "

@@ -17,7 +17,11 @@ _BODY = "A body; its length is counted. It needs a type."
 _TYPE = "The content type of the body."
 
 REQUEST: Entries = {
-    "headers": Entry("Headers besides its own; a list of values makes several.", _info("headers: {X-Reason: test}")),
+    "headers": Entry(
+        "Headers besides its own or instead of them; a list of values makes several, an empty value leaves one out "
+        "that it would have.",
+        _info("headers: {X-Reason: test, Max-Forwards: null}"),
+    ),
     "body": Entry(_BODY, _info("body: hello, type: text/plain")),
     "type": Entry(_TYPE, _info("body: Signal=5, type: application/dtmf-relay")),
 }

@@ -35,8 +35,9 @@ STEPS: Entries = {
         "devices: {desk: {answer: [ok, send re-INVITE, send: {INFO: {body: hello, type: text/plain}}]}}",
     ),
     "bytes": Entry(
-        "Sends a file as it is; `{via}`, `{from}`, `{to}`, `{call-id}`, `{cseq}` and `{contact}` in it are filled in. "
-        "The file lies in the directory of the scenario or below.",
+        "Sends a file as it is; `{via}`, `{from}`, `{to}`, `{call-id}`, `{cseq}` and `{contact}` in it are filled in, "
+        "and `{branch}` and `{sent-by}` of the topmost Via; `{run}` is a text that no other run has. The file lies in "
+        "the directory of the scenario or below.",
         "devices: {desk: {answer: [ringing, bytes broken.sip]}}",
         {"broken.sip": "SIP/2.0 486 Busy Here\nVia: {via}\nCSeq: what\n\n"},
     ),

@@ -42,6 +42,11 @@ class Authenticator:
         found = [_params(value) for value in request.all(name)]
         return any(self._matches(p, request) and self._age(p["nonce"]) > LIFETIME for p in found if p)
 
+    def usernames(self, request: Message, name: str) -> set[str]:
+        """Whose credentials a header of this name has, for our realm."""
+        found = [_params(value) for value in request.all(name)]
+        return {params.get("username", "") for params in found if params.get("realm") == REALM}
+
     def _matches(self, given: dict[str, str], request: Message) -> bool:
         born, _, seal = given.get("nonce", "").partition("-")
         if given.get("realm") != REALM or not hmac.compare_digest(_bytes(seal), _bytes(self._seal(born))):

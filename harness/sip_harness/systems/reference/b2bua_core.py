@@ -154,7 +154,7 @@ class Pbx:
 
     def _register(self, server: Server) -> None:
         try:
-            listed = self.registrar.register(server.request, self.clock.now())
+            listed = self.registrar.register(server.request, self.clock.now(), self.station.address)
         except Refused as refused:
             self.station.respond(server, refused.code)
         else:

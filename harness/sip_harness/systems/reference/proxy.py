@@ -10,6 +10,7 @@ from sip_harness.net.clock import Clock
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.headers import listed, max_forwards
 from sip_harness.sip.message import Message
+from sip_harness.sip.uri import unescape, uri_text
 from sip_harness.sip.via import parse_via
 from sip_harness.systems.reference import forward
 from sip_harness.systems.reference.actions import Target
@@ -165,7 +166,8 @@ class Proxy:
         try:
             if not forward.is_here(server.request.uri, self.core.here):
                 raise Refused(403)
-            headers = self.core.registrar.register(server.request, self.core.clock.now())
+            self._check_owner(server.request)
+            headers = self.core.registrar.register(server.request, self.core.clock.now(), self.core.here)
         except Refused as refused:
             self.core.log(server.request, f"REGISTER refused: {refused.code}")
             self.core.reply(server, refused.code)
@@ -173,6 +175,14 @@ class Proxy:
             self.core.log(server.request, f"REGISTER: {len(headers)} contacts")
             self.core.reply(server, 200, headers)
         return True
+
+    def _check_owner(self, register: Message) -> None:
+        """Everybody registers for himself (RFC 3261 10.3 step 4). Raises Refused."""
+        if not self.core.settings.digest or "registers-for-others" in self.core.faults:
+            return
+        user = forward.readable(uri_text(register.get("to") or ""))
+        if user is not None and unescape(user.user) not in self._auth.usernames(register, "authorization"):
+            raise Refused(403)
 
     def _route(self, server: Server) -> None:
         """To whom the dialled user is known, and to nobody else: this is an instrument for one machine."""

@@ -35,7 +35,7 @@ _ATTEMPTS = 20
 _FAULTS = tuple(
     fault.name for topic in (forking, cancelling, carriers, relaying, registering) for fault in topic.FAULTS
 )
-OF_DIGEST = frozenset({"challenges-cancel", "challenges-with-401", "accepts-any-password"})
+OF_DIGEST = frozenset({"challenges-cancel", "challenges-with-401", "accepts-any-password", "registers-for-others"})
 """Switches that mean nothing without digest."""
 
 
