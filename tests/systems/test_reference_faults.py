@@ -588,3 +588,68 @@ def _(stage: Stage) -> object:
 @case("registers-foreign-domains", ["404"], ["200"])
 def _(stage: Stage) -> object:
     return registered(stage, "<sip:x@127.0.0.1:6999>", to="<sip:carol@elsewhere.example>")
+
+
+@case("adds-no-max-forwards", ["70"], [None])
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 486)
+    invite = stage.alice.request("MESSAGE", stage.bob)
+    stage.run(0.1)
+    desk.heard.clear()
+    stage.alice.send(invite.data.replace(b"Max-Forwards: 70\r\n", b"").replace(invite.branch.encode(), b"z9hG4bKother"))
+    stage.run(0.1)
+    return [message.get("max-forwards") for message in desk.messages("MESSAGE")]
+
+
+@case("passes-retransmissions-on", 1, 3)
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 180)
+    invite = stage.call(0.1)
+    for _ in range(2):
+        stage.alice.send(invite.data)
+    stage.run(0.1)
+    return len(desk.messages("INVITE"))
+
+
+@case("refuses-unknown-methods", (["200"], ["TELEPORT"]), (["501"], []))
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 486)
+    stage.alice.heard.clear()
+    stage.alice.request("TELEPORT", stage.bob)
+    stage.run(0.1)
+    return stage.alice.got, desk.got
+
+
+@case("tells-nothing-of-itself", ["Allow", "Accept", "Supported"], [])
+def _(stage: Stage) -> object:
+    stage.alice.request("OPTIONS", f"sip:{HERE[0]}:{HERE[1]}")
+    stage.run(0.1)
+    [answer] = stage.alice.messages("200")
+    return [name for name in ("Allow", "Accept", "Supported") if answer.get(name) is not None]
+
+
+@case("cancels-what-has-ended", ["INVITE", "ACK"], ["INVITE", "ACK", "CANCEL"])
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 486)
+    invite = stage.call(0.5)
+    stage.alice.cancel(invite)
+    stage.run(0.5)
+    assert [m.code for _, m in stage.alice.heard if m.cseq[1] == "CANCEL"] == [200]
+    return desk.got[:3]
+
+
+@case("accepts-any-cancel", [481], [200])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 486)
+    stage.alice.request("CANCEL", stage.bob)
+    stage.run(0.1)
+    return [m.code for _, m in stage.alice.heard if m.cseq[1] == "CANCEL"]
+
+
+@case("refuses-merged-requests", ([486], 2), ([482, 486], 1))
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 0.1, 486)
+    invite = stage.call(0.05)
+    stage.alice.send(invite.data.replace(invite.branch.encode(), b"z9hG4bKother"))
+    stage.run(1)
+    return sorted(set(stage.alice.finals)), len({m.branch for m in desk.messages("INVITE")})

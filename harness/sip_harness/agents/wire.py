@@ -135,11 +135,13 @@ class WireAgent:
         self._ears.listen(script.losses)
         outgoing = place_call(ua, call, uri, self._hop(ua), self._happened, self._assignment.patience, self)
         self._begin(outgoing)
+        if outgoing.done:
+            self.over(outgoing)
         data = {"call": call.name, "call_id": outgoing.call_id}
-        if call.method == "INVITE":
-            self.note("call", f"calls {uri}", data)
-        else:
-            self.note("call", f"sends {call.method} to {uri}", data | {"method": call.method})
+        if call.method != "INVITE":
+            data["method"] = call.method
+        what = f"sends {call.raw or call.method} to {uri}"
+        self.note("call", f"calls {uri}" if call.method == "INVITE" and call.raw is None else what, data)
 
     def happened(self, event: str) -> None:
         """Tell the script that this event (by name) has happened in the present call. Each event is told once.

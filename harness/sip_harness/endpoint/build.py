@@ -84,6 +84,13 @@ def response(
     return _assemble(start, base + (own or []), list(headers), omit, body, content_type)
 
 
+def changed(message: Message, given: Headers, omit: frozenset[str]) -> bytes:
+    """A request with these headers besides its own or instead of them, and without those that `omit` (lower case)
+    names. It has no body."""
+    own = [(field.name, field.value) for field in message.fields if field.key != "content-length"]
+    return _assemble(message.start, own, given, omit, b"", SDP)
+
+
 def _tagged(to: Message, code: int, tag: str) -> str:
     value = to.get("to") or ""
     return value if code == 100 or to.to_tag else f"{value};tag={tag}"

@@ -29,6 +29,8 @@ class Wish:
     how: Delivery = PLAIN
     raw: Raw | None = None
     """Exact bytes instead of all of it."""
+    is_odd: bool = False
+    """Whether the peer may see no request in it, and drop it without a word."""
 
 
 NO_WISH = Wish()

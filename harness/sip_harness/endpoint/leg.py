@@ -164,6 +164,7 @@ class Leg:
             self._ua.identity.credentials,
             on_final=over,
             on_failure=over,
+            how=step.how if step else PLAIN,
         )
 
     def _bye(self, step: Step, credentials: build.Headers) -> bytes:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sip_harness.endpoint import build
+from sip_harness.endpoint.delivery import fill
 from sip_harness.endpoint.first import NO_WISH, First, Wish
 from sip_harness.endpoint.layer import Server
+from sip_harness.endpoint.repeats import Repeats
 from sip_harness.endpoint.request import Credentials, Request
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.endpoint.within import REFRESHES
 from sip_harness.model.entry import Origin
+from sip_harness.model.scenario import Raw
 from sip_harness.net.base import Hop
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message
@@ -72,13 +75,22 @@ class SingleRequest:
             credentials or ua.identity.credentials,
             on_final=self._final_came,
             on_failure=lambda _why: self._end(keep=0.0),
+            how=wish.how,
         )
+        self._request.retry = wish.raw is None
+        self.repeats = Repeats(ua, self._request, lambda _response: None)
 
     def end(self) -> None:
         """Wait for no response any more: nothing can take such a request back (RFC 3261 9.1)."""
+        self.repeats.end()
         self._request.retry = False
         self._request.client.stop()
         self._end(keep=0.0)
+
+    def raw(self, step: Raw, origin: Origin) -> None:
+        """Send exact bytes on the way of the request, whose headers their placeholders stand for."""
+        data = fill(step.data, self._request.request, self._ua.contact, self._ua.identity.token)
+        self._ua.layer.send(data, self._request.hop, origin)
 
     def _final_came(self, response: Message) -> None:
         accepted = 200 <= response.code < 300

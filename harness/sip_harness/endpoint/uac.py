@@ -14,6 +14,7 @@ from sip_harness.endpoint.fork import Fork
 from sip_harness.endpoint.layer import Why
 from sip_harness.endpoint.leg import Leg
 from sip_harness.endpoint.media import open_media
+from sip_harness.endpoint.repeats import Repeats
 from sip_harness.endpoint.request import Credentials, Request
 from sip_harness.endpoint.session import Session
 from sip_harness.endpoint.ua import UserAgent
@@ -108,7 +109,10 @@ class OutgoingCall:
             on_failure=self._failed,
             on_provisional=self._provisional_came,
             hold_ack=ack != "at once",
+            how=wish.how,
         )
+        self._request.retry = wish.raw is None
+        self._repeats = Repeats(ua, self._request, self._merged_came)
 
     @property
     def tag(self) -> str:
@@ -128,6 +132,19 @@ class OutgoingCall:
         self._request.retry = False
         if self._provisional:
             self._send_cancel(origin)
+
+    def cancel_at_once(self, step: scenario.Request, origin: Origin) -> None:
+        """Send CANCEL, whether a provisional or the final response has come or nothing at all."""
+        self._request.retry = False
+        self._cancel_origin = origin
+        self._repeats.cancel(step, origin)
+        if not self._cancelled:
+            self._cancelled = True
+            self._wait_for_the_end()
+
+    def again(self, step: scenario.Again, origin: Origin) -> None:
+        """Send the INVITE once more, whatever has become of it."""
+        self._repeats.again(step, origin)
 
     def acknowledge(self, origin: Origin) -> None:
         """Send the ACKs that were held back, and hold none back any more."""
@@ -155,16 +172,19 @@ class OutgoingCall:
 
     def raw(self, step: scenario.Raw, origin: Origin) -> None:
         """Send exact bytes on the way of the answered call; their placeholders stand for the headers of the request
-        that would be next within it."""
+        that would be next within it. Before the answer they go the way of the INVITE, for whose headers they stand."""
         if self._main is None:
+            self._send_raw(step, self._request.request, self._hop, origin)
             return
         dialog = self._main.dialog
         method = _METHOD.match(step.data)
         seq = None if b"{cseq}" in step.data else dialog.local_seq
         request = parse(dialog.request(method[1].decode() if method else "INVITE", [], seq=seq))
-        self._ua.layer.send(
-            fill(step.data, request, self._ua.contact, self._ua.identity.token), dialog.next_hop(), origin
-        )
+        self._send_raw(step, request, dialog.next_hop(), origin)
+
+    def _send_raw(self, step: scenario.Raw, request: Message, hop: Hop, origin: Origin) -> None:
+        data = fill(step.data, request, self._ua.contact, self._ua.identity.token)
+        self._ua.layer.send(data, hop, origin)
 
     def hang_up(self, origin: Origin) -> None:
         """Send BYE for the answered call."""
@@ -173,9 +193,12 @@ class OutgoingCall:
 
     def end(self) -> None:
         """Clean up: acknowledge what was not, cancel or hang up, whichever fits."""
+        self._repeats.end()
         if self._ack == "later":
             self.acknowledge("protocol")
-        if self.stage == "calling":
+        if self.stage == "calling" and self._first.wish.is_odd and not self._provisional:
+            self._give_up()  # whoever has not taken such an INVITE for one has nothing to be cancelled
+        elif self.stage == "calling":
             self.cancel("protocol")
         else:
             self.hang_up("protocol")
@@ -199,7 +222,10 @@ class OutgoingCall:
         self._cancelled = True
         cancel = parse(cancel_for(self._request.request))
         self._ua.layer.request(cancel, self._hop, origin, lambda _response: None)
-        # RFC 3261 9.1: a peer that ends nothing within 64*T1 is not waited for.
+        self._wait_for_the_end()
+
+    def _wait_for_the_end(self) -> None:
+        """RFC 3261 9.1: a peer that ends nothing within 64*T1 is not waited for."""
         self._giving_up = self._ua.clock.after(self._ua.timers.lifetime, self._give_up)
 
     def _give_up(self) -> None:
@@ -214,6 +240,11 @@ class OutgoingCall:
             self._fail()
             if self._ack == "later":
                 self._caller.on_refused()
+
+    def _merged_came(self, response: Message) -> None:
+        """A response to the same INVITE on another branch: an answer to it is one more of the fork."""
+        if 200 <= response.code < 300:
+            self._accepted(response)
 
     def _failed(self, _why: Why) -> None:
         if self.stage == "calling":

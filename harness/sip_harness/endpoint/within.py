@@ -61,6 +61,7 @@ class Within:
             on_final=self._final_came,
             on_failure=lambda _why: self._end(),
             on_provisional=self._provisional_came,
+            how=step.how,
         )
 
     def _provisional_came(self, response: Message) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, Tag, model_validator
 
-from sip_harness.language.bytes_file import OF_TARGETS, PLACEHOLDERS, mistyped
+from sip_harness.language.bytes_file import OF_TARGETS, PLACEHOLDERS, first, mistyped
 from sip_harness.language.diagnostics import did_you_mean, quoted
 from sip_harness.language.expect_doc import Expectation
 from sip_harness.language.expectations import expectations
@@ -37,7 +37,8 @@ from sip_harness.language.response_doc import AskingDoc
 from sip_harness.language.source import Map, Text
 from sip_harness.language.step_doc import Steps, steps_of
 from sip_harness.model import scenario as model
-from sip_harness.model.scenario import URI_PLACEHOLDER, Account, Call, HangUp, Request, Script
+from sip_harness.model.scenario import URI_PLACEHOLDER, Account, Call, HangUp, Raw, Request, Script
+from sip_harness.sip.message import MalformedMessage, parse
 
 _OF_CALLS = ("cancel", "hang_up", "ack", "prack", "early", "then")
 
@@ -45,7 +46,9 @@ _OF_CALLS = ("cancel", "hang_up", "ack", "prack", "early", "then")
 def _uri(text: Text, names: Names) -> str:
     bare = URI_PLACEHOLDER.sub("x", one_line(text, "a URI"))
     if brace := re.search(r"[{}]", bare):
-        raise text.all.mistake(f"{quoted(brace[0])} means nothing here", "{uri}, {user} and {host} are filled in")
+        raise text.all.mistake(
+            f"{quoted(brace[0])} means nothing here", "{uri}, {user}, {host} and {domain} are filled in"
+        )
     if not re.fullmatch(r"(?:x|[A-Za-z][A-Za-z0-9+.-]*:)[^\s<>\"\x00-\x1f\x7f]*", bare):
         raise text.all.mistake(f"{quoted(text)} is no URI", "write it like sip:+4930123@{host};user=phone, or {uri}")
     return str(text)
@@ -73,9 +76,28 @@ class CallDoc(AskingDoc):
     """A call, or a single request outside of a dialog."""
 
     shape = "{from: alice, to: bob}"
-    filled = dict.fromkeys(
-        ("transport", "method", "early", "then", "as", "uri", "ack", "prack", "on", "lose", "expect"), ""
-    ) | {"at": "write 500ms, or 3s after g1 sends 503"}
+    filled = (
+        AskingDoc.filled
+        | dict.fromkeys(
+            (
+                "transport",
+                "method",
+                "bytes",
+                "meanwhile",
+                "early",
+                "then",
+                "as",
+                "uri",
+                "ack",
+                "prack",
+                "on",
+                "lose",
+                "expect",
+            ),
+            "",
+        )
+        | {"at": "write 500ms, or 3s after g1 sends 503"}
+    )
     caller: CallerName = Field(alias="from")
     to: TargetName
     cancel: TriggerText | None = None
@@ -84,6 +106,8 @@ class CallDoc(AskingDoc):
     stack: StackName = "auto"
     transport: TransportName = "udp"
     method: MethodName = "INVITE"
+    bytes: Annotated[Raw, reads(first, "the name of a file")] | None = None
+    meanwhile: Steps | None = None
     then: Steps | None = None
     ack: AckText | None = None
     prack: PrackText | None = None
@@ -107,13 +131,33 @@ class CallDoc(AskingDoc):
     @model_validator(mode="after")
     def _a_call_for_what_calls_do(self) -> CallDoc:
         for name in _OF_CALLS:
-            if self.method != "INVITE" and getattr(self, name) is not None:
+            if self._begins != "INVITE" and getattr(self, name) is not None:
                 word = name.replace("_", " ")
-                message = f"'{word}' is for calls, and this is a single {self.method}"
-                raise Misfit(message, "drop it, or drop 'method'", word, key=True)
+                message = f"'{word}' is for calls, and this is {_single(self._begins)}"
+                raise Misfit(message, "drop it" if self.bytes else "drop it, or drop 'method'", word, key=True)
         if self.hang_up is not None and any(_ends(step) for step in steps_of(self.then or [])):
             raise Misfit("'then' hangs up already", "say it once", "hang up", key=True)
         return self
+
+    @model_validator(mode="after")
+    def _bytes_say_it_all(self) -> CallDoc:
+        given = {"method": self.method != "INVITE", "headers": bool(self.headers), "body": self.body is not None}
+        given |= {"uri": self.uri is not None, "type": self.type is not None}
+        for name in (name for name, is_given in given.items() if is_given and self.bytes is not None):
+            raise Misfit(
+                f"the bytes of a file are all of a request: {quoted(name)} has no place there", "", name, key=True
+            )
+        return self
+
+    @property
+    def _begins(self) -> str:
+        """The method of its request; empty for bytes that are none."""
+        if self.bytes is None:
+            return self.method
+        try:
+            return parse(self.bytes.data).method
+        except MalformedMessage:
+            return ""
 
     def expectations(self, number: int) -> Iterator[model.Expectation]:
         """What agents get in this call."""
@@ -137,7 +181,10 @@ class CallDoc(AskingDoc):
             stack=self.stack,
             place=self.caller.place,
             transport=self.transport,
-            method=self.method,
+            method=self._begins,
+            raw=self.bytes,
+            how=self.how,
+            meanwhile=steps_of(self.meanwhile or []),
             then=steps_of(self.then or []),
             ack=self.ack,
             prack=self.prack,
@@ -149,6 +196,10 @@ class CallDoc(AskingDoc):
             body=str(self.body or ""),
             content_type=str(self.type or ""),
         )
+
+
+def _single(method: str) -> str:
+    return f"a single {method}" if method else "no request at all"
 
 
 def _account(given: Account | AccountDoc | None) -> Account | None:

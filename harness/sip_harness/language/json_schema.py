@@ -61,7 +61,12 @@ def _forms() -> dict[str, Schema]:
         "code": {"pattern": rf"^\s*{_CODE}(\s+to\s+\S+)?\s*$|\{{{VARIABLE}\}}"},
         "step": {
             "anyOf": [
-                {"enum": [*NAMES, *(w for w in STEPS if w in ("silence", "hang up", "no 100", "close", "reset"))]},
+                {
+                    "enum": [
+                        *NAMES,
+                        *(w for w in STEPS if w in ("silence", "hang up", "no 100", "again", "close", "reset")),
+                    ]
+                },
                 {"type": "string", "pattern": rf"^\s*({_CODE}|{words})(\s.*)?$"},
                 numbers,
             ]

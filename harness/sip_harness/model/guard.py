@@ -99,6 +99,9 @@ class Gate:
     rules: GuardRules
     _calls: set[str] = field(default_factory=set)
     """Call-IDs of the calls that have been begun."""
+    _known: set[str] = field(default_factory=set)
+    """Call-IDs of all that has been let through. What says that it is within a dialog and has none of them is taken for
+    what begins one: a To tag is easily made up."""
 
     def may_contact(self, host: str) -> bool:
         """Whether anything may be sent to this address."""
@@ -117,15 +120,20 @@ class Gate:
         except SipError:
             return self._of_garbage(data)
         if not message.is_request:
+            self._known.add(message.call_id)
             return self._of_uris(message, "contact") if 300 <= message.code < 400 else ""
         why = self._of_uris(message, "refer-to")
-        if why or message.to_tag or message.method in _WITHIN:
+        known = message.method == "BYE" or message.call_id in self._known
+        if why or message.method in _WITHIN or (message.to_tag and known):
             return why
         uri, to = message.uri, uri_text(message.get("to") or "")
         called = "" if message.method == "REGISTER" else to  # whose own number may be any
         if why := self.rules.uri_refusal(uri) or self._of_uris(message, "route") or self.rules.number_refusal(called):
             return why
-        return self._count(message) if message.method == "INVITE" else ""
+        if why := self._count(message) if message.method == "INVITE" else "":
+            return why
+        self._known.add(message.call_id)
+        return ""
 
     def _of_further(self, data: bytes) -> str:
         """On a stream one sending can carry further requests behind the first message."""

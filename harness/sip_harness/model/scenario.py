@@ -10,11 +10,14 @@ from sip_harness.model.expecting import Count, Heard, Match, Severity, Timing
 from sip_harness.model.pattern import Event, Pattern, Trigger
 from sip_harness.model.place import NOWHERE, Place
 from sip_harness.model.policy import Kind
+from sip_harness.sip.fields import COMPACT
 
 Stack = Literal["auto", "pjsua2", "wire"]
 Shape = Literal["ring", "hunt"]
 Transport = Literal["udp", "tcp", "tls", "ws", "wss"]
-URI_PLACEHOLDER = re.compile(r"\{(uri|user|host)\}")
+NEEDED = frozenset({"via", "from", "to", "call-id", "cseq", "max-forwards", "content-length"})
+"""Headers that every request has, and without which it may be none (RFC 3261 8.1.1)."""
+URI_PLACEHOLDER = re.compile(r"\{(uri|user|host|domain)\}")
 """What stands in the Request-URI, the headers and the bytes of a call for parts of what its target has in a run."""
 MutationKind = Literal["strip", "duplicate", "corrupt", "truncate"]
 
@@ -148,9 +151,22 @@ class Request:
     place: Place = NOWHERE
     omit: frozenset[str] = frozenset()
     """Lower-case names of headers of ours that are left out (written as null)."""
+    how: Delivery = PLAIN
 
     def __str__(self) -> str:
         return "re-INVITE" if self.method == "INVITE" else self.method
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Send the first request of the call once more, whatever has come back: the very bytes, outside of every state
+    machine, or as another request that is the same in all but its branch (a merged one, RFC 3261 8.2.2.2)."""
+
+    branch: Literal["", "other"] = ""
+    place: Place = NOWHERE
+
+    def __str__(self) -> str:
+        return "again on another branch" if self.branch else "again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +210,7 @@ class Grant:
     place: Place = NOWHERE
 
 
-Step = Send | Raw | Wait | After | Silence | NoTrying | HangUp | Request | Disconnect | Challenge | Grant
+Step = Send | Raw | Wait | After | Silence | NoTrying | HangUp | Request | Again | Disconnect | Challenge | Grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +388,20 @@ class Call:
     content_type: str = ""
     omit: frozenset[str] = frozenset()
     """Lower-case names of headers of ours that are left out (written as null)."""
+    how: Delivery = PLAIN
+    """How its request leaves."""
+    raw: Raw | None = None
+    """Its request as exact bytes, with the placeholders of `headers`. `method` is that of the bytes: empty for what is
+    no request. Challenges are not answered."""
+    meanwhile: tuple[Step, ...] = ()
+    """What the caller does from its request on, step by step and whatever comes back: it says the request again, sends
+    CANCEL whether that is right or not, and exact bytes."""
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether its request may be one that nobody has to answer: a system may drop it without a word."""
+        named = self.omit | {COMPACT.get(name.lower(), name.lower()) for name, _ in self.headers}
+        return self.raw is not None or bool(self.how.mutations) or bool(named & NEEDED)
 
 
 @dataclass(frozen=True, slots=True)

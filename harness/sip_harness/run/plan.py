@@ -176,6 +176,10 @@ def dialling(call: Call, binding: Binding) -> Call:
     dialled = binding.uris[call.target]
     if any("{" in value for _, value in call.headers):
         call = replace(call, headers=tuple((name, _filled(value, dialled)) for name, value in call.headers))
+    if call.raw is not None:
+        text = call.raw.data.decode("utf-8", "surrogateescape")
+        data = _filled(text, dialled).encode("utf-8", "surrogateescape")
+        call = replace(call, raw=replace(call.raw, data=data))
     if call.account is not None and call.account.agent:
         user = binding.users[call.account.agent]
         call = replace(call, account=Account(user.password, user.auth or user.name, call.account.agent, user.aor))
@@ -184,7 +188,8 @@ def dialling(call: Call, binding: Binding) -> Call:
 
 def _filled(text: str, dialled: str) -> str:
     uri = parse_uri(dialled)
-    values = {"uri": dialled, "user": uri.user, "host": uri.host}
+    domain = f"{uri.host}:{uri.port}" if uri.port else uri.host
+    values = {"uri": dialled, "user": uri.user, "host": uri.host, "domain": domain}
     return URI_PLACEHOLDER.sub(lambda match: values[match[1]], text)
 
 

@@ -9,6 +9,7 @@ from sip_harness.model.scenario import Scenario
 from sip_harness.net.base import host_port
 from sip_harness.systems.base import CannotBind
 from sip_harness.systems.external import External, rules
+from sip_harness.systems.intent import refusal
 from sip_harness.systems.placing import place
 
 
@@ -31,7 +32,9 @@ def preview(scenarios: Sequence[Scenario], system: External) -> str:
             lines.append(f"  {scenario.id}: {name} registers as {binding.users[name].aor}")
         for call in scenario.calls:
             who, uri = binding.users[call.caller].aor, binding.uris[call.target]
-            lines.append(f"  {scenario.id}: {call.method} {uri} from {who}{_refused(profile, uri)}")
+            lines.append(f"  {scenario.id}: {call.raw or call.method} {uri} from {who}{_refused(profile, uri)}")
+        if why := refusal(scenario, rules(profile, [profile.address[0]])):
+            lines.append(f"  {scenario.id}: refused: {why}")
         calls += len(scenario.calls)
         users.update(placing.users(scenario))
     over = f", more than guard.max calls allows ({profile.guard.max_calls})" if calls > profile.guard.max_calls else ""

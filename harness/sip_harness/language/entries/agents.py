@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sip_harness.language.entries.entry import Entries, Entry
+from sip_harness.language.entries.leaving import leaving
 
 _LOSE = (
     "Messages that never arrive at this agent, as if the network had lost them: all of a kind, or the `first` few. The "
@@ -42,6 +43,11 @@ DEVICE: Entries = {
     "stack": Entry(_STACK, "devices: {desk: {answer: [486], stack: wire}}"),
 }
 
+
+def _calling(words: str) -> str:
+    return f"calls: [{{from: alice, to: bob, {words}}}]"
+
+
 CALL: Entries = {
     "from": Entry("Who calls: a name that no device has.", "calls: [{from: alice, to: bob}]"),
     "to": Entry("The target that is called.", "calls: [{from: alice, to: bob}]"),
@@ -55,9 +61,9 @@ CALL: Entries = {
     ),
     "headers": Entry(
         "Headers that the request has besides its own or instead of them; a list of values makes several, an empty "
-        "value leaves one out that it would have. A From without a tag gets one. `{uri}`, `{user}` and `{host}` stand "
-        "for what the target has, `{run}` for a text that no other run has, and `{via}`, `{branch}`, `{sent-by}`, "
-        "`{from}`, `{to}`, `{call-id}`, `{cseq}` and `{contact}` for what the request would have by itself.",
+        "value leaves one out that it would have. A From without a tag gets one. `{uri}`, `{user}`, `{host}` and "
+        "`{domain}` stand for what the target has, `{run}` for a text that no other run has, and `{via}`, `{branch}`, "
+        "`{sent-by}`, `{from}`, `{to}`, `{call-id}`, `{cseq}` and `{contact}` for what it would have by itself.",
         "calls:\n"
         "  - {from: alice, to: bob, headers: {Subject: hello, X-Trace: [a, b], Max-Forwards: null}}\n"
         "  - {from: carol, to: bob, method: REGISTER, headers: {Contact: '<sip:{user}@127.0.0.1:9>'}}",
@@ -88,7 +94,8 @@ CALL: Entries = {
         "  - {from: carol, to: bob, as: desk, method: REGISTER, headers: {Contact: '*', Expires: 0}}",
     ),
     "uri": Entry(
-        "The Request-URI instead of the target's own; `{uri}`, `{user}` and `{host}` stand for what that has.",
+        "The Request-URI instead of the target's own; `{uri}`, `{user}`, `{host}` and `{domain}` (the host with its "
+        "port) stand for what that has.",
         "calls: [{from: alice, to: bob, uri: 'sip:{user}@{host};user=phone'}]",
     ),
     "name": Entry("A name for the call, for reports.", "calls: [{from: alice, to: bob, name: first}]"),
@@ -99,6 +106,22 @@ CALL: Entries = {
         "registered. A REGISTER is for the caller's own address unless its To says another.",
         "calls: [{from: alice, to: bob, method: MESSAGE}, {from: carol, to: bob, method: TELEPORT}]",
     ),
+    "bytes": Entry(
+        "Its request as a file: sent as it is, whatever it holds, with the placeholders of `headers` filled in. What "
+        "is an INVITE is a call with all that follows; anything else is over with its final response. A system that "
+        "is not started here gets only bytes of which the harness can read where they lead.",
+        "calls: [{from: alice, to: bob, bytes: odd.sip}]",
+        {
+            "odd.sip": "TELEPORT {uri} SIP/2.0\nVia: SIP/2.0/UDP {sent-by};branch={branch}\nFrom: {from}\nTo: {to}\n"
+            "Call-ID: {call-id}\nCSeq: 1 TELEPORT\nMax-Forwards: 0\n\n"
+        },
+    ),
+    "meanwhile": Entry(
+        "What the caller does from its request on, whatever comes back, also when all is over: waits, `again`, `send "
+        "CANCEL` at any time, bytes.",
+        "calls: [{from: alice, to: bob, meanwhile: [wait 10ms, again, after alice gets 200, send CANCEL]}]",
+    ),
+    **leaving(_calling, "calls: [{from: alice, to: bob, pieces: [10, 100], transport: tcp}]"),
     "then": Entry(
         "What the caller does from the answer on: waits, requests within the call, bytes, and hanging up, which it "
         "does at the end by itself.",

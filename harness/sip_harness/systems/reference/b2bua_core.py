@@ -127,7 +127,8 @@ class Pbx:
         elif request.method == "INVITE":
             self._call(server)
         elif request.method == "OPTIONS":
-            self.station.respond(server, 200, headers=[("Allow", ALLOW), ("Accept", "application/sdp")])
+            about = [("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", "")]
+            self.station.respond(server, 200, headers=about)
         else:
             self.station.respond(server, 481 if request.method == "BYE" else 405, headers=[("Allow", ALLOW)])
 

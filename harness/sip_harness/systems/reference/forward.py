@@ -53,7 +53,7 @@ def request_on(
             routed = True
             continue
         headers.append((field.name, value))
-    if not counted:
+    if not counted and "adds-no-max-forwards" not in faults:
         headers.append(("Max-Forwards", str(DEFAULT_HOPS)))
     if not routed:
         headers += [("Route", route) for route in routes]
