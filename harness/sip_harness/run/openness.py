@@ -148,10 +148,11 @@ class Openness:
         key = _key(seen)
         if key in self._open or key in self._ended:
             return
+        begins = not seen.received and m.call_id not in self._own
         if not seen.received:
             self._own.add(m.call_id)
         due = math.inf if not seen.received else seen.time + (0 if self._is_systems_own(seen) else self._patience)
-        if not seen.received and seen.agent in self.odd and not m.to_tag:
+        if begins and seen.agent in self.odd:
             due = seen.time + self._patience
         text = f"{seen.agent}'s {m.method} has no final response"
         shown = bool(m.get("authorization") or m.get("proxy-authorization"))

@@ -89,8 +89,10 @@ class Proxy:
         return bool(code)
 
     def _objection(self, request: Message) -> tuple[int, list[tuple[str, str]]]:
-        if request.truncated or request.cseq[1] != request.method or not request.call_id or not request.from_tag:
+        if request.truncated or request.cseq[1] != request.method or not request.call_id:
             return 400, []
+        if request.version != "2.0":
+            return 505, []
         if not re.match("sip:", request.uri, re.IGNORECASE):
             return 416, []
         if self._hops(request) == 0 and "ignores-max-forwards" not in self.core.faults:
