@@ -22,7 +22,7 @@ from sip_harness.endpoint.ua import Identity, UserAgent
 from sip_harness.model.entry import Address, Lag, Malformed, Note
 from sip_harness.model.entry import Message as MessageEntry
 from sip_harness.model.guard import Gate as Guard
-from sip_harness.model.scenario import Call, Script
+from sip_harness.model.scenario import Call, Listens, Script
 from sip_harness.net.base import Disconnection, Hop, Receiver, SendFailed, host_port
 from sip_harness.net.clock import Clock, Timer
 from sip_harness.net.opening import open_transport
@@ -124,6 +124,14 @@ class WireAgent:
             await self._register(self._ua)
         if self._guard is not None:
             self._keep_alive()
+        self._shut(assignment.listens)
+
+    def _shut(self, listens: Listens) -> None:
+        """Close the port, or let nobody in and refuse nobody, as the scenario has it from the beginning."""
+        if listens:
+            self.disconnect("close" if listens == "closed" else "blackhole")
+            words = "closes its port" if listens == "closed" else "lets nobody connect and refuses nobody"
+            self.note("step", words, {"disconnect": listens})
 
     def call(self, call: Call, uri: str) -> None:
         """Make a call to this Request-URI; returns at once, everything else is seen in the record."""

@@ -19,6 +19,9 @@ NEEDED = frozenset({"via", "from", "to", "call-id", "cseq", "max-forwards", "con
 """Headers that every request has, and without which it may be none (RFC 3261 8.1.1)."""
 URI_PLACEHOLDER = re.compile(r"\{(uri|user|host|domain)\}")
 """What stands in the Request-URI, the headers and the bytes of a call for parts of what its target has in a run."""
+Listens = Literal["", "closed", "never"]
+"""Whether its port is open once it has taken its place: `closed` refuses (ICMP, RST), `never` drops what knocks as a
+firewall does: a connection that is asked for is neither made nor refused."""
 MutationKind = Literal["strip", "duplicate", "corrupt", "truncate"]
 
 
@@ -311,6 +314,7 @@ class Device:
     transport: Transport = "udp"
     kind: Literal["device", "carrier"] = "device"
     """A carrier is a peer that the system routes to: it does not register."""
+    listens: Listens = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,7 @@ def assign(scenario: Scenario, info: SystemInfo, binding: Binding, lease: Lease)
             register=device.name in binding.registers,
             preference=binding.preferences.get(device.name),
             listen=binding.listens.get(device.name),
+            listens=device.listens,
             patience=info.policy.prompt,
             media=scenario.media,
             open_to_all=False,

@@ -87,6 +87,8 @@ def in_device(device: Device) -> Iterator[Reason]:
         yield "it stands for a registered telephone, and a carrier never registers", device.place
     if device.transport != "udp":
         yield _other_transport(device.transport), device.place
+    if device.listens:
+        yield _STEPS[Disconnect], device.place
 
 
 def in_call(call: Call) -> Iterator[Reason]:

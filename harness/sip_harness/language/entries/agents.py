@@ -39,6 +39,15 @@ DEVICE: Entries = {
     ),
     "on": Entry(_ON, "devices: {desk: {answer: [ringing], on: {CANCEL: [481], OPTIONS: [[silence], [200]]}}}"),
     "lose": Entry(_LOSE, "devices: {desk: {answer: [ringing, 486], lose: [first 2 ACK]}}"),
+    "listens": Entry(
+        "`closed`: once it has taken its place its port is closed, and whoever sends there is told so (ICMP, RST). "
+        "`never`: nobody can connect, and nobody is told: what knocks is dropped as by a firewall. Not for udp, where "
+        "`silence` is all there is.",
+        "carriers: {g1: {listens: never, transport: tcp}, g2: {answer: [ok]}}\n"
+        "targets: {pstn: {hunt: [g1, g2]}}\n"
+        "calls: [{from: alice, to: pstn}]\n"
+        "expect: {g1: never, alice: [200 from g2]}",
+    ),
     "transport": Entry(_TRANSPORT, "devices: {desk: {answer: [486], transport: tcp}}"),
     "stack": Entry(_STACK, "devices: {desk: {answer: [486], stack: wire}}"),
 }
