@@ -98,9 +98,9 @@ async def test_sipsak_asks_for_options(kind: Transport, tmp_path: Path) -> None:
 
 
 # `sipsak -I` and `-M`, its modes for calls and messages, crash before they send a byte: 0.9.8.1-1 of Debian writes the
-# answer that it prepares to an address that was never set (sprintf to NULL); with `-U` they register and call themselves
-# through the registrar. What works is `-f`: the requests of a call one by one. It acknowledges the 2xx by itself, but
-# without the To tag (RFC 3261 12.2.1.1), so that the ACK of the dialog has to be sent as well.
+# answer that it prepares to an address that was never set (sprintf to NULL). With `-U` they call themselves through a
+# registrar. What works is `-f`: the requests of a call one by one. It acknowledges the 2xx by itself, but without the
+# To tag (RFC 3261 12.2.1.1), so that the ACK of the dialog has to be sent as well.
 SIPSAK = (
     "{method} sip:desk@{host}:{port} SIP/2.0\r\nFrom: <sip:sipsak@x.test>;tag=s\r\nTo: <sip:desk@x.test>{tag}\r\n"
     "Call-ID: sipsak-{host}\r\nCSeq: {number} {cseq}\r\nContact: <sip:sipsak@{host}:9>\r\nMax-Forwards: 70\r\n"

@@ -113,7 +113,7 @@ class Session:
         try:
             resolved(scenario, Says(name, self.system.info.kind, self.system.info.policy))
             lease = self.leases.take()
-            chosen = choose_stacks(scenario, self._stacks)
+            chosen = choose_stacks(scenario, self._possible)
             binding = self.system.bind(scenario, lease)
         except (CannotCarryOut, CannotChoose) as error:
             return Result(scenario, Verdict(Outcome.ERROR, reason=str(error)), repeat=repeat, system=name)
@@ -168,6 +168,13 @@ class Session:
         seconds = time.monotonic() - begin
         file = str(tape.path) if tape.path else ""
         return Result(scenario, judge(scenario, record), record, seconds, repeat, self.system.info.name, file)
+
+    @property
+    def _possible(self) -> Stacks:
+        """The pjsua2 stack is used over IPv4 alone."""
+        if ":" not in self.system.info.address[0]:
+            return self._stacks
+        return replace(self._stacks, pjsua2_missing="pjsua2 is used over IPv4 alone, and this system is on IPv6")
 
     def _agent(self, part: Assignment, choice: Choice, run: Run) -> Agent:
         if choice.stack == "pjsua2":

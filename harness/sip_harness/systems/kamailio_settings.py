@@ -81,6 +81,8 @@ class Settings:
     """With these final responses, its own 408 included, a carrier passes the call on to the next."""
     remap_503_500: bool = True
     """A 503 goes on as 500 (RFC 3261 16.7 step 6)."""
+    ipv6: bool = False
+    """It stands on ::1 instead of 127.0.0.1, and has no carriers."""
     disable_6xx_block: bool = False
     """A 6xx ends only its own branch, against RFC 3261 16.7 step 5."""
 

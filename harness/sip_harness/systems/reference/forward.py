@@ -125,7 +125,7 @@ def routes_of(request: Message) -> list[str]:
 def is_here(uri: str, here: Address) -> bool:
     """Whether a URI names us: our host and port, whatever its user and transport."""
     parsed = readable(uri)
-    return parsed is not None and (parsed.host, parsed.port or 5060) == (here[0], here[1])
+    return parsed is not None and (parsed.host.strip("[]"), parsed.port or 5060) == (here[0], here[1])
 
 
 def readable(uri: str) -> Uri | None:
