@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 
 from sip_harness.language import load
-from sip_harness.model.scenario import Scenario
+from sip_harness.model.scenario import Conforms, Scenario
 from sip_harness.model.verdict import Outcome
 from sip_harness.run.plan import CannotCarryOut, Stacks, choose_stacks
 from sip_harness.run.session import Options, open_session
 from sip_harness.sip.codes import CODES as KNOWN
 from sip_harness.systems import kamailio
-from sip_harness.systems.reference.system import OF_DIGEST, faults_of
+from sip_harness.systems.reference import b2bua
+from sip_harness.systems.reference.auth import OF_DIGEST
+from sip_harness.systems.reference.system import faults_of
 from sip_harness.systems.registry import create, describe
 
 LIBRARY = Path(__file__).parent.parent / "scenarios"
@@ -90,6 +92,28 @@ def test_what_a_trunk_client_owes_is_proved_on_one() -> None:
         proved = [s for s in trunks if fault in s.proof]
         found = asyncio.run(outcomes("reference-trunk", fault, "wire", proved))
         assert [verdict for _, _, verdict in found] == [Outcome.FAIL] * len(proved), (fault, found)
+
+
+@pytest.mark.parametrize("digest", [False, True])
+def test_the_pbx_passes_what_it_owes_and_fails_under_every_proof_fault_that_it_has(digest: bool) -> None:
+    """Its legs are calls of their own: another way through the same rules than that of the proxy."""
+    system, slots = b2bua.name_of(digest), asyncio.Semaphore(6)
+    owed = [s for s in able(system, [*SCENARIOS, *SAMPLES]) if not any(isinstance(e, Conforms) for e in s.expectations)]
+    faults = [f for f in b2bua.faults_of(digest) if any(f in s.proof for s in owed)]
+    only = set(faults) - set(b2bua.faults_of()) if digest else set(faults)
+
+    async def prove(fault: str) -> list[tuple[str, str, Outcome]]:
+        async with slots:
+            return await outcomes(system, fault, "wire", [s for s in owed if not fault or fault in s.proof])
+
+    async def work() -> list[tuple[str, str, Outcome]]:
+        return [one for some in await asyncio.gather(*(prove(fault) for fault in ("", *sorted(only)))) for one in some]
+
+    found = asyncio.run(work())
+    assert len(owed) > 70
+    assert len(only) == (2 if digest else 19), only
+    wrong = {Outcome.FAIL, Outcome.WARN}
+    assert [one for one in found if one[2] not in (wrong if one[0] else {Outcome.PASS})] == []
 
 
 def test_every_scenario_runs_on_some_embedded_system() -> None:

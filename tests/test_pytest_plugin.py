@@ -144,7 +144,15 @@ class TestFixture:
         pytester.makepyfile(PYTHON.format(final="600 from desc"))
         result = run(pytester)
         result.assert_outcomes(failed=1)
-        result.stdout.fnmatch_lines(["*test_a_mistake_names_the_line_of_the_test.py:6*desc*did you mean 'desk'*"])
+        result.stdout.fnmatch_lines(["*test_a_mistake_names_the_line_of_the_test.py:5*desc*did you mean 'desk'*"])
+        result.stdout.no_fnmatch_line("*pytest_sip.py*")  # the traceback is that of the test alone
+
+    def test_a_failure_shows_the_line_that_expected_it(self, pytester: pytest.Pytester) -> None:
+        pytester.makepyfile(PYTHON.format(final="486 from desk"))
+        shown = run(pytester).stdout
+        shown.fnmatch_lines(
+            ["*test_a_failure_shows_the_line_that_expected_it.py:5*", "*sip.expect(alice=*486 from desk*"]
+        )
 
     def test_a_scenario_that_is_never_run_is_an_error(self, pytester: pytest.Pytester) -> None:
         pytester.makepyfile(PYTHON.format(final="600 from desk").replace("    sip.run()\n", ""))

@@ -77,6 +77,9 @@ def test_what_a_caller_says_of_itself() -> None:
     assert made.account == Account("wrong")
     assert request_uri(made, "sip:+4930@x.test:5060;q=1") == "tel:+4930;phone-context=x.test"
     assert request_uri(call("uri: '{uri};user=phone'"), "sip:b@x") == "sip:b@x;user=phone"
+    numbered = call("uri: 'sip:{user}@{hostport};user=phone'")
+    assert request_uri(numbered, "sip:b@x:5080;q=1") == "sip:b@x:5080;user=phone"
+    assert request_uri(numbered, "sip:b@x") == "sip:b@x;user=phone"
     assert request_uri(call("name: plain"), "sip:b@x") == "sip:b@x"
     assert made.early == (Request("UPDATE", place=made.early[0].place),)
     message = call("method: MESSAGE, body: hello, type: text/plain, headers: {From: '<sip:m@x>'}")

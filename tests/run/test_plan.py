@@ -175,3 +175,23 @@ def test_parts_have_the_address_of_their_transport() -> None:
     assert (desk.transport, desk.system) == ("tls", ("127.0.0.1", 5061))
     assert (alice.transport, alice.system) == ("tcp", ("127.0.0.1", 5062))
     assert {(part.trust, part.certificate) for part in (desk, alice)} == {("ca.pem", "agents.pem")}
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("method: MESSAGE", "it answers MESSAGE as it sees fit"),
+        ("then: [send re-INVITE]", "it answers re-INVITE as it sees fit"),
+        ("early: [send UPDATE]", "it answers UPDATE as it sees fit"),
+    ],
+)
+def test_a_phone_that_is_asked_more_than_a_call_is_on_the_wire_stack(words: str, why: str) -> None:
+    call = f"{{from: alice, to: bob, {words}}}"
+    assert choose_stacks(fork(call=call), Stacks())["desk"] == Choice("wire", f"pjsua2 cannot do it: {why}")
+    with pytest.raises(CannotCarryOut, match=why):
+        choose_stacks(fork(call=call), Stacks("pjsua2"))
+
+
+@pytest.mark.parametrize("words", ["method: OPTIONS", "then: [wait 1s, send BYE]", "name: plain"])
+def test_what_any_user_agent_has_to_answer_needs_no_other_stack(words: str) -> None:
+    assert choose_stacks(fork(call=f"{{from: alice, to: bob, {words}}}"), Stacks())["desk"].stack == "pjsua2"

@@ -50,6 +50,36 @@ async def test_entries_are_on_disk_after_the_turn_in_which_they_came(tmp_path: P
 
 
 @on_loop
+async def test_a_full_disk_costs_the_file_and_not_the_run(tmp_path: Path) -> None:
+    for path, why in ((Path("/dev/full"), "No space left"), (tmp_path / "missing" / "r.jsonl", "No such file")):
+        tape = Tape(path=path)
+        tape.add(note(1))
+        tape.open(HEADER)
+        tape.add(note(2))
+        await asyncio.sleep(0)
+        kept = tape.close()
+        assert [e.time for e in kept.entries] == [at(1), at(2)]
+        assert why in tape.problem
+
+
+@on_loop
+async def test_a_disk_that_becomes_full_is_noticed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tape = Tape(path=tmp_path / "r.jsonl")
+    tape.open(HEADER)
+    assert tape.problem == ""
+
+    def full(_writer: object, *_entries: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(jsonl.Writer, "write", full)
+    tape.add(note(1))
+    await asyncio.sleep(0)
+    assert "No space left" in tape.problem
+    tape.add(note(2))
+    assert len(tape.close().entries) == 2
+
+
+@on_loop
 async def test_the_record_is_in_order_of_time_and_the_same_as_the_file(tmp_path: Path) -> None:
     tape = Tape(path=tmp_path / "r.jsonl")
     tape.open(HEADER)

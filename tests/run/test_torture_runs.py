@@ -35,7 +35,7 @@ expect: {desk: never}
 calls:
 """
 ALIVE = """\
-  - {{from: alice, to: bob, method: OPTIONS, uri: 'sip:{{domain}}', name: {}, at: {},
+  - {{from: alice, to: bob, method: OPTIONS, uri: 'sip:{{hostport}}', name: {}, at: {},
      expect: {{alice: [200 to OPTIONS]}}}}"""
 
 RESPONSES = {"bcast", "bigcode", "noreason", "scalarlg", "unreason"}

@@ -80,7 +80,17 @@ class Wire:
         self.disconnected = None
         self._stage = stage
 
-    def send(self, data: bytes, remote: Address, _origin: str, **_how: object) -> None:
+    def send(
+        self,
+        data: bytes,
+        remote: Address,
+        _origin: str,
+        *,
+        on_lost: Callable[[str], None] | None = None,
+        **_how: object,
+    ) -> None:
+        if remote in self._stage.closed and on_lost is not None:
+            self._stage.clock.after(DELAY, lambda: on_lost("nobody listens there"))
         self._stage.carry(data, remote)
 
     def reaches(self, _remote: Address) -> bool:
@@ -230,6 +240,8 @@ class Stage:
         self.wires = {"udp": Wire(self, "UDP"), "tcp": Wire(self, "TCP")}
         self.proxy.core.transports = cast(dict[str, Transport], self.wires)
         self.peers: dict[Address, Peer] = {}
+        self.closed: set[Address] = set()
+        """Where nobody listens: UDP is answered by ICMP, TCP refused."""
         self.alice = Caller(self, "alice")
         self.bob = f"sip:bob@{HERE[0]}:{HERE[1]}"
 
@@ -238,7 +250,7 @@ class Stage:
         if remote == HERE:
             hop = Hop(cast(Transport, self.wires["udp"]), HERE)
             self.clock.after(DELAY, lambda: self.proxy.receive(parse(data), hop))
-        elif remote in self.peers:
+        elif remote in self.peers and remote not in self.closed:
             self.clock.after(DELAY, lambda: self.peers[remote].hear(parse(data)))
 
     def register(self, uri: str, *, expires: int = 300, q: float = 1.0, **headers: str) -> Message:

@@ -19,7 +19,7 @@ from sip_harness.model.faults import FAULTS
 from sip_harness.model.scenario import Call, Device, Scenario, Script, Target
 from sip_harness.model.system import User
 from sip_harness.sip.message import Message, parse
-from sip_harness.systems import kamailio
+from sip_harness.systems import kamailio, kept
 from sip_harness.systems.base import Lease, SystemFailed
 from sip_harness.systems.kamailio import Kamailio
 from sip_harness.systems.kamailio_settings import Settings
@@ -194,6 +194,69 @@ class TestLife:
         monkeypatch.setattr(kamailio, "_CONFIG", broken)
         with pytest.raises(SystemFailed, match=r"ended while starting; its last log lines:(.|\n)*broken.cfg, line 2"):
             run(Kamailio().start())
+
+    def test_the_first_of_many_errors_is_shown(self, tmp_path, monkeypatch):
+        broken = tmp_path / "broken.cfg"
+        broken.write_text(kamailio._CONFIG.read_text().replace('loadmodule "tm.so"', 'loadmodule "nosuch.so"'))
+        monkeypatch.setattr(kamailio, "_CONFIG", broken)
+        with pytest.raises(SystemFailed) as caught:
+            run(Kamailio().start())
+        text = str(caught.value)
+        assert "could not find module <nosuch" in text
+        assert "[...]" in text
+        assert "bad config file" in text
+        assert text.count("\n") < 30
+
+    @pytest.mark.parametrize(
+        ("setting", "other", "why"),
+        [
+            ('"transport", 4)', '"transport", 2)', r"has no remote control at \S+/control: .*No such file"),
+            (
+                '"dgram_socket", "control")',
+                '"dgram_socket", "nodir/control")',
+                r"ended while starting(.|\n)*bind: No such",
+            ),
+            ('"dgram_socket", "control")', f'"dgram_socket", "{"x" * 200}")', r"ended while(.|\n)*path is too long"),
+        ],
+    )
+    def test_without_its_remote_control_it_does_not_come_up(self, tmp_path, monkeypatch, setting, other, why):
+        config = tmp_path / "other.cfg"
+        config.write_text(kamailio._CONFIG.read_text().replace(setting, other))
+        monkeypatch.setattr(kamailio, "_CONFIG", config)
+        monkeypatch.setattr(kept.tempfile, "tempdir", str(tmp_path))
+
+        async def main() -> None:
+            system = Kamailio()
+            with pytest.raises(SystemFailed, match=why) as caught:
+                await system.start()
+            assert "its last log lines:\n" in str(caught.value)
+            await system.stop()
+
+        run(main())
+        assert list(tmp_path.glob("sip-harness-*")) == []
+
+    @pytest.mark.parametrize("whom", ["main process", "keeper"])
+    def test_who_is_killed_while_it_starts_has_ended(self, monkeypatch, whom):
+        async def never(address: object, instance: str) -> None:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(kamailio, "until_answer", never)
+
+        async def main() -> None:
+            system = Kamailio()
+            task = asyncio.create_task(system.start())
+            await eventually(lambda: system._kept is not None and system._kept.pid, "start of the process")
+            mine = kept_of(system)
+            main_process = mine.pid
+            assert mine._process is not None
+            os.kill(main_process if whom == "main process" else mine._process.pid, signal.SIGKILL)
+            with pytest.raises(SystemFailed, match="ended while starting"):
+                await task
+            await eventually(lambda: group_is_gone(main_process), "end of the group")
+            assert mine.directory is not None
+            assert not mine.directory.exists()
+
+        run(main())
 
     def test_an_odd_answer_is_no_readiness(self, monkeypatch):
         async def odd(address: object, instance: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from ladders import scenario
 from on_loop import in_virtual_time
 from sip_fuzz import mutate
-from udp_phone import Phone, Stage
+from udp_phone import Phone, Stage, authorization
 
 from sip_harness.model.vocabulary import CAPABILITIES
 from sip_harness.sip.message import Message, build
@@ -434,6 +434,30 @@ async def test_a_bye_before_the_answer_ends_the_call() -> None:
     await on_desk(play, preferences=(1.0,))
 
 
+@pytest.mark.parametrize(("faults", "due", "code"), [((), 0.0, 503), (("ignores-icmp",), Settings().transaction, 408)])
+@in_virtual_time
+async def test_a_device_whose_port_is_closed(faults: tuple[str, ...], due: float, code: int) -> None:
+    """ICMP says so at once (RFC 3261 16.9, 18.4)."""
+    loop = asyncio.get_running_loop()
+
+    async def hunts_on(desk: Desk) -> None:
+        desk.phones[0].socket.close()
+        begin = loop.time()
+        desk.dial()
+        await desk.phones[1].expect("INVITE")
+        assert loop.time() - begin == pytest.approx(due, abs=0.05)
+
+    async def tells(desk: Desk) -> None:
+        desk.phones[0].socket.close()
+        begin = loop.time()
+        desk.dial()
+        await desk.alice.expect(code)
+        assert loop.time() - begin == pytest.approx(due, abs=0.05)
+
+    await on_desk(hunts_on, *faults, preferences=(1.0, 0.5))
+    await on_desk(tells, *faults, preferences=(1.0,))
+
+
 @in_virtual_time
 async def test_the_ring_timer() -> None:
     async def play(desk: Desk) -> None:
@@ -659,6 +683,50 @@ async def test_a_release_forgets_all_that_is_left_of_the_run() -> None:
             await stage.system.start()
 
 
+DIGEST = Settings(digest=True, password="secret")
+
+
+@in_virtual_time
+async def test_with_digest_registrations_and_callers_are_asked_for_credentials() -> None:
+    async with Stage(ReferenceB2bua(settings=DIGEST)) as stage:
+        assert (stage.system.name, stage.system.info.password) == ("reference-b2bua-digest", "secret")
+        bob, alice = stage.phone("bob"), stage.phone("alice")
+        refused = await bob.register()
+        assert (refused.code, refused.get("proxy-authenticate")) == (401, None)
+        assert (await bob.register(password="wrong")).code == 401
+        assert (await bob.register(password="secret")).code == 200
+        uri = "sip:bob@{}:{}".format(*alice.system)
+        first = alice.request("INVITE", uri)
+        asked = await alice.expect(407)
+        alice.again("ACK", first, to=asked.get("to") or "")
+        for password, code in (("wrong", 407), ("secret", 486)):
+            credentials = authorization(asked.get("proxy-authenticate") or "", first, "alice", password)
+            invite = alice.request("INVITE", uri, headers=(("Proxy-Authorization", credentials),))
+            if code == 486:
+                leg = await bob.expect("INVITE")
+                assert leg.get("proxy-authorization") is None
+                await bob.decline(leg, 486)
+            alice.again("ACK", invite, to=(await alice.expect(code)).get("to") or "")
+        await bob.quiet(10)
+
+
+@pytest.mark.parametrize(
+    ("fault", "password", "code"), [("challenges-with-401", "wrong", 401), ("accepts-any-password", "wrong", 480)]
+)
+@in_virtual_time
+async def test_faults_of_digest(fault: str, password: str, code: int) -> None:
+    async with Stage(ReferenceB2bua(settings=DIGEST, faults=[fault])) as stage:
+        alice = stage.phone("alice")
+        uri = "sip:nobody@{}:{}".format(*alice.system)
+        sent = alice.request("INVITE", uri)
+        asked = await alice.receive()
+        challenge = asked.get("www-authenticate") or asked.get("proxy-authenticate") or ""
+        name = "Authorization" if asked.code == 401 else "Proxy-Authorization"
+        alice.again("ACK", sent, to=asked.get("to") or "")
+        alice.request("INVITE", uri, headers=((name, authorization(challenge, sent, "alice", password)),))
+        assert (await alice.receive()).code == code
+
+
 @in_virtual_time
 async def test_nothing_happens_after_the_stop() -> None:
     async def play(desk: Desk) -> None:
@@ -674,7 +742,7 @@ async def test_nothing_happens_after_the_stop() -> None:
 
 
 def test_what_it_can_is_in_the_vocabulary() -> None:
-    assert ReferenceB2bua.capabilities <= set(CAPABILITIES)
+    assert ReferenceB2bua(settings=Settings(digest=True)).capabilities <= set(CAPABILITIES)
     assert len(set(FAULTS)) == len(FAULTS)
     assert ReferenceB2bua(settings=Settings(ring_timeout=408))._policy.codes == {"ring-timeout": 408, "503": 503}
 

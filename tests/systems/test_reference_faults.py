@@ -10,6 +10,7 @@ from proxy_stage import HERE, Caller, Phone, Stage
 from sip_harness.sip.digest import Challenge, authorization
 from sip_harness.systems.reference import system
 from sip_harness.systems.reference.actions import Target
+from sip_harness.systems.reference.auth import OF_DIGEST
 from sip_harness.systems.reference.probing import Prober
 
 Act = Callable[[Stage], object]
@@ -33,7 +34,7 @@ def test_every_switch_has_its_scene() -> None:
 @pytest.mark.parametrize("fault", sorted(system.faults_of(digest=True)))
 def test_a_fault_shows_and_without_it_the_rule_holds(fault: str) -> None:
     act, right, wrong = CASES[fault]
-    digest = {"digest": True, "password": "secret"} if fault in system.OF_DIGEST else {}
+    digest = {"digest": True, "password": "secret"} if fault in OF_DIGEST else {}
     assert act(Stage(**digest)) == right
     assert act(Stage(fault, **digest)) == wrong
 
@@ -137,6 +138,19 @@ def _(stage: Stage) -> object:
     stage.phone("mobile", 180, 0.2, 486)
     stage.call()
     return stage.alice.finals
+
+
+@case("ignores-icmp", ([500, 200], 0.0), ([408, 200], 0.8))
+def _(stage: Stage) -> object:
+    alone = stage.phone("desk")
+    stage.closed.add(alone.address)
+    stage.call()
+    stage.register(alone.uri, expires=0)
+    gone, there = stage.carrier("g1", q=0.9), stage.carrier("g2", 200, q=0.1)
+    stage.closed.add(gone.address)
+    begin = stage.clock.now()
+    stage.call()
+    return stage.alice.finals, round(there.times("INVITE")[0] - begin, 1)
 
 
 @case("maps-600-to-486", [600], [486])

@@ -116,6 +116,40 @@ def test_responses_that_are_none_are_dropped() -> None:
     assert stage.alice.finals == [486]
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_device_that_is_not_there_does_not_end_the_others(transport: str) -> None:
+    stage = Stage()
+    gone = stage.phone("desk", transport=transport)
+    stage.closed.add(gone.address)
+    mobile = stage.phone("mobile", 180, 0.3, 200)
+    stage.call(5)
+    assert stage.alice.finals == [200]
+    assert mobile.got == ["INVITE"]
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_who_alone_is_not_there_is_a_503_that_becomes_a_500_at_once(transport: str) -> None:
+    stage = Stage()
+    stage.closed.add(stage.phone("desk", transport=transport).address)
+    begin = stage.clock.now()
+    stage.call(5)
+    assert stage.alice.finals == [500]
+    assert stage.alice.times("500")[0] - begin < 0.02
+
+
+def test_a_response_that_reaches_nobody_changes_nothing_else() -> None:
+    """RFC 3261 16.9: it is dropped, and no other branch hears of it."""
+    stage = Stage()
+    desk = stage.phone("desk", 180, 0.3, 200)
+    stage.clock.after(0.002, lambda: stage.closed.add(stage.alice.address))  # before the 180
+    stage.clock.after(0.2, stage.closed.clear)
+    stage.call(5)
+    assert desk.got[:1] == ["INVITE"]
+    assert "CANCEL" not in desk.got
+    assert stage.alice.messages("180") == []
+    assert stage.alice.finals == [200]
+
+
 def test_a_line_names_who_was_dialled() -> None:
     stage = Stage()
     stage.phone("desk", 486)

@@ -43,7 +43,9 @@ def test_the_listing_speaks_in_words_of_the_vocabulary():
         assert all(FAULTS[fault.name] == fault for fault in about.faults)
         assert about.summary
     kinds = {name: about.kind for name, about in listing.items() if about.kind != "proxy"}
-    assert kinds == {"reference-b2bua": "b2bua", "reference-trunk": "trunk-client"}
+    pbxs = dict.fromkeys(("reference-b2bua", "reference-b2bua-digest"), "b2bua")
+    assert kinds == {**pbxs, "reference-trunk": "trunk-client"}
+    assert listing["reference-b2bua-digest"].capabilities == ("register", "ring", "hunt", "mixed", "digest", "tcp")
     assert listing["reference-b2bua"].capabilities == ("register", "ring", "hunt", "mixed", "tcp")
     assert listing["reference-trunk"].capabilities == ("registers-at-carrier", "tcp")
 

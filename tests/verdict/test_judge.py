@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from ladders import TOKEN, at, record, scenario, verdict
 
+from sip_harness.language import load_text
 from sip_harness.model.entry import Exit, Lag, Note
 from sip_harness.model.policy import Deviation
 from sip_harness.model.scenario import Expected, Scenario, Schedule, Sequence
@@ -421,3 +422,11 @@ def test_a_deviation_does_not_cover_another_failure() -> None:
     ladder += "    0.300 mobile < CANCEL branch=z9hG4bKnew\n"
     result = with_deviation(ladder, "alice: 600 from desk", "486 Phrase made by the system itself")
     assert result.outcome is Outcome.FAIL
+
+
+def test_never_in_a_scenario_without_calls_is_about_any_request() -> None:
+    text = "title: t\nid: T-1\ncarriers: {g1: {answer: [486]}}\nwatch: 1s\nexpect: {g1: never}\n"
+    wanted = load_text(text, "t.sip.yaml")
+    probed = "0.100 g1 < OPTIONS\n0.101 g1 > 200 to OPTIONS"
+    only(Outcome.FAIL, verdict(wanted, probed), "g1 got OPTIONS")
+    assert verdict(wanted, "0.100 other < OPTIONS").outcome is Outcome.PASS

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.text import Text
 
 from sip_harness.agents.base import Emit, SetupRefused
-from sip_harness.cli.run import INTERRUPTED, TERMINATED, system_label
+from sip_harness.cli.run import system_label
+from sip_harness.cli.status import INTERRUPTED, TERMINATED
 from sip_harness.language import LanguageError
 from sip_harness.model.entry import Entry
 from sip_harness.model.profile import Account

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from collections import UserDict
+from importlib import import_module
 from typing import Any
 
 import click
 
 from sip_harness import __version__
-from sip_harness.cli.call import command as call
-from sip_harness.cli.codes import codes
-from sip_harness.cli.judge import check, judge
-from sip_harness.cli.respond import command as respond
-from sip_harness.cli.run import INTERRUPTED, run
-from sip_harness.cli.schema import schema
-from sip_harness.cli.systems import systems
+from sip_harness.cli.status import INTERRUPTED
+
+_COMMANDS = {
+    "run": "run:run",
+    "check": "judge:check",
+    "codes": "codes:codes",
+    "systems": "systems:systems",
+    "schema": "schema:schema",
+    "judge": "judge:judge",
+    "respond": "respond:command",
+    "call": "call:command",
+}
+"""Module and name of each."""
+
+
+class Loaded(UserDict[str, Any]):
+    """Commands by name, each loaded when it is asked for: loading all would take longer than most of them run."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        module, _, attribute = self.data[name].partition(":")
+        found = getattr(import_module(f"sip_harness.cli.{module}"), attribute)
+        assert isinstance(found, click.Command)
+        return found
 
 
 class Interruptible(click.Group):
@@ -30,6 +48,7 @@ class Interruptible(click.Group):
 
 @click.group(
     cls=Interruptible,
+    commands=Loaded(_COMMANDS),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\b
 Examples:
@@ -43,7 +62,3 @@ Examples:
 def main() -> None:
     """Test SIP systems: scripted phones answer as a scenario says, real calls go through the system under test, and
     what everybody saw is judged."""
-
-
-for command in (run, check, codes, systems, schema, judge, respond, call):
-    main.add_command(command)

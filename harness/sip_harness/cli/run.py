@@ -15,6 +15,7 @@ from rich.text import Text
 
 from sip_harness.agents.pjsua2.wheel import available
 from sip_harness.cli.files import library, load_or_exit
+from sip_harness.cli.status import INTERRUPTED, TERMINATED
 from sip_harness.language import LanguageError
 from sip_harness.model.result import Result
 from sip_harness.model.scenario import Scenario, Stack
@@ -29,9 +30,6 @@ from sip_harness.run.systems import find_system
 from sip_harness.systems.base import System, SystemFailed
 from sip_harness.systems.external import External
 from sip_harness.systems.names import UnknownName
-
-INTERRUPTED = 130
-TERMINATED = 143
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,10 @@ def run(
             view.console.print(Text(preview(chosen * repeat, system)))
         sys.exit(status)
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise click.UsageError(f"--out: {error}") from error
     options = Options(stack, jobs, out)
     results, status = _run_all(chosen * repeat, len(chosen), system, options, view)
     sys.exit(_finish(results, status, out, max_skips, view))
@@ -181,12 +182,21 @@ def show(result: Result, view: View) -> None:
         view.console.print()
 
 
-def _finish(results: list[Result], ended: int, out: Path | None, max_skips: int | None, view: View) -> int:
+def _keep(results: list[Result], out: Path | None, view: View) -> None:
+    """Raises OSError."""
     if out is not None:
         keep_all(results, out, strict=view.strict)
         view.console.print(Text(f"written: {out}"))
     elif (kept := keep_failures(results, strict=view.strict)) is not None:
         view.console.print(Text(f"records and captures of what did not pass: {kept}"))
+
+
+def _finish(results: list[Result], ended: int, out: Path | None, max_skips: int | None, view: View) -> int:
+    try:
+        _keep(results, out, view)
+    except OSError as error:
+        view.console.print(Text(f"the reports could not be written: {error}"), style="red")
+        ended = ended or exit_code([*(r.verdict.outcome for r in results), Outcome.BLOCKED], strict=view.strict)
     for short in summary.recap(results):
         view.console.print(Text.assemble(*short))
     view.console.print(Text.assemble(*summary.count_pieces(results)))

@@ -30,7 +30,9 @@ from sip_harness.sip.transaction_tables import State, Timers
 from sip_harness.sip.via import parse_via, response_address, sent_by
 
 MAX_SERVERS = 200_000
-"""Server transactions at one time; what comes beyond is recorded and not answered."""
+"""Server transactions at one time; what comes beyond is recorded and not answered. Each takes some 6 kB."""
+MAX_REQUEST_BYTES = 128 << 20
+"""Bytes of the requests of all server transactions; the same then."""
 
 Why = Literal["timeout", "transport"]
 
@@ -101,13 +103,14 @@ class _Kept:
         how = PLAIN if action.kind == "ack" else self._how
         copies = how.copies if action.kind == "first" else 1
         hop = self.hop
-        on_lost: OnLost = lambda why: self._lost(why, action)  # noqa: E731
+        heard = hop.transport.reliable or self._layer.heeds_icmp
+        on_lost: OnLost = (lambda why: self._lost(why, action)) if heard else _ignore
         sent = [self._layer.send(action.data, hop, origin, how, on_lost) for _ in range(copies)]
         if not all(sent):
             self._carry_out(self._transaction().transport_failed(self._layer.clock.now()))
 
     def _lost(self, why: str, _action: Transmit) -> None:
-        """The connection went before the message had (RFC 3261 8.1.3.1, 18.4)."""
+        """The connection went before the message had, or ICMP says that nobody got it (RFC 3261 8.1.3.1, 18.4)."""
         if not self._stopped:
             self._layer.user.on_lost(why)
             self._carry_out(self._transaction().transport_failed(self._layer.clock.now()))
@@ -281,8 +284,11 @@ class Server(_Kept):
             self.on_confirmed()
 
     def _lost(self, why: str, action: Transmit) -> None:
-        """Once more by a connection of its own, as RFC 3261 18.2.2 wants it."""
-        if self._again and not self._stopped:
+        """Once more by a connection of its own, as RFC 3261 18.2.2 wants it. Without connections the response is
+        dropped and nothing else is (16.9): the client may be there again for the next one."""
+        if not self._to.transport.reliable:
+            self._layer.user.on_lost(why)
+        elif self._again and not self._stopped:
             self._again = False
             self._transmit(action)
         else:
@@ -295,7 +301,8 @@ class Server(_Kept):
         self._layer.user.on_ack(message, self.source)
 
     def _forget(self) -> None:
-        self._layer.servers.pop(self.key, None)
+        if self._layer.servers.pop(self.key, None) is not None:
+            self._layer.request_bytes -= len(self.request.data)
 
 
 class Layer:
@@ -305,8 +312,15 @@ class Layer:
         self.clock = clock
         self.timers = timers
         self.user = user
+        self.heeds_icmp = True
+        """Whether a request that ICMP reports undelivered has failed at once (RFC 3261 18.4), on a transport that
+        hears of it; settable."""
         self.clients: dict[Key, Client] = {}
         self.servers: dict[Key, Server] = {}
+        self.request_bytes = 0
+        """Of the requests of all server transactions."""
+        self.most_servers = MAX_SERVERS
+        """See MAX_SERVERS; settable."""
         self._later: set[Timer] = set()
 
     @property
@@ -379,10 +393,15 @@ class Layer:
             known.receive(request)
         elif request.method == "ACK":
             self.user.on_ack(request, hop)
-        elif len(self.servers) < MAX_SERVERS and parse_via(first_element(request.get("via") or "")):
+        elif self._has_room and parse_via(first_element(request.get("via") or "")):
             server = Server(self, request, hop, key)
             self.servers[key] = server
+            self.request_bytes += len(request.data)
             self.user.on_request(server)
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self.servers) < self.most_servers and self.request_bytes < MAX_REQUEST_BYTES
 
     def _response_came(self, response: Message, hop: Hop) -> None:
         client = self.clients.get(response_key(response))

@@ -19,7 +19,7 @@ MAX_SIBLINGS = 2000
 PLACEHOLDERS = (
     "{via}", "{from}", "{to}", "{call-id}", "{cseq}", "{contact}", "{branch}", "{sent-by}", "{run}",
 )  # fmt: skip
-OF_TARGETS = ("{uri}", "{user}", "{host}", "{domain}")
+OF_TARGETS = ("{uri}", "{user}", "{host}", "{hostport}")
 """What stands for parts of what the target of a call has."""
 _LIKE_PLACEHOLDER = re.compile(rb"\{[A-Za-z_-]{2,12}\}")
 

@@ -47,10 +47,12 @@ def _uri(text: Text, names: Names) -> str:
     bare = URI_PLACEHOLDER.sub("x", one_line(text, "a URI"))
     if brace := re.search(r"[{}]", bare):
         raise text.all.mistake(
-            f"{quoted(brace[0])} means nothing here", "{uri}, {user}, {host} and {domain} are filled in"
+            f"{quoted(brace[0])} means nothing here", "{uri}, {user}, {host} and {hostport} are filled in"
         )
     if not re.fullmatch(r"(?:x|[A-Za-z][A-Za-z0-9+.-]*:)[^\s<>\"\x00-\x1f\x7f]*", bare):
-        raise text.all.mistake(f"{quoted(text)} is no URI", "write it like sip:+4930123@{host};user=phone, or {uri}")
+        raise text.all.mistake(
+            f"{quoted(text)} is no URI", "write it like sip:+4930123@{hostport};user=phone, or {uri}"
+        )
     return str(text)
 
 

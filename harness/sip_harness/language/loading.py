@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,15 +56,15 @@ def load_text(text: str, file: str) -> Scenario:
     return found[0][0]
 
 
-def from_python(document: dict[str, object], place: Place) -> Scenario:
+def from_python(document: dict[str, object], place: Place, parts: Mapping[str, Place] | None = None) -> Scenario:
     """Read one scenario from Python values: the same keys as in a file, numbers allowed for codes.
 
-    Every place in the scenario is `place`, and other files are looked for beside its file; messages name the path of
-    keys. Raises LanguageError with every mistake.
+    Every place in the scenario is `place`, or that of the part that it is in (`parts`, by path of keys), and other
+    files are looked for beside its file; messages name the path of keys. Raises LanguageError with every mistake.
     """
     file = Path(place.file)
     try:
-        root, mistakes = from_values(document, place)
+        root, mistakes = from_values(document, place, parts)
         whole, more = include.merged(root, file)
         if matrix.KEY in whole:
             raise whole.keys_at[matrix.KEY].mistake("a matrix is for files", "use a loop, or pytest.mark.parametrize")

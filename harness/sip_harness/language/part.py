@@ -15,7 +15,7 @@ from sip_harness.language.source import Map, Seq, Text
 class Part(BaseModel):
     """A mapping with known keys."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True, defer_build=True)
     shape: ClassVar[str]
     """How it is written, for an author who wrote something that is no mapping."""
     surplus: ClassVar[str] = ""

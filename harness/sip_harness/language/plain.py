@@ -11,9 +11,14 @@ from sip_harness.language.source import Map, Node, Seq, Spot, Text, Value
 from sip_harness.model.place import Place
 
 
-def from_values(document: object, place: Place) -> tuple[Map, list[Diagnostic]]:
-    """The tree of a document, and the keys that stand twice (1 and "1"). Raises Mistake for what is no document."""
-    reader = _Reader(place)
+def from_values(
+    document: object, place: Place, parts: Mapping[str, Place] | None = None
+) -> tuple[Map, list[Diagnostic]]:
+    """The tree of a document, and the keys that stand twice (1 and "1"). Raises Mistake for what is no document.
+
+    `parts` are the places of what has one of its own, by path of keys: all below stands there too.
+    """
+    reader = _Reader(place, parts or {})
     root = reader.node(document, "", 0)
     if not isinstance(root, Map):
         raise Spot(Value(place, "")).mistake("a scenario is a mapping", "it begins with 'title'")
@@ -21,8 +26,9 @@ def from_values(document: object, place: Place) -> tuple[Map, list[Diagnostic]]:
 
 
 class _Reader:
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def __init__(self, place: Place, parts: Mapping[str, Place]) -> None:
+        self._whole = place
+        self._parts = parts
         self._nodes = 0
         self.mistakes: list[Diagnostic] = []
 
@@ -51,7 +57,7 @@ class _Reader:
         text = str(value)
         if any("\ud800" <= c <= "\udfff" for c in text):
             raise self._spot(path).mistake("half of a surrogate pair is no character")
-        return Text(text, Value(self._place, path, text))
+        return Text(text, Value(self._place(path), path, text))
 
     def _sequence(self, values: list[object] | tuple[object, ...], path: str, depth: int) -> Seq:
         result = Seq(self._spot(path))
@@ -66,7 +72,7 @@ class _Reader:
         for name, value in values.items():
             key = self._text(name, path)
             below = f"{path}{'.' if path else ''}{_key(key)}"
-            key.origin = Value(self._place, below, str(key))
+            key.origin = Value(self._place(below), below, str(key))
             if key in result:
                 self.mistakes.append(key.spot().mistake(f"'{key}' stands twice").diagnostic)
                 continue
@@ -75,7 +81,20 @@ class _Reader:
         return result
 
     def _spot(self, path: str, node: Node = None) -> Spot:
-        return node.spot() if isinstance(node, Text) else Spot(Value(self._place, path))
+        return node.spot() if isinstance(node, Text) else Spot(Value(self._place(path), path))
+
+    def _place(self, path: str) -> Place:
+        """The place of the part that this path is in, the smallest one that has a place."""
+        inside = [part for part in self._parts if path.startswith(part) and path[len(part) :][:1] in ("", ".", "[")]
+        return self._parts[max(inside, key=len)] if inside else self._whole
+
+
+def path_of(*keys: str | int) -> str:
+    """The path of what stands under these keys."""
+    path = ""
+    for key in keys:
+        path += f"[{key}]" if isinstance(key, int) else f"{'.' if path else ''}{_key(key)}"
+    return path
 
 
 def _key(text: str) -> str:

@@ -17,7 +17,7 @@ Shape = Literal["ring", "hunt"]
 Transport = Literal["udp", "tcp", "tls", "ws", "wss"]
 NEEDED = frozenset({"via", "from", "to", "call-id", "cseq", "max-forwards", "content-length"})
 """Headers that every request has, and without which it may be none (RFC 3261 8.1.1)."""
-URI_PLACEHOLDER = re.compile(r"\{(uri|user|host|domain)\}")
+URI_PLACEHOLDER = re.compile(r"\{(uri|user|host|hostport)\}")
 """What stands in the Request-URI, the headers and the bytes of a call for parts of what its target has in a run."""
 Listens = Literal["", "closed", "never"]
 """Whether its port is open once it has taken its place: `closed` refuses (ICMP, RST), `never` drops what knocks as a
@@ -386,7 +386,8 @@ class Call:
     account: Account | None = None
     """What it answers challenges with; None: its own account."""
     uri: str = ""
-    """Request-URI, with `{uri}`, `{user}` and `{host}` for what the target has in this run; empty: the target's."""
+    """Request-URI, with `{uri}`, `{user}`, `{host}` and `{hostport}` for what the target has in this run; empty:
+    the target's."""
     body: str = ""
     """Instead of the SDP offer of an INVITE, or of none."""
     content_type: str = ""

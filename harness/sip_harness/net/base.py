@@ -61,7 +61,7 @@ class Transport(Protocol):
 
         `pieces`: cut after these numbers of bytes of the message into writes of their own (streams only). `port`
         `other`: from a port, or on a connection, that nobody knows. What fails only later, as a connection that is
-        refused, goes to `on_lost`.
+        refused, goes to `on_lost`; by UDP only what ICMP reports, and only to sockets that heed it.
         """
 
     def reaches(self, remote: Address) -> bool:

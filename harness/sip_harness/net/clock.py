@@ -29,6 +29,11 @@ class Timer:
         """Do not call. Harmless after the call."""
         self._handle.cancel()
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` was called, before or after the time."""
+        return self._handle.cancelled()
+
 
 class Clock:
     """Monotonic seconds of the running loop, and callbacks at given times."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import time
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from sip_harness.net.base import (
     host_port,
 )
 from sip_harness.net.clock import Clock
+from sip_harness.net.icmp import UnderWay, ask_for_errors, errors_of
 from sip_harness.net.kernel import ANCILLARY_SIZE, ask_for_stamps, stamp_of, warm_up
 from sip_harness.net.silence import silence_of
 from sip_harness.net.sockets import family_of, other_host
@@ -33,6 +35,9 @@ MAX_MALFORMED = 1_000_000
 """Datagrams that are no SIP which one socket records; further ones are only counted."""
 PING = b"\r\n\r\n"
 _RECEIVE_BUFFER = 4 << 20
+_OF_ICMP = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENOPROTOOPT, errno.EPROTO)
+_PENDING_ERRORS = 3
+"""How often a send is tried again that an error about an earlier one has kept from being done."""
 
 
 class UdpSocket:
@@ -51,8 +56,11 @@ class UdpSocket:
         receive: Receiver,
         guard: Guard | None = None,
         vet: Vet | None = None,
+        heeds_icmp: bool = False,
     ) -> None:
-        """Open and listen; port 0 takes a free one. Raises OSError (port taken), NoKernelTime."""
+        """Open and listen; port 0 takes a free one. With `heeds_icmp` a datagram that ICMP reports undelivered is lost
+        with a word to `on_lost`: systems want to know (RFC 3261 18.4), agents only observe. Raises OSError (port
+        taken), NoKernelTime."""
         warm_up()
         self.disconnected: Disconnection | None = None
         self.keepalives = 0
@@ -69,7 +77,8 @@ class UdpSocket:
         self._others: dict[str, UdpSocket] = {}
         self._silence = silence_of(clock.loop)
         self._buffer = bytearray(MAX_MESSAGE)
-        self._sock = _open(bind)
+        self._under_way = UnderWay(clock.now) if heeds_icmp else None
+        self._sock = _open(bind, heeds_icmp=heeds_icmp)
         host, port = self._sock.getsockname()[:2]
         self._local: Address = (host, port)
         clock.loop.add_reader(self._sock.fileno(), self._readable)
@@ -91,7 +100,7 @@ class UdpSocket:
     ) -> None:
         """Send one message; the record gets the time before the call, and how long it took as slack.
 
-        A datagram that is lost on its way is lost without a word: `on_lost` is never called.
+        A datagram that is lost on its way is lost without a word, but see `heeds_icmp`.
         """
         if self._sock.fileno() < 0:
             raise SendFailed("the socket is closed")
@@ -105,11 +114,25 @@ class UdpSocket:
         before = time.time_ns()
         self._silence.look()
         try:
-            self._sock.sendto(data, remote)
+            self._send(data, remote)
         except (OSError, OverflowError) as error:
             raise SendFailed(f"cannot send {len(data)} bytes to {host_port(remote)}: {error}") from error
         slack = time.time_ns() - before
+        if self._under_way is not None and on_lost is not None:
+            self._under_way.add(remote, data, on_lost)
         self._record(MessageEntry(before, slack, self._agent, "sent", self._local, remote, data, origin))
+
+    def _send(self, data: bytes, remote: Address) -> None:
+        """An ICMP error about something sent before says nothing about this datagram: then again."""
+        for _ in range(_PENDING_ERRORS if self._under_way is not None else 0):
+            try:
+                self._sock.sendto(data, remote)
+            except OSError as error:
+                if error.errno not in _OF_ICMP:
+                    raise
+            else:
+                return
+        self._sock.sendto(data, remote)
 
     def reaches(self, remote: Address) -> bool:
         """Always: there is nothing to connect."""
@@ -174,9 +197,17 @@ class UdpSocket:
 
     def _readable(self) -> None:
         self._silence.look()
+        self._hear_errors()
         for _ in range(BATCH):
             if self._sock.fileno() < 0 or not self._read():
                 return
+
+    def _hear_errors(self) -> None:
+        if self._under_way is None:
+            return
+        for error in errors_of(self._sock):
+            if (tell := self._under_way.take(error)) is not None:
+                self._clock.loop.call_soon(tell, error.why)
 
     def _read(self) -> bool:
         """Read and handle one datagram; False if there is none."""
@@ -217,12 +248,14 @@ def _nobody(_message: object, _hop: object) -> None:
     """Receiver of a closed socket."""
 
 
-def _open(bind: Address) -> socket.socket:
+def _open(bind: Address, *, heeds_icmp: bool) -> socket.socket:
     sock = socket.socket(family_of(bind[0]), socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
         ask_for_stamps(sock)
+        if heeds_icmp:
+            ask_for_errors(sock)
         sock.bind(bind)
     except OSError:
         sock.close()

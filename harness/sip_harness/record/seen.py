@@ -46,7 +46,7 @@ class Seen:
         m = self.sip
         shared = (self.agent, self.entry.direction, m.call_id, m.from_tag, m.cseq)
         if m.method == "ACK":
-            return (*shared, m.to_tag)
+            return (*shared, m.to_tag, m.branch if self.acks >= 300 else "")
         return (*shared, m.branch, m.method or m.code, m.to_tag if m.code > 100 else "")
 
 

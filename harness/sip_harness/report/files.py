@@ -8,15 +8,18 @@ from pathlib import Path
 
 from sip_harness.model.result import Result
 from sip_harness.model.verdict import Outcome
-from sip_harness.record import jsonl, pcapng
-from sip_harness.report import html, junit
-from sip_harness.report.comments import comments
+from sip_harness.record import jsonl
 
 PASSED = (Outcome.PASS, Outcome.SKIP, Outcome.DEVIATION)
 
 
 def keep_all(results: Sequence[Result], directory: Path, *, suffix: str = "", strict: bool = False) -> None:
     """`report.html`, `junit.xml` (with a suffix to their names) and a capture for every record."""
+    # Most runs pass and write nothing: they need not wait for what writes.
+    from sip_harness.record import pcapng
+    from sip_harness.report import html, junit
+    from sip_harness.report.comments import comments
+
     html.write(directory / f"report{suffix}.html", results)
     junit.write(directory / f"junit{suffix}.xml", results, strict=strict)
     for result in results:

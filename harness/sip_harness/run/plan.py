@@ -54,20 +54,26 @@ class Choice:
 
 def choose_stacks(scenario: Scenario, stacks: Stacks) -> dict[str, Choice]:
     """The stack of every agent. Raises CannotCarryOut or StackMissing."""
-    chosen = {device.name: _for_device(device, stacks) for device in scenario.devices}
+    chosen = {device.name: _for_device(device, _visits(scenario, device), stacks) for device in scenario.devices}
     for caller in scenario.callers:
         chosen[caller] = _for_caller([call for call in scenario.calls if call.caller == caller], stacks)
     return chosen
 
 
-def _for_device(device: Device, stacks: Stacks) -> Choice:
+def _visits(scenario: Scenario, device: Device) -> list[Call]:
+    """The calls that may reach a device."""
+    targets = {target.name for target in scenario.targets if device.name in target.members}
+    return [call for call in scenario.calls if call.target in targets]
+
+
+def _for_device(device: Device, calls: list[Call], stacks: Stacks) -> Choice:
     if device.kind == "carrier" and device.stack == "auto":
         return Choice("wire", "a carrier is no telephone")
     wanted = device.stack if device.stack != "auto" else stacks.option
     why = "the scenario names it" if device.stack != "auto" else "chosen by option"
     if wanted == "wire":
         return Choice("wire", why)
-    hurdles = device_obstacles(device)
+    hurdles = device_obstacles(device, calls)
     if wanted == "pjsua2":
         _require_pjsua2(device.name, hurdles, stacks)
         return Choice("pjsua2", why)
@@ -189,8 +195,8 @@ def dialling(call: Call, binding: Binding) -> Call:
 
 def _filled(text: str, dialled: str) -> str:
     uri = parse_uri(dialled)
-    domain = f"{uri.host}:{uri.port}" if uri.port else uri.host
-    values = {"uri": dialled, "user": uri.user, "host": uri.host, "domain": domain}
+    port = "" if uri.port is None else f":{uri.port}"
+    values = {"uri": dialled, "user": uri.user, "host": uri.host, "hostport": f"{uri.host}{port}"}
     return URI_PLACEHOLDER.sub(lambda match: values[match[1]], text)
 
 

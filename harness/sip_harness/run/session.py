@@ -166,8 +166,10 @@ class Session:
                 await asyncio.sleep(self.system.info.policy.settle)
         record = tape.close()
         seconds = time.monotonic() - begin
-        file = str(tape.path) if tape.path else ""
-        return Result(scenario, judge(scenario, record), record, seconds, repeat, self.system.info.name, file)
+        file = str(tape.path) if tape.path and not tape.problem else ""
+        return Result(
+            scenario, _kept(judge(scenario, record), tape.problem), record, seconds, repeat, self.system.info.name, file
+        )
 
     @property
     def _possible(self) -> Stacks:
@@ -214,6 +216,13 @@ def _set_aside(file: str, number: int) -> None:
     if file:
         path = Path(file)
         path.rename(path.with_stem(f"{path.stem}-undecided-{number}"))
+
+
+def _kept(verdict: Verdict, problem: str) -> Verdict:
+    """The verdict, if what it says can be looked up: the disk is as much a part of the machine as its processors."""
+    if not problem or verdict.outcome in (Outcome.FAIL, Outcome.ERROR):
+        return verdict
+    return replace(verdict, outcome=Outcome.INCONCLUSIVE, reason=f"its record could not be written: {problem}")
 
 
 def _only_of(token: str, run: Run) -> Watch:

@@ -25,6 +25,8 @@ class Tape:
     header: Header | None = None
     path: Path | None = None
     entries: list[Entry] = field(default_factory=list)
+    problem: str = field(default="", init=False)
+    """Why the file is not complete: the disk is full, or the like. Memory still has all."""
     _writer: Writer | None = field(default=None, init=False)
     _waiting: list[Entry] = field(default_factory=list, init=False)
     _strays: int = field(default=0, init=False)
@@ -36,8 +38,11 @@ class Tape:
         """The header is known: from now on entries go to disk, those of one turn of the loop in one write."""
         self.header = header
         if self.path is not None:
-            self._writer = Writer(self.path, header)
-            self._writer.write(*self.entries)
+            try:
+                self._writer = Writer(self.path, header)
+            except OSError as error:
+                self.problem = str(error)
+            self._write(self.entries)
             self._filed = self._kept
 
     def add(self, entry: Entry) -> None:
@@ -76,8 +81,15 @@ class Tape:
     def _flush(self) -> None:
         """What a crash costs is what came since the last turn of the loop."""
         waiting, self._waiting = self._waiting, []
-        if self._writer is not None and waiting:
-            self._writer.write(*waiting)
+        self._write(waiting)
+
+    def _write(self, entries: list[Entry]) -> None:
+        if self._writer is None or not entries:
+            return
+        try:
+            self._writer.write(*entries)
+        except OSError as error:
+            self.problem, self._writer = str(error), None
 
     def _left_out(self) -> Note:
         text = f"{self._strays} strays and datagrams that are no SIP came; only {self._kept} of them are shown"

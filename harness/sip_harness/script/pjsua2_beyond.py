@@ -5,7 +5,7 @@ Pure, and without exception: whatever is named here is an obstacle, however it i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sip_harness.model.place import Place
 from sip_harness.model.scenario import (
@@ -36,6 +36,10 @@ _STEPS: dict[type[Step], str] = {
     Challenge: "it asks nobody for credentials",
     Grant: "it is no registrar",
 }
+
+
+_ANSWERED = frozenset({"INVITE", "OPTIONS", "BYE", "CANCEL", "PRACK"})
+"""Requests that it answers as its script says, or as any user agent has to."""
 
 
 def in_step(step: Step) -> str:
@@ -89,6 +93,17 @@ def in_device(device: Device) -> Iterator[Reason]:
         yield _other_transport(device.transport), device.place
     if device.listens:
         yield _STEPS[Disconnect], device.place
+
+
+def in_visits(calls: Iterable[Call]) -> Iterator[Reason]:
+    """Why it does not stand for a device that these calls may reach: what callers ask it besides calling, it answers by
+    itself."""
+    for call in calls:
+        if call.method not in _ANSWERED:
+            yield f"it answers {call.method} as it sees fit", call.place
+        for step in (*call.early, *call.then):
+            if isinstance(step, Request) and (step.method == "INVITE" or step.method not in _ANSWERED):
+                yield f"it answers {step} as it sees fit", step.place
 
 
 def in_call(call: Call) -> Iterator[Reason]:

@@ -77,9 +77,11 @@ def obstacles(script: Script) -> list[Obstacle]:
     return found
 
 
-def device_obstacles(device: Device) -> list[Obstacle]:
-    """Everything in a device or a carrier, its script included, that this stack cannot carry out faithfully."""
-    return [Obstacle(*reason) for reason in beyond.in_device(device)] + obstacles(device.script)
+def device_obstacles(device: Device, calls: Iterable[Call] = ()) -> list[Obstacle]:
+    """Everything in a device or a carrier, its script and the calls that may reach it included, that this stack cannot
+    carry out faithfully."""
+    beyond_it = [*beyond.in_device(device), *beyond.in_visits(calls)]
+    return [Obstacle(*reason) for reason in beyond_it] + obstacles(device.script)
 
 
 def call_obstacles(call: Call) -> list[Obstacle]:

@@ -26,9 +26,10 @@ from sip_harness.systems.base import Binding, Lease, SystemFailed, Watch
 from sip_harness.systems.kamailio_carriers import Carriers, check_carriers
 from sip_harness.systems.kamailio_rpc import Rpc
 from sip_harness.systems.kamailio_settings import FAULTS, Settings, capabilities, name_of
-from sip_harness.systems.kept import Kept
+from sip_harness.systems.kept import TAIL, Kept
 from sip_harness.systems.names import check_names
 from sip_harness.systems.probe import free_port, until_answer, until_answer_on_tcp
+from sip_harness.systems.watches import Watches
 
 HOST, HOST6 = "127.0.0.1", "::1"
 PASSWORD = "loopback-only"  # noqa: S105 - of made-up users on a system that only this machine reaches
@@ -38,6 +39,9 @@ _ALSO = ("/usr/sbin", "/usr/local/sbin")  # not on every user's PATH
 _ATTEMPTS = 5
 _PATIENCE = 10.0
 _GRACE = 0.1  # it ends within some milliseconds, and has nothing that an orderly end would save
+_FIRST_ERRORS = 3
+_MOST_LINES = 10_000
+_ERROR = re.compile(r"\b(ERROR|CRITICAL)\b")
 _IN_USE = "Address already in use"
 _NO_MODULE = re.compile(r"could not find module <(?:\S*/)?(\w+)>")
 _PACKAGES = {"tls": "kamailio-tls-modules", "websocket": "kamailio-websocket-modules"}
@@ -79,7 +83,9 @@ class Kamailio:
         self._rpc: Rpc | None = None
         self._carriers: Carriers | None = None
         self._guard: asyncio.Task[None] | None = None
-        self._watches: dict[object, Watch] = {}
+        self._watches = Watches()
+        self._said: list[str] = []
+        """Its log while it starts."""
 
     @property
     def info(self) -> SystemInfo:
@@ -99,7 +105,7 @@ class Kamailio:
         version = await asyncio.to_thread(version_of, binary)
         try:
             ports = await self._start_somewhere(binary)
-            self._rpc = Rpc(self._directory)
+            self._rpc = self._control()
         except BaseException:
             await self.stop()
             raise
@@ -130,6 +136,12 @@ class Kamailio:
         over_ipv4 = {"carriers", "probing"} if self._settings.ipv6 else set()
         return capabilities(self._digest, self._tls, self._ws) - over_ipv4
 
+    def _control(self) -> Rpc:
+        try:
+            return Rpc(self._directory)
+        except SystemFailed as error:
+            raise SystemFailed(self._explain(f"has {error}", 1)) from error
+
     def _addresses(self, ports: Ports) -> dict[str, Address]:
         plain, secure = ["tcp", *(["ws"] if self._ws else [])], ["tls", *(["wss"] if self._ws else [])]
         found: dict[str, Address] = dict.fromkeys(plain, (self._host, ports.plain))
@@ -144,6 +156,7 @@ class Kamailio:
     async def _start_somewhere(self, binary: str) -> Ports:
         """Try free ports in turn, because one that was free may be gone a moment later."""
         for attempt in range(1, _ATTEMPTS + 1):
+            self._said.clear()
             kept = self._kept = Kept(self._log, grace=_GRACE)
             try:
                 ports = Ports(free_port(self._host), free_port(self._host))
@@ -154,8 +167,8 @@ class Kamailio:
                 self._guard = asyncio.create_task(self._report_exit(kept))
                 return ports
             await self.stop()
-            if attempt == _ATTEMPTS or not any(_IN_USE in line for line in kept.tail):
-                raise SystemFailed(_explain(self.name, problem, attempt, kept.tail))
+            if attempt == _ATTEMPTS or not any(_IN_USE in line for line in self._said):
+                raise SystemFailed(self._explain(problem, attempt))
         raise AssertionError("the last attempt returns or raises")
 
     async def _try(self, kept: Kept, binary: str, ports: Ports) -> str:
@@ -233,27 +246,32 @@ class Kamailio:
 
     def watch(self, sink: Watch) -> Callable[[], None]:
         """Hand every log line, and an exit that nobody asked for, to `sink` until the returned function is called."""
-        key = object()
-        self._watches[key] = sink
+        return self._watches.add(sink)
 
-        def leave() -> None:
-            self._watches.pop(key, None)
-
-        return leave
+    def _explain(self, problem: str, attempts: int) -> str:
+        """What was wrong, its first errors (others follow from them) and its last lines."""
+        tries = f" (attempt {attempts})" if attempts > 1 else ""
+        last = self._said[-TAIL:]
+        first = [line for line in self._said[:-TAIL] if _ERROR.search(line)][:_FIRST_ERRORS]
+        missing = dict.fromkeys(found[1] for line in self._said if (found := _NO_MODULE.search(line)))
+        remedies = [
+            f"Its module {m} is missing: install Debian's package {_PACKAGES.get(m, 'kamailio')}." for m in missing
+        ]
+        lines = [*first, *(["[...]"] if len(self._said) > len(last) else []), *(last or ("(none)",)), *remedies]
+        return "\n  ".join([f"{self.name} {problem}{tries}; its last log lines:", *lines])
 
     def _log(self, line: Log) -> None:
+        if self._rpc is None and len(self._said) < _MOST_LINES:
+            self._said.append(line.text)
         if self._kept is None:  # what it says while it is being stopped
             return
-        for sink in tuple(self._watches.values()):
-            sink(line)
+        self._watches.tell(line)
 
     async def _report_exit(self, kept: Kept) -> None:
         await kept.ended()
         known = kept.status is not None
         last = kept.tail if known else (*kept.tail, "(its keeper was killed, how it ended is not known)")
-        entry = Exit(time.time_ns(), "", kept.status if kept.status is not None else -9, last)
-        for sink in tuple(self._watches.values()):
-            sink(entry)
+        self._watches.tell(Exit(time.time_ns(), "", kept.status if kept.status is not None else -9, last))
 
 
 async def _until_ready(system: Address, instance: str) -> None:
@@ -282,12 +300,3 @@ def version_of(binary: str) -> str:
         if match := re.search(r"^version: kamailio (\S+)", done.stdout, re.MULTILINE):
             return match[1]
     return "unknown"
-
-
-def _explain(name: str, problem: str, attempts: int, tail: Sequence[str]) -> str:
-    tries = f" (attempt {attempts})" if attempts > 1 else ""
-    missing = dict.fromkeys(found[1] for line in tail if (found := _NO_MODULE.search(line)))
-    remedies = [
-        f"Its module {m} is missing: install Debian's package {_PACKAGES[m]}." for m in missing if m in _PACKAGES
-    ]
-    return "\n  ".join([f"{name} {problem}{tries}; its last log lines:", *(tail or ("(none)",)), *remedies])

@@ -33,6 +33,9 @@ _STRAYS = "passes on responses that match no transaction (RFC 6026 7.3 forbids i
 _EXTENSIONS = "passes on what asks for extensions that it does not know, as by default; seen with 5.6.3"
 _NO_PAUSE = "reads no Retry-After: the dispatcher calls a carrier again at once (RFC 3261 20.33); seen with 5.6.3"
 _HALVES = "keeps the contacts that come before one it refuses the REGISTER for (RFC 3261 10.3 step 7); seen with 5.6.3"
+_DEAF = "waits fr_timer where ICMP says at once that nobody listens (RFC 3261 16.9, 18.4); seen with 5.6.3"
+_REFUSED = "waits fr_timer where the connection is refused (RFC 3261 16.9; tm's failure_exec_mode); seen with 5.6.3"
+_AT_ONCE = "g2: INVITE within policy.prompt of carol sends INVITE"
 _TWO_CALLS = "INVITE, ACK to 503, INVITE after 2s of g1 sends 503, ACK to 503"
 DEVIATIONS = (
     Deviation(
@@ -57,6 +60,14 @@ DEVIATIONS = (
     Deviation("RG-12", "alice: nothing but 4xx or 5xx to REGISTER, 486 from desk", "also INVITE", _HALVES),
     Deviation("RG-12", "alice: nothing but 4xx or 5xx to REGISTER, 486 from desk", "also ACK to 480", _HALVES),
     Deviation("RG-12", "alice: 486 from desk", "480 Temporarily Unavailable made by the system itself", _HALVES),
+    Deviation("TO-12", _AT_ONCE, "late INVITE", _DEAF),
+    Deviation("TO-16", _AT_ONCE, "late INVITE", _REFUSED),
+    Deviation(
+        "TO-12-phone",
+        "carol: policy.503 from system within policy.prompt",
+        "408 Request Timeout made by the system itself",
+        _DEAF,
+    ),
     Deviation("RB-20", "alice: 420 from system", "200 OK from desk", _EXTENSIONS),
     Deviation("RB-20", "desk: never", "INVITE", _EXTENSIONS),
 )

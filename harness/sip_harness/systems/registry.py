@@ -14,6 +14,7 @@ from sip_harness.systems.base import System
 from sip_harness.systems.names import UnknownName
 from sip_harness.systems.reference import b2bua, b2bua_core, trunk, trunk_registration
 from sip_harness.systems.reference import system as reference
+from sip_harness.systems.reference.auth import PASSWORD
 from sip_harness.systems.reference.settings import Settings
 from sip_harness.systems.settings import read_settings, types_of
 
@@ -77,7 +78,7 @@ def _reference(*, digest: bool = False) -> _Entry:
         capabilities=tuple(c for c in CAPABILITIES if c in reference.capabilities(digest)),
         faults=tuple(FAULTS[name] for name in known),
     )
-    settings = Settings(digest=digest, password=reference.PASSWORD)
+    settings = Settings(digest=digest, password=PASSWORD)
     return _Entry(
         about,
         lambda faults, given: reference.Reference(settings=replace(settings, **given), faults=faults),
@@ -85,17 +86,19 @@ def _reference(*, digest: bool = False) -> _Entry:
     )
 
 
-def _b2bua() -> _Entry:
+def _b2bua(*, digest: bool = False) -> _Entry:
     about = BuiltIn(
-        name=b2bua.NAME,
-        summary="embedded: PBX with ring and hunt groups, every leg a call of its own",
+        name=b2bua.name_of(digest),
+        summary="embedded: PBX with ring and hunt groups, every leg a call of its own"
+        + (", challenging registrations and callers" if digest else ""),
         kind="b2bua",
-        capabilities=tuple(c for c in CAPABILITIES if c in b2bua.CAPABILITIES),
-        faults=tuple(FAULTS[name] for name in b2bua.FAULTS),
+        capabilities=tuple(c for c in CAPABILITIES if c in b2bua.capabilities_of(digest)),
+        faults=tuple(FAULTS[name] for name in b2bua.faults_of(digest)),
     )
+    settings = b2bua_core.Settings(digest=digest, password=PASSWORD)
     return _Entry(
         about,
-        lambda faults, given: b2bua.ReferenceB2bua(settings=b2bua_core.Settings(**given), faults=faults),
+        lambda faults, given: b2bua.ReferenceB2bua(settings=replace(settings, **given), faults=faults),
         types_of(b2bua_core.Settings, _VARIANT),
     )
 
@@ -121,6 +124,7 @@ _SYSTEMS = {
         _reference(),
         _reference(digest=True),
         _b2bua(),
+        _b2bua(digest=True),
         _trunk(),
         _kamailio(),
         _kamailio(digest=True),

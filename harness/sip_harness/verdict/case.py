@@ -152,6 +152,15 @@ class Case:
                 found.append(sent.seen.agent)
         return found
 
+    def is_over(self, item: Item) -> bool:
+        """Whether the transaction of this response had its final one before: nothing but a 2xx to an INVITE may come
+        after that (RFC 3261 16.7 step 5, 17.2)."""
+        return any(
+            i.seen.sip.code >= 200 and _asked_with(i) == _asked_with(item)
+            for i in self.traffic.at(item.seen.agent, received=True)
+            if i.time < item.time and not i.stray
+        )
+
     def describe(self, item: Item) -> str:
         """The message and, for a response to what a caller has sent, who made it."""
         m = item.seen.sip
@@ -161,10 +170,21 @@ class Case:
         source = self.source(item)
         return f"{item.seen.name} {'made by the system itself' if source == 'system' else f'from {source}'}"
 
+    def remark(self, item: Item) -> str:
+        """Why no agent has a use for a message, in words that follow its name; empty if it has one."""
+        late = "after the final response" if 100 <= item.seen.sip.code < 200 and self.is_over(item) else ""
+        return f", {item.stray or late}" if item.stray or late else ""
+
     @cached_property
     def stalls(self) -> Stalls:
         """When this machine stood still."""
         return Stalls(self.record.entries)
+
+
+def _asked_with(item: Item) -> tuple[object, ...]:
+    """The transaction of a response, as its request began it."""
+    m = item.seen.sip
+    return m.branch, m.call_id, m.cseq
 
 
 def _has_credentials(message: Message) -> bool:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from sip_harness.model.entry import Note
 from sip_harness.model.pattern import RequestPattern
 from sip_harness.model.scenario import AnyOrder, Conforms, Expected, Sequence
 from sip_harness.model.verdict import Finding, Outcome
@@ -17,13 +18,14 @@ from sip_harness.verdict.case import Case
 from sip_harness.verdict.forks import Forked, answers, forks_of
 from sip_harness.verdict.oracle import SYSTEM, Answer, Branch, Owed
 from sip_harness.verdict.sequences import judge_sequence
-from sip_harness.verdict.traffic import Item
+from sip_harness.verdict.traffic import Item, Owner
 
 _FORKING = "RFC 3261 16.6"
 _AT_ONCE = "RFC 3261 16.7 step 5"
 _CHOICE = "RFC 3261 16.7 step 6"
 _CANCEL = "RFC 3261 16.7 steps 5 and 10, 16.8, 16.10"
 _NO_STRAYS = "RFC 6026 7.3"
+_MATCHING = "RFC 3261 17.1.3, 12.2.2"
 _JUDGED_HERE = ("late INVITE", "late CANCEL")
 """Lateness that is told by fork, with the severity of its rule."""
 
@@ -35,6 +37,7 @@ def judge_conformance(case: Case, wanted: Conforms) -> Iterator[Finding]:
         seen = f"the system is a {kind}: these rules are those of proxies, and nothing can be said by them"
         yield Finding(Outcome.INCONCLUSIVE, "rfc3261", seen, place=wanted.place)
         return
+    yield from _useless(case, wanted)
     judges = [_Judge(case, wanted, forked) for forked in forks_of(case)]
     for judge in judges:
         yield from judge.findings()
@@ -42,6 +45,20 @@ def judge_conformance(case: Case, wanted: Conforms) -> Iterator[Finding]:
         items = [item for judge in judges for item in judge.sequence(device.name)]
         found = judge_sequence(case, Sequence(device.name, tuple(items), wanted.place))
         yield from (f for f in found if not f.observed.startswith(_JUDGED_HERE))
+
+
+def _useless(case: Case, wanted: Conforms) -> Iterator[Finding]:
+    """What callers got and can do nothing with: responses to no request of theirs, provisionals after the end."""
+    for item in case.traffic.items:
+        agent, m = item.seen.agent, item.seen.sip
+        if agent in case.devices or not item.seen.received or item.owner is not Owner.CALL:
+            continue
+        late = 100 <= m.code < 200 and case.is_over(item)
+        if item.stray or late:
+            said, rule = f"{agent}: only what it has a use for", _AT_ONCE if late else _MATCHING
+            name = case.describe(item)
+            text = f"{agent} got {name}{case.remark(item)}"
+            yield Finding(Outcome.FAIL, said, text, agent, wanted.place, rule, item.seen.entry, observed=f"also {name}")
 
 
 class _Judge:
@@ -218,8 +235,10 @@ class _Judge:
 
     @property
     def _end(self) -> float:
-        """Until when what is due must have come to be in the record."""
-        return (self._case.end - self._forked.invite.time) / 1e9 - self._prompt
+        """Until when what is due must have come to be in the record: all that was due before a run was over."""
+        kinds = {e.kind for e in self._case.record.entries if isinstance(e, Note)}
+        grace = 0.0 if {"closed", "end"} <= kinds else self._prompt
+        return (self._case.end - self._forked.invite.time) / 1e9 - grace
 
     def _late(self, said: str, item: Item, due: float, cause: str, rule: str) -> Iterator[Finding]:
         late = self._since(item) - due

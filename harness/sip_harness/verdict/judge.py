@@ -109,7 +109,8 @@ def _never(case: Case, wanted: Never) -> Iterator[Finding]:
         seen = item.seen
         if seen.agent != wanted.agent or not seen.received:
             continue
-        if item.owner is Owner.UNKNOWN or (item.owner is Owner.CALL and seen.sip.is_request):
+        of_a_call = item.owner is Owner.CALL or not case.scenario.calls
+        if item.owner is Owner.UNKNOWN or (of_a_call and seen.sip.is_request):
             text = words.reached(wanted.agent, item, case.causes.of(item), case.begin)
             said, outcome = f"{case.subject(wanted.agent)}: never", case.graded(wanted.severity)
             entry, name = seen.entry, item.seen.name
@@ -152,7 +153,7 @@ def _order(case: Case, wanted: Order) -> Iterator[Finding]:
 
 def _happening(case: Case, event: Event) -> Item | None:
     """The message with which an event happens."""
-    items = (i for i in case.traffic.items if happens(event, i.seen))
+    items = (i for i in case.traffic.items if not i.stray and happens(event, i.seen))
     return next(islice(items, event.count - 1, None), None)
 
 

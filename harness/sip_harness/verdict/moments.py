@@ -66,5 +66,6 @@ def _grace(timing: Timing, case: Case) -> float:
 
 def _happened(case: Case, event: Event, before: int) -> Item | None:
     """The last message before a time with which the event happened."""
-    found = [item for item in case.traffic.items if item.time <= before and happens(event, item.seen)]
+    earlier = (item for item in case.traffic.items if item.time <= before and not item.stray)
+    found = [item for item in earlier if happens(event, item.seen)]
     return found[-1] if found else None

@@ -93,18 +93,20 @@ class _SequenceJudge:
                 )
 
     def _fits(self, expected: Expected, item: Item) -> bool:
-        if not matches(expected.pattern, item.seen):
+        if item.stray or not matches(expected.pattern, item.seen):
             return False
         return not expected.source or self._case.may_be_from(item, expected.source)
 
     def _is_open(self, item: Item) -> bool:
-        """What need not be named: provisionals, the system's own requests, the 2xx to what an agent sends within a
-        call (CANCEL, BYE, INFO, ...), and a challenge that the agent has answered."""
+        """What need not be named: provisionals before the final response, the system's own requests, the first 2xx to
+        what an agent sends within a call (CANCEL, BYE, INFO, ...), and a challenge that the agent has answered."""
         m = item.seen.sip
-        if any(self._fits(one, item) for one in self._counted):
+        if item.stray or any(self._fits(one, item) for one in self._counted):
             return False
         if m.is_request:
             return item.owner is Owner.SYSTEM and m.method not in self._named
+        if self._case.is_over(item):
+            return False
         if m.code < 200 or (m.code in (401, 407) and self._answered_challenge(item)):
             return True
         if m.code >= 300 or m.cseq[1] == "INVITE" or self._case.is_single(item):
@@ -139,7 +141,8 @@ class _SequenceJudge:
 
     def _unasked(self, item: Item) -> Finding:
         case = self._case
-        seen = words.unasked(self._agent, item, case.describe(item), case.causes.of(item), case.begin)
+        described = f"{case.describe(item)}{case.remark(item)}"
+        seen = words.unasked(self._agent, item, described, case.causes.of(item), case.begin)
         allowed = words.closed(self._wanted, case.subject(self._agent))
         place, entry = self._wanted.place, item.seen.entry
         return Finding(
@@ -149,7 +152,8 @@ class _SequenceJudge:
 
     def _instead(self, expected: Expected, item: Item) -> Finding:
         case = self._case
-        seen = words.instead(self._agent, case.describe(item), item, case.causes.of(item), case.begin)
+        described = f"{case.describe(item)} instead{case.remark(item)}"
+        seen = words.instead(self._agent, described, item, case.causes.of(item), case.begin)
         return self._finding(expected, seen, case.describe(item), item=item)
 
     def _late(self, expected: Expected, item: Item) -> Iterator[Finding]:

@@ -9,12 +9,13 @@ system's, as the system cannot have sent it. What carries none and does come fro
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from sip_harness.model.entry import Header, Message, Note, Record
 from sip_harness.record.outsiders import Outsiders
 from sip_harness.record.seen import Reader, Seen
+from sip_harness.verdict.belonging import Belongings
 
 _OF_A_CALL = frozenset({"INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE"})
 _OF_A_SYSTEM = frozenset({"OPTIONS", "NOTIFY"})
@@ -41,6 +42,8 @@ class Item:
     owner: Owner
     again: tuple[Message, ...] = ()
     """Its retransmissions, in time order."""
+    stray: str = ""
+    """Why it belongs to nothing of the agent that got it, in words that follow its name; empty if it does."""
 
     @property
     def times(self) -> int:
@@ -73,15 +76,15 @@ def sort_out(record: Record) -> Traffic:
     """Parse, fold and attribute the messages of a record."""
     reader = Reader()
     attribution = _Attribution(record)
+    read = [reader.read(entry) for entry in record.messages]
+    belongings = Belongings(record, read)
     folded: dict[tuple[object, ...], Item] = {}
-    for entry in record.messages:
-        seen = reader.read(entry)
+    for seen in read:
         key = seen.retransmission_key
         if key in folded:
-            first = folded[key]
-            folded[key] = Item(first.seen, first.owner, (*first.again, entry))
+            folded[key] = replace(folded[key], again=(*folded[key].again, seen.entry))
         else:
-            folded[key] = Item(seen, attribution.owner(seen))
+            folded[key] = Item(seen, attribution.owner(seen), stray=belongings.stranger(seen))
     return Traffic(tuple(folded.values()))
 
 

@@ -65,7 +65,7 @@ def unasked(agent: str, item: Item, described: str, cause: Cause | None, begin: 
 
 def instead(agent: str, described: str, item: Item, cause: Cause | None, begin: int) -> str:
     """One message in place of another."""
-    return f"{agent} got {described} instead{_when(item, cause, begin)}"
+    return f"{agent} got {described}{_when(item, cause, begin)}"
 
 
 def reached(agent: str, item: Item, cause: Cause | None, begin: int) -> str:

@@ -71,8 +71,8 @@ CALL: Entries = {
     "headers": Entry(
         "Headers that the request has besides its own or instead of them; a list of values makes several, an empty "
         "value leaves one out that it would have. A From without a tag gets one. `{uri}`, `{user}`, `{host}` and "
-        "`{domain}` stand for what the target has, `{run}` for a text that no other run has, and `{via}`, `{branch}`, "
-        "`{sent-by}`, `{from}`, `{to}`, `{call-id}`, `{cseq}` and `{contact}` for what it would have by itself.",
+        "`{hostport}` stand for what the target has, `{run}` for a text that no other run has, and `{via}`, "
+        "`{branch}`, `{sent-by}`, `{from}`, `{to}`, `{call-id}`, `{cseq}` and `{contact}` for its own.",
         "calls:\n"
         "  - {from: alice, to: bob, headers: {Subject: hello, X-Trace: [a, b], Max-Forwards: null}}\n"
         "  - {from: carol, to: bob, method: REGISTER, headers: {Contact: '<sip:{user}@127.0.0.1:9>'}}",
@@ -103,9 +103,9 @@ CALL: Entries = {
         "  - {from: carol, to: bob, as: desk, method: REGISTER, headers: {Contact: '*', Expires: 0}}",
     ),
     "uri": Entry(
-        "The Request-URI instead of the target's own; `{uri}`, `{user}`, `{host}` and `{domain}` (the host with its "
-        "port) stand for what that has.",
-        "calls: [{from: alice, to: bob, uri: 'sip:{user}@{host};user=phone'}]",
+        "The Request-URI instead of the target's own; `{uri}`, `{user}`, `{host}` and `{hostport}` stand for what "
+        "that has.",
+        "calls: [{from: alice, to: bob, uri: 'sip:{user}@{hostport};user=phone'}]",
     ),
     "name": Entry("A name for the call, for reports.", "calls: [{from: alice, to: bob, name: first}]"),
     "stack": Entry(_STACK, "calls: [{from: alice, to: bob, stack: wire}]"),
@@ -202,7 +202,8 @@ REGISTRAR: Entries = {
     ),
     "expires": Entry(
         "The longest lifetime that it grants; without it, what is asked for.",
-        f"carriers: {{g1: {{registrar: {{expires: 60s}}}}}}\n{_RETRIED}",
+        "carriers: {g1: {registrar: {expires: 1s}}}\nwatch: until g1 gets 2 REGISTER\n"
+        "expect: {g1: [REGISTER, REGISTER]}",
     ),
     "min expires": Entry(
         "The shortest lifetime that has to be asked for: less gets 423 with Min-Expires.",

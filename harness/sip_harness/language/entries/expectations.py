@@ -20,11 +20,13 @@ EXPECTED: Entries = {
     "ACK to": Entry("An ACK by what it acknowledges.", f"{_BUSY}\nexpect: {{desk: [INVITE, ACK to 486]}}"),
     "to": Entry(
         "A response to another request than the INVITE.",
+        "devices: {desk: {answer: [486], on: {MESSAGE: [200]}}}\n"
         "calls: [{from: alice, to: bob, method: MESSAGE}]\nexpect: {alice: [200 to MESSAGE]}",
     ),
     "maybe": Entry("A message that may come here or stay out.", f"{_BUSY}\nexpect: {{alice: [maybe 180, 486]}}"),
     "never": Entry(
-        "For the whole list: this device must get no request of a call.",
+        "For the whole list: this device must get no request of a call; in a scenario without calls, no request "
+        "at all.",
         "targets: {bob: {hunt: [desk, mobile]}}\n"
         "devices: {desk: {answer: [600]}, mobile: {answer: [ok]}}\n"
         "expect: {mobile: never}",

@@ -46,8 +46,8 @@ CONTENT: Entries = {
         "What headers must carry: a text (white space and folding aside; a list for several values), `/a regular "
         "expression/` that is found in some value, `present`, `absent`, or `same as` an agent's message of this kind "
         "or the request that it answers. Upper and lower case matter.",
-        "devices: {desk: {answer: [503: {headers: {Retry-After: 30, Reason: 'Q.850;cause=34'}}]}}\n"
-        "expect: {alice: [503: {headers: "
+        "devices: {desk: {answer: [480: {headers: {Retry-After: 30, Reason: 'Q.850;cause=34'}}]}}\n"
+        "expect: {alice: [480: {headers: "
         "{Retry-After: 30, Reason: /cause=34/, Via: present, Server: absent, Call-ID: same as desk}}]}",
     ),
     "reason": Entry(
@@ -63,7 +63,8 @@ CONTENT: Entries = {
 
 VALUE: Entries = {
     "is": Entry(
-        "A text that would be read as something else.", f"{_BUSY}\nexpect: {{alice: [486: {{reason: {{is: absent}}}}]}}"
+        "A text that would be read as something else.",
+        "devices: {desk: {answer: [486: {reason: absent}]}}\nexpect: {alice: [486: {reason: {is: absent}}]}",
     ),
     "matches": Entry(
         "A regular expression without slashes.", f"{_BUSY}\nexpect: {{alice: [486: {{reason: {{matches: ^Busy}}}}]}}"

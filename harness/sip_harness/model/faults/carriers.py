@@ -41,4 +41,10 @@ FAULTS = (
         "RFC 3261 11: whoever answers OPTIONS is alive",
         "dispatchers that want a 200; carriers that answer 404 or 403",
     ),
+    Fault(
+        "ignores-icmp",
+        "waits its full time for a device or carrier whose host has said by ICMP that nobody listens there",
+        "RFC 3261 16.9, 18.4",
+        "Kamailio 5.6 and others whose UDP sockets never ask for errors",
+    ),
 )

@@ -7,12 +7,17 @@ import secrets
 from collections.abc import Callable
 from hashlib import blake2s
 
+from sip_harness.endpoint.build import Headers
 from sip_harness.sip.digest import MAX_CHALLENGE, Challenge, compute
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message, split_list
+from sip_harness.sip.uri import parse_uri, unescape, uri_text
 from sip_harness.sip.values import unquote
 
 REALM = "sip-harness"
+PASSWORD = "loopback-only"  # noqa: S105 - of made-up users on a system that only this machine reaches
+OF_DIGEST = frozenset({"challenges-cancel", "challenges-with-401", "accepts-any-password", "registers-for-others"})
+"""Fault switches that mean nothing without digest."""
 LIFETIME = 300.0
 """Seconds that a nonce is good for."""
 
@@ -74,6 +79,43 @@ class Authenticator:
 
     def _age(self, nonce: str) -> float:
         return self._now() - float(nonce.partition("-")[0])
+
+
+class Door:
+    """Who may pass, and what the others are asked for."""
+
+    def __init__(self, authenticator: Authenticator, faults: frozenset[str]) -> None:
+        self._auth = authenticator
+        self._faults = faults
+
+    def asks(self, request: Message) -> tuple[int, Headers] | None:
+        """Code and challenge for a request without good credentials; None if it may pass.
+
+        401 from the registrar, 407 from whoever passes requests on (RFC 3261 22.1).
+        """
+        name = "authorization" if request.method == "REGISTER" else "proxy-authorization"
+        if self._admits(request, name):
+            return None
+        registers = request.method == "REGISTER"
+        code = 401 if registers or "challenges-with-401" in self._faults else 407
+        header = "WWW-Authenticate" if code == 401 else "Proxy-Authenticate"
+        return code, [(header, self._auth.challenge(stale=self._auth.is_stale(request, name)))]
+
+    def is_owner(self, register: Message) -> bool:
+        """Whether the address that a REGISTER is for is that of its credentials (RFC 3261 10.3 step 4)."""
+        if "registers-for-others" in self._faults:
+            return True
+        try:
+            user = parse_uri(uri_text(register.get("to") or "")).user
+        except SipError:
+            return True  # the registrar has a word to say about that
+        return unescape(user) in self._auth.usernames(register, "authorization")
+
+    def _admits(self, request: Message, name: str) -> bool:
+        if "accepts-any-password" in self._faults and request.get(name) is not None:
+            return True
+        also = "authorization" if "challenges-with-401" in self._faults else name
+        return self._auth.accepts(request, name) or self._auth.accepts(request, also)
 
 
 def _params(value: str) -> dict[str, str]:

@@ -14,7 +14,6 @@ from sip_harness.systems.base import Binding, Lease
 from sip_harness.systems.reference.b2bua_core import Pbx, Settings
 from sip_harness.systems.reference.embedded import Embedded
 
-NAME = "reference-b2bua"
 CAPABILITIES = frozenset({"register", "ring", "hunt", "mixed", "tcp"})
 FAULTS = (
     "forks-on-after-6xx",
@@ -33,22 +32,40 @@ FAULTS = (
     "drops-retry-after",
     "drops-warning",
     "drops-body",
+    "ignores-icmp",
     *(fault.name for fault in bridging.FAULTS),
 )
-"""Fault switches, named as in the vocabulary."""
+_OF_DIGEST = ("challenges-with-401", "accepts-any-password")
+
+
+def name_of(digest: bool = False) -> str:
+    """Name of this variant."""
+    return "reference-b2bua-digest" if digest else "reference-b2bua"
+
+
+def capabilities_of(digest: bool = False) -> frozenset[str]:
+    """What it can do in this variant, in the words of `needs`."""
+    return CAPABILITIES | {"digest"} if digest else CAPABILITIES
+
+
+def faults_of(digest: bool = False) -> tuple[str, ...]:
+    """Fault switches of this variant, named as in the vocabulary."""
+    return FAULTS + _OF_DIGEST if digest else FAULTS
 
 
 class ReferenceB2bua(Embedded):
     """The PBX as a system under test."""
 
-    name = NAME
     kind: Kind = "b2bua"
-    capabilities = CAPABILITIES
 
     def __init__(self, *, settings: Settings | None = None, faults: Sequence[str] = ()) -> None:
         """Raises UnknownName for a fault that it does not have."""
         self._settings = settings or Settings()
-        super().__init__(policy(self._settings), faults, FAULTS)
+        digest = self._settings.digest
+        self.name = name_of(digest)
+        self.capabilities = capabilities_of(digest)
+        self.password = self._settings.password if digest else ""
+        super().__init__(policy(self._settings), faults, faults_of(digest))
         self._pbx: Pbx | None = None
         self._users: dict[str, tuple[str, ...]] = {}
 

@@ -106,6 +106,8 @@ class Call:
         self._failures.append(Failure(code, response))
         if self._ends_the_fork(code):
             self._stop_others([("Reason", f"SIP;cause={code}")] if code >= 600 else [])
+            for other in self._legs if code == 486 else ():
+                other.drop()
         if self._ends_the_hunt(code):
             self._groups.clear()
         if self._ends_at_once(code):
@@ -121,7 +123,7 @@ class Call:
     def _ends_the_hunt(self, code: int) -> bool:
         if code >= 600:
             return "hunts-on-after-6xx" not in self._pbx.faults
-        return code == 486 and "stops-hunting-at-486" in self._pbx.faults
+        return code == 486 and bool({"stops-hunting-at-486", "one-486-ends-the-fork"} & self._pbx.faults)
 
     def _ends_at_once(self, code: int) -> bool:
         """The other devices' own final responses are waited for: one of them may still be an answer."""

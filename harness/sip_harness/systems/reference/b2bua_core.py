@@ -15,6 +15,7 @@ from sip_harness.net.clock import Clock
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message, parse
 from sip_harness.sip.transaction import cancel_for
+from sip_harness.systems.reference.auth import Authenticator, Door
 from sip_harness.systems.reference.b2bua_bridge import Side
 from sip_harness.systems.reference.b2bua_call import Call
 from sip_harness.systems.reference.b2bua_leg import Leg
@@ -45,6 +46,11 @@ class Settings:
     ack: Literal["at-once", "with-caller"] = "at-once"
     """When a leg's 2xx is acknowledged; one with an offer always waits for the caller's answer."""
 
+    digest: bool = False
+    """Whether registrations and callers are asked for credentials."""
+    password: str = ""
+    """Of every user, where `digest` is on."""
+
     def __post_init__(self) -> None:
         """Raises ValueError for a time or a code that is none."""
         for name in ("transaction", "ring"):
@@ -67,8 +73,10 @@ class Pbx:
         self.sides: dict[DialogId, Side] = {}
         self.calls: set[Call] = set()
         self.registrar = Registrar(faults)
+        self._door = Door(Authenticator(settings.password, clock.now), faults)
         self._late: dict[str, Leg] = {}
         self.station = Station(clock, self)
+        self.station.layer.heeds_icmp = "ignores-icmp" not in faults
 
     def close(self) -> None:
         """Stop at once."""
@@ -122,6 +130,8 @@ class Pbx:
                 side.handle(server)
             else:
                 self.station.respond(server, 481)
+        elif self.settings.digest and (asked := self._door.asks(request)) is not None:
+            self.station.respond(server, asked[0], headers=asked[1])
         elif request.method == "REGISTER":
             self._register(server)
         elif request.method == "INVITE":
@@ -155,6 +165,8 @@ class Pbx:
 
     def _register(self, server: Server) -> None:
         try:
+            if self.settings.digest and not self._door.is_owner(server.request):
+                raise Refused(403)
             listed = self.registrar.register(server.request, self.clock.now(), self.station.address)
         except Refused as refused:
             self.station.respond(server, refused.code)

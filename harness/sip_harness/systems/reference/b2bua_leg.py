@@ -67,6 +67,13 @@ class Leg:
         if self._rang:
             self._send_cancel()
 
+    def drop(self) -> None:
+        """Wait no longer for a device that has said nothing yet: under a fault, for nobody else is to be waited for."""
+        if not self.over and not self._rang:
+            self.given_up = True
+            self.close()
+            self._pbx.expect_late(self._request.branch, self)
+
     def close(self) -> None:
         """Stop without a word."""
         self.over = True

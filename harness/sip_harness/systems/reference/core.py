@@ -24,6 +24,8 @@ from sip_harness.systems.reference.registrar import Registrar
 from sip_harness.systems.reference.router import Router
 from sip_harness.systems.reference.settings import Settings
 
+MAX_TRANSACTIONS = 50_000
+"""Of requests from outside at one time, those that linger included; what comes beyond is not answered."""
 LogLine = Callable[[str], None]
 
 
@@ -49,6 +51,8 @@ class Core:
         self.clock = clock
         self.settings = settings
         self.layer = Layer(clock, settings.timers(), user)
+        self.layer.most_servers = MAX_TRANSACTIONS
+        self.layer.heeds_icmp = "ignores-icmp" not in settings.faults
         self.registrar = Registrar(settings.faults)
         self.router = Router(self.registrar, settings.faults)
         self.transports: Mapping[str, Transport] = {}

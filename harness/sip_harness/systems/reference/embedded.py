@@ -12,6 +12,7 @@ from sip_harness.model.system import SystemInfo
 from sip_harness.net.clock import Clock
 from sip_harness.systems.base import SystemFailed, Watch
 from sip_harness.systems.names import check_names
+from sip_harness.systems.reference.patience import PatientClock
 
 
 class Embedded:
@@ -44,7 +45,7 @@ class Embedded:
         if self._started:
             raise SystemFailed(f"{self.name} has already been started")
         try:
-            address = self._open(Clock(asyncio.get_running_loop()))
+            address = self._open(PatientClock(asyncio.get_running_loop()))
         except OSError as error:
             raise SystemFailed(f"{self.name} could not be started: {error}") from error
         self._started = True

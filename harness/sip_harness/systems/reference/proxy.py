@@ -11,11 +11,10 @@ from sip_harness.sip.errors import SipError
 from sip_harness.sip.headers import listed, max_forwards
 from sip_harness.sip.message import Message
 from sip_harness.sip.transaction_key import server_key
-from sip_harness.sip.uri import unescape, uri_text
 from sip_harness.sip.via import parse_via
 from sip_harness.systems.reference import forward
 from sip_harness.systems.reference.actions import Target
-from sip_harness.systems.reference.auth import Authenticator
+from sip_harness.systems.reference.auth import Authenticator, Door
 from sip_harness.systems.reference.call import Call
 from sip_harness.systems.reference.core import Core, LogLine
 from sip_harness.systems.reference.registrar import Refused
@@ -34,7 +33,7 @@ class Proxy:
     def __init__(self, clock: Clock, settings: Settings, log: LogLine) -> None:
         """Set `core.transports` before anything comes in."""
         self.core = Core(clock, settings, self, log)
-        self._auth = Authenticator(settings.password, clock.now)
+        self._door = Door(Authenticator(settings.password, clock.now), settings.faults)
 
     def receive(self, message: Message, hop: Hop) -> None:
         """What a transport received; responses that are none are dropped (RFC 3261 18.1.2, 18.3, RFC 4475 3.1.2.19)."""
@@ -126,8 +125,7 @@ class Proxy:
         """RFC 3261 9.2, 16.10. Nobody behind us could know an INVITE that we do not: we never forward without one."""
         if server.request.method != "CANCEL":
             return False
-        if self.core.settings.digest and "challenges-cancel" in self.core.faults and not self._admits(server.request):
-            self.core.reply(server, 407, [("Proxy-Authenticate", self._auth.challenge())])
+        if "challenges-cancel" in self.core.faults and self._challenge(server):
             return True
         invite = self.core.layer.invite_of(server.request)
         if invite is None:
@@ -176,23 +174,11 @@ class Proxy:
         return True
 
     def _challenge(self, server: Server) -> bool:
-        """401 from the registrar, 407 from the proxy (RFC 3261 22.1)."""
-        request = server.request
-        if not self.core.settings.digest or self._admits(request):
-            return False
-        registers = request.method == "REGISTER"
-        code = 401 if registers or "challenges-with-401" in self.core.faults else 407
-        name = "WWW-Authenticate" if code == 401 else "Proxy-Authenticate"
-        stale = self._auth.is_stale(request, _credentials(request))
-        self.core.reply(server, code, [(name, self._auth.challenge(stale=stale))])
-        return True
-
-    def _admits(self, request: Message) -> bool:
-        name = _credentials(request)
-        if "accepts-any-password" in self.core.faults and request.get(name) is not None:
-            return True
-        also = "authorization" if "challenges-with-401" in self.core.faults else name
-        return self._auth.accepts(request, name) or self._auth.accepts(request, also)
+        """RFC 3261 22.1."""
+        asked = self._door.asks(server.request) if self.core.settings.digest else None
+        if asked is not None:
+            self.core.reply(server, *asked)
+        return asked is not None
 
     def _register(self, server: Server) -> bool:
         if server.request.method != "REGISTER":
@@ -200,7 +186,8 @@ class Proxy:
         try:
             if not forward.is_here(server.request.uri, self.core.here):
                 raise Refused(403)
-            self._check_owner(server.request)
+            if self.core.settings.digest and not self._door.is_owner(server.request):
+                raise Refused(403)
             headers = self.core.registrar.register(server.request, self.core.clock.now(), self.core.here)
         except Refused as refused:
             self.core.log(server.request, f"REGISTER refused: {refused.code}")
@@ -209,14 +196,6 @@ class Proxy:
             self.core.log(server.request, f"REGISTER: {len(headers)} contacts")
             self.core.reply(server, 200, headers)
         return True
-
-    def _check_owner(self, register: Message) -> None:
-        """Everybody registers for himself (RFC 3261 10.3 step 4). Raises Refused."""
-        if not self.core.settings.digest or "registers-for-others" in self.core.faults:
-            return
-        user = forward.readable(uri_text(register.get("to") or ""))
-        if user is not None and unescape(user.user) not in self._auth.usernames(register, "authorization"):
-            raise Refused(403)
 
     def _route(self, server: Server) -> None:
         """To whom the dialled user is known, and to nobody else: this is an instrument for one machine."""
@@ -232,10 +211,6 @@ class Proxy:
             code = NO_CARRIER if self.core.router.has_carriers(parsed.user) else NO_TARGET
             self.core.log(server.request, f"nobody to call: {code}")
             self.core.reply(server, code)
-
-
-def _credentials(request: Message) -> str:
-    return "authorization" if request.method == "REGISTER" else "proxy-authorization"
 
 
 def _listed(request: Message, name: str) -> tuple[str, ...]:

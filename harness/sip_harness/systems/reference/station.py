@@ -14,7 +14,7 @@ from sip_harness.net.udp import UdpSocket
 from sip_harness.sip.codes import phrase
 from sip_harness.sip.message import Message as Sip
 from sip_harness.sip.transaction_tables import Timers
-from sip_harness.systems.reference.core import is_loopback
+from sip_harness.systems.reference.core import MAX_TRANSACTIONS, is_loopback
 
 HOST = "127.0.0.1"
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE, MESSAGE, NOTIFY, REFER"
@@ -28,6 +28,7 @@ class Station:
         """Raises OSError if no port is free for both."""
         self.clock = clock
         self.layer = Layer(clock, timers or Timers(), user)
+        self.layer.most_servers = MAX_TRANSACTIONS
         self.udp, self.tcp = self._open()
 
     @property
@@ -104,7 +105,13 @@ class Station:
     def _open(self) -> tuple[UdpSocket, StreamTransport]:
         for attempt in range(_ATTEMPTS):
             udp = UdpSocket(
-                self.clock, (HOST, 0), agent="", record=_unrecorded, receive=self._receive, guard=is_loopback
+                self.clock,
+                (HOST, 0),
+                agent="",
+                record=_unrecorded,
+                receive=self._receive,
+                guard=is_loopback,
+                heeds_icmp=True,
             )
             try:
                 return udp, StreamTransport(

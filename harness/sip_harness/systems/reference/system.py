@@ -21,24 +21,24 @@ from sip_harness.systems.base import Binding, Lease, SystemFailed, Watch
 from sip_harness.systems.kept import printable
 from sip_harness.systems.names import check_names
 from sip_harness.systems.reference.actions import Target
+from sip_harness.systems.reference.auth import OF_DIGEST
 from sip_harness.systems.reference.core import is_loopback
 from sip_harness.systems.reference.forward import readable
+from sip_harness.systems.reference.patience import PatientClock
 from sip_harness.systems.reference.probing import Prober
 from sip_harness.systems.reference.proxy import Proxy
 from sip_harness.systems.reference.settings import Settings
 from sip_harness.systems.slots import carrier_addresses
+from sip_harness.systems.watches import Watches
 
 HOST, HOST6 = "127.0.0.1", "::1"
 OVER_IPV4 = frozenset({"carriers", "probing"})
 """Capabilities that need the many addresses of 127/8."""
 CAPABILITIES = frozenset({"register", "ring", "hunt", "mixed", "carriers", "probing", "tcp"})
-PASSWORD = "loopback-only"  # noqa: S105 - of made-up users on a system that only this machine reaches
 _ATTEMPTS = 20
 _FAULTS = tuple(
     fault.name for topic in (forking, cancelling, carriers, relaying, registering) for fault in topic.FAULTS
 )
-OF_DIGEST = frozenset({"challenges-cancel", "challenges-with-401", "accepts-any-password", "registers-for-others"})
-"""Switches that mean nothing without digest."""
 
 
 def capabilities(digest: bool = False) -> frozenset[str]:
@@ -70,7 +70,7 @@ class Reference:
         self._transports: tuple[UdpSocket, StreamTransport] | None = None
         self._users: dict[str, tuple[str, ...]] = {}
         self._probers: dict[str, Prober] = {}
-        self._watches: dict[object, Watch] = {}
+        self._watches = Watches()
 
     @property
     def info(self) -> SystemInfo:
@@ -83,7 +83,7 @@ class Reference:
         """Listen on a free port of loopback, the same for UDP and TCP. Raises SystemFailed."""
         if self._proxy is not None:
             raise SystemFailed(f"{self.name} has already been started")
-        clock = Clock(asyncio.get_running_loop())
+        clock = PatientClock(asyncio.get_running_loop())
         proxy = Proxy(clock, self._settings, self._log)
         self._transports = udp, tcp = self._open(clock, proxy)
         proxy.core.transports = {"udp": udp, "tcp": tcp}
@@ -112,7 +112,13 @@ class Reference:
             udp: UdpSocket | None = None
             try:
                 udp = UdpSocket(
-                    clock, (self._host, 0), agent=self.name, record=_nowhere, receive=proxy.receive, guard=is_loopback
+                    clock,
+                    (self._host, 0),
+                    agent=self.name,
+                    record=_nowhere,
+                    receive=proxy.receive,
+                    guard=is_loopback,
+                    heeds_icmp=True,
                 )
                 tcp = StreamTransport(
                     clock, udp.local, "tcp", agent=self.name, record=_nowhere, receive=proxy.receive, guard=is_loopback
@@ -179,18 +185,10 @@ class Reference:
 
     def watch(self, sink: Watch) -> Callable[[], None]:
         """Hand every log line to `sink` until the returned function is called."""
-        key = object()
-        self._watches[key] = sink
-
-        def leave() -> None:
-            self._watches.pop(key, None)
-
-        return leave
+        return self._watches.add(sink)
 
     def _log(self, text: str) -> None:
-        line = Log(time.time_ns(), printable(text.encode("utf-8", "backslashreplace")))
-        for sink in tuple(self._watches.values()):
-            sink(line)
+        self._watches.tell(Log(time.time_ns(), printable(text.encode("utf-8", "backslashreplace"))))
 
 
 def _carrier(name: str, user: str, binding: Binding, *, tcp: bool) -> Target:

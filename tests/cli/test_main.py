@@ -1,0 +1,57 @@
+"""The command as a whole: what it loads, and what it says to a name that is none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from sip_harness.cli.main import main
+
+SCENARIO = Path(__file__).parents[2] / "scenarios" / "busy" / "600-stops-the-other-phones.sip.yaml"
+LOADED = (
+    "import sys; from sip_harness.cli.main import main; main({}, standalone_mode=False); print(*sorted(sys.modules))"
+)
+
+
+def loaded(*arguments: str) -> set[str]:
+    """Modules that a command has loaded when it is done."""
+    command = [sys.executable, "-c", LOADED.format(list(arguments))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "never"),
+    [
+        (["codes", "486"], {"pydantic", "yaml", "jinja2", "asyncio", "sip_harness.systems", "sip_harness.run"}),
+        (["check", str(SCENARIO)], {"jinja2", "sip_harness.report.html", "sip_harness.systems.kamailio"}),
+    ],
+)
+def test_a_command_loads_what_it_needs_and_no_more(arguments: list[str], never: set[str]) -> None:
+    """Loading is most of what a short command takes."""
+    modules = loaded(*arguments)
+    assert "sip_harness.cli.main" in modules
+    assert never & modules == set()
+
+
+def test_nothing_is_loaded_to_write_reports_where_there_is_nothing_to_write() -> None:
+    code = "import sys, sip_harness.cli.run; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True)
+    assert {"jinja2", "sip_harness.report.html", "sip_harness.cli.call"} & set(done.stdout.split()) == set()
+
+
+def test_every_command_is_on_the_help_page_and_has_one() -> None:
+    page = CliRunner().invoke(main, ["--help"]).output
+    for name in main.commands:
+        assert f"\n  {name} " in page
+        assert CliRunner().invoke(main, [name, "--help"]).exit_code == 0
+
+
+def test_a_command_that_is_none_is_answered_with_a_guess() -> None:
+    result = CliRunner().invoke(main, ["runn"])
+    assert result.exit_code == 2
+    assert "No such command 'runn'" in result.output
