@@ -20,6 +20,7 @@ from sip_harness.agents.wire import WireAgent
 from sip_harness.model.entry import Address
 from sip_harness.model.scenario import HangUp, Send, Step, Transport
 from sip_harness.net.authority import Authority
+from sip_harness.sip.message import Message, parse
 
 OK, RINGING, BUSY = Send(200, "OK"), Send(180, "Ringing"), Send(486, "Busy Here")
 KINDS: tuple[Transport, ...] = ("udp", "tcp")
@@ -94,6 +95,47 @@ async def test_sipsak_asks_for_options(kind: Transport, tmp_path: Path) -> None:
             assert await sipsak.end() == 0, sipsak.said
             assert "200 OK" in sipsak.said
         assert here.ladder() == ["desk gets OPTIONS", "desk sends 200 to OPTIONS"]
+
+
+# `sipsak -I` and `-M`, its modes for calls and messages, crash before they send a byte: 0.9.8.1-1 of Debian writes the
+# answer that it prepares to an address that was never set (sprintf to NULL). With `-U` they call themselves through a
+# registrar. What works is `-f`: the requests of a call one by one. It acknowledges the 2xx by itself, but without the
+# To tag (RFC 3261 12.2.1.1), so that the ACK of the dialog has to be sent as well.
+SIPSAK = (
+    "{method} sip:desk@{host}:{port} SIP/2.0\r\nFrom: <sip:sipsak@x.test>;tag=s\r\nTo: <sip:desk@x.test>{tag}\r\n"
+    "Call-ID: sipsak-{host}\r\nCSeq: {number} {cseq}\r\nContact: <sip:sipsak@{host}:9>\r\nMax-Forwards: 70\r\n"
+    "Content-Length: 0\r\n\r\n"
+)
+
+
+@pytest.mark.needs_sipsak
+@both
+@on_loop
+async def test_sipsak_makes_a_call(kind: Transport, tmp_path: Path) -> None:
+    async with stage() as here:
+        desk = await device(here, kind)
+
+        def sipsak(method: str, number: int = 1, tag: str = "") -> list[str]:
+            host, at = desk.local
+            file = tmp_path / f"{method}.sip"
+            file.write_text(SIPSAK.format(method=method, host=host, port=at, tag=tag, number=number, cseq=method))
+            return ["sipsak", "-v", "-E", kind, "-f", str(file), "-s", f"sip:desk@{host}:{at}"]
+
+        async with program(tmp_path, *sipsak("INVITE")) as inviting:
+            assert await inviting.end() == 0, inviting.said
+            assert "200 OK" in inviting.said
+        tag = f";tag={here.message('desk sends 200').to_tag}"
+        async with program(tmp_path, *sipsak("ACK", tag=tag)):
+            await here.until(lambda: any(m.to_tag for m in acks(here)))
+        async with program(tmp_path, *sipsak("BYE", 2, tag)) as leaving:
+            assert await leaving.end() == 0, leaving.said
+            assert "200 OK" in leaving.said
+        await here.see("desk sends 200 to BYE")
+        assert not here.notes("engine")
+
+
+def acks(here: Stage) -> list[Message]:
+    return [parse(m.data) for m in here.messages("desk") if m.data.startswith(b"ACK ")]
 
 
 # --- baresip

@@ -128,26 +128,29 @@ class TestFill:
             (b"{cseq}", b"7 INVITE"),
             (b"{contact}", b"<sip:me@h>"),
             (b"<{call-id}{cseq}>", b"<c-17 INVITE>"),
+            (b"{branch}", b"z9hG4bKp"),
+            (b"{sent-by}", b"127.0.0.1:5060"),
+            (b"{run}", b"s1x1"),
         ],
     )
     def test_placeholders(self, written: bytes, sent: bytes) -> None:
-        assert fill(written, INVITE, "<sip:me@h>") == sent
+        assert fill(written, INVITE, "<sip:me@h>", "s1x1") == sent
 
     @pytest.mark.parametrize(
         "data", [b"{", b"}", b"{}", b"{ via }", b"{VIA}", b"{route}", b"{{", b"%s {0} {via", b"\xff\0{\r\n}"]
     )
     def test_anything_else_stays(self, data: bytes) -> None:
-        assert fill(data, INVITE, "<sip:me@h>") == data
+        assert fill(data, INVITE, "<sip:me@h>", "s1x1") == data
 
     def test_what_is_filled_in_is_not_filled_again(self) -> None:
         request = parse(b"INVITE sip:a SIP/2.0\r\nCall-ID: {cseq}\r\nCSeq: 1 INVITE\r\n\r\n")
-        assert fill(b"{call-id}", request, "") == b"{cseq}"
+        assert fill(b"{call-id}", request, "", "") == b"{cseq}"
 
     def test_a_header_that_the_request_does_not_have(self) -> None:
-        assert fill(b"[{to}]", parse(b"OPTIONS sip:a SIP/2.0\r\n\r\n"), "") == b"[]"
+        assert fill(b"[{to}]", parse(b"OPTIONS sip:a SIP/2.0\r\n\r\n"), "", "") == b"[]"
 
     def test_it_makes_a_whole_response(self) -> None:
         copied = b"Via: {via}\r\nFrom: {from}\r\nTo: {to};tag=x\r\nCall-ID: {call-id}\r\nCSeq: {cseq}\r\n\r\n"
         wanted = b"SIP/2.0 200 \r\n" + copied
-        made = parse(fill(wanted, INVITE, "<sip:me@h>"))
+        made = parse(fill(wanted, INVITE, "<sip:me@h>", "s1x1"))
         assert (made.code, made.branch, made.cseq, made.to_tag) == (200, "z9hG4bKp", (7, "INVITE"), "x")

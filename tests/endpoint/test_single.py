@@ -7,6 +7,7 @@ from on_loop import in_virtual_time
 from outgoing import CHALLENGE
 from ua_bench import PEER, Bench
 
+from sip_harness.endpoint.first import Wish
 from sip_harness.endpoint.single import MAX_SUBSCRIPTION, SingleRequest
 
 METHODS = ["OPTIONS", "MESSAGE", "SUBSCRIBE", "PUBLISH", "INFO", "NOTIFY", "REFER", "UPDATE", "BYE", "FROBNICATE"]
@@ -20,7 +21,7 @@ class Asked:
         self.bench = bench or Bench(password=password)
         self.overs = 0
         self.one = SingleRequest(
-            self.bench.ua, method, "sip:bob@b.test:5066", self.bench.hop, self._over, headers=headers
+            self.bench.ua, method, "sip:bob@b.test:5066", self.bench.hop, self._over, wish=Wish(headers)
         )
         self.sent = self.bench.take()
         self.request = self.sent.message

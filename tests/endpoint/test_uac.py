@@ -6,6 +6,7 @@ import pytest
 from on_loop import in_virtual_time
 from ua_bench import PEER, Bench
 
+from sip_harness.endpoint.first import Wish
 from sip_harness.endpoint.fork import MAX_DIALOGS
 from sip_harness.endpoint.uac import OutgoingCall
 from sip_harness.sip.message import Message
@@ -24,7 +25,7 @@ class Call:
         self.answered = 0
         self.overs = 0
         self.refused = 0
-        self.call = OutgoingCall(bench.ua, "sip:bob@b.test", bench.hop, self, headers=headers)
+        self.call = OutgoingCall(bench.ua, "sip:bob@b.test", bench.hop, self, wish=Wish(headers))
 
     def on_answered(self) -> None:
         self.answered += 1

@@ -325,9 +325,9 @@ async def test_exact_bytes_with_their_placeholders() -> None:
 
 
 @in_virtual_time
-async def test_exact_bytes_before_the_answer_go_nowhere() -> None:
-
-    bench, owner, _ = dial()
-    owner.call.raw(Raw(b"INFO sip:x SIP/2.0\r\n\r\n", "x.sip"), "script")
-    assert bench.is_quiet()
-    assert bench.wire.sent[0].remote == PEER
+async def test_exact_bytes_before_the_answer_go_the_way_of_the_invite() -> None:
+    bench, owner, invite = dial()
+    owner.call.raw(Raw(b"INFO sip:x SIP/2.0\r\nVia: {via}\r\nX: {cseq}\r\n\r\n", "x.sip"), "script")
+    sent = bench.take()
+    assert (sent.name, sent.remote, sent.message.branch) == ("INFO", PEER, invite.branch)
+    assert sent.message.get("x") == "1 INVITE"

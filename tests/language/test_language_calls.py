@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from sip_harness.language import from_python, load_text
+from sip_harness.language import load as load_files
 from sip_harness.model.pattern import Event, RequestPattern, ResponsePattern, Trigger
 from sip_harness.model.place import NOWHERE, Place
 from sip_harness.model.scenario import (
+    PLAIN,
     Account,
+    Again,
     Call,
     Challenge,
+    Delivery,
     Grant,
+    Mutation,
     Reaction,
     Request,
     Scenario,
     Send,
+    Wait,
     Watch,
     When,
 )
@@ -139,3 +146,54 @@ def test_a_document_in_python_needs_no_calls_either() -> None:
         "title": "t", "id": "T-1", "carriers": {"g1": {"registrar": "yes"}}, "watch": "2s", "expect": {"g1": "reached"},
     }  # fmt: skip
     assert from_python(document, Place("x.py", 1)).watch == Watch(2.0, place=Place("x.py", 1))
+
+
+def test_how_a_request_leaves_and_what_is_damaged() -> None:
+    made = call("resend: [100ms, 2s], copies: 2, strip: [To, m], duplicate: CSeq, corrupt: Via, truncate: 90")
+    damages = [("strip", "To"), ("strip", "m"), ("duplicate", "CSeq"), ("corrupt", "Via"), ("truncate", "90")]
+    assert made.how == Delivery(resend=(0.1, 2.0), copies=2, mutations=tuple(Mutation(*one) for one in damages))  # type: ignore[arg-type]
+    assert call("resend: never").how == Delivery(resend=())
+    assert call("name: plain").how == PLAIN
+    [step] = call("then: [send: {INFO: {strip: Contact, headers: {Via: null}}}]").then
+    assert isinstance(step, Request)
+    assert (step.how.mutations, step.omit) == ((Mutation("strip", "Contact"),), frozenset({"via"}))
+
+
+def test_what_a_caller_does_meanwhile() -> None:
+    made = call("meanwhile: [again, wait 1s, again: {branch: other}, send CANCEL, send: {CANCEL: {headers: {Via: x}}}]")
+    again, wait, other, cancel, full = made.meanwhile
+    assert again == Again(place=place(6, 41))
+    assert wait == Wait(1.0, place(6, 48))
+    assert other == Again("other")
+    assert isinstance(cancel, Request)
+    assert isinstance(full, Request)
+    assert (cancel.method, full.method, full.headers) == ("CANCEL", "CANCEL", (("Via", "x"),))
+
+
+def test_any_method_and_headers_left_out() -> None:
+    made = call("method: TELEPORT, headers: {Max-Forwards: null, X: '{uri}'}")
+    assert (made.method, made.omit, made.headers) == ("TELEPORT", frozenset({"max-forwards"}), (("X", "{uri}"),))
+    assert made.is_odd
+    assert not call("method: TELEPORT, headers: {X: y}").is_odd
+
+
+def test_the_bytes_of_a_file_are_a_call_of_their_method(tmp_path: Path) -> None:
+    for data, method in (
+        (b"INVITE {uri} SIP/2.0\n\n", "INVITE"),
+        (b"!x sip:a SIP/2.0\n\n", "!x"),
+        (b"ACK sip:a SIP/2.0\n\n", "ACK"),
+        (b"SIP/2.0 200 OK\n\n", ""),
+        (b"no", ""),
+    ):
+        (tmp_path / "a.sip").write_bytes(data)
+        file = tmp_path / "t.sip.yaml"
+        file.write_text(f"{CALLED}carriers: {{g1: {{answer: [503]}}}}\ncalls: [{{from: a, to: pstn, bytes: a.sip}}]\n")
+        [scenario] = load_files([file])
+        [made] = scenario.calls
+        assert made.raw is not None
+        assert (made.raw.data, made.method, made.is_odd) == (data, method, True)
+
+
+def test_a_caller_may_stand_for_another_agent() -> None:
+    assert call("as: g1").account == Account(agent="g1")
+    assert call("as: {password: x}").account == Account("x")

@@ -226,7 +226,7 @@ def test_expected(words: str, wanted: Expected) -> None:
             "mabye",
         ),
         ("maybe", "a request (INVITE) or a response (486) is missing after 'maybe'", "", "maybe"),
-        ("FOO", "unknown request 'FOO'", "known: INVITE, ACK", "FOO"),
+        ("BYEE", "unknown request 'BYEE'", "did you mean 'BYE'?", "BYEE"),
     ],
 )
 def test_not_expected(words: str, message: str, hint: str, under: str) -> None:

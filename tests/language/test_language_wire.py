@@ -466,7 +466,7 @@ def test_steps_that_are_possible(steps: str, wanted: tuple[Step, ...]) -> None:
         ("close it", "'it' does not belong to 'close'"),
         ("send", "a request is missing after 'send'"),
         ("200, send INFO now", "'now' does not belong to this step"),
-        ("200, send: SING", "unknown request 'SING'"),
+        ("200, send: sing", "unknown request 'sing'"),
         ("200, send: ACK", "an ACK goes out by itself"),
         (
             "200, send: null",
@@ -476,7 +476,7 @@ def test_steps_that_are_possible(steps: str, wanted: tuple[Step, ...]) -> None:
         ("200, send: {INVITE: {}}", "an INVITE within a dialog is a re-INVITE"),
         ("200, send: {INFO: text}", "expected a mapping, found text"),
         ("200, send: {INFO: {body: x}}", "a body needs a type"),
-        ("200, send: {INFO: {reason: x}}", "unknown key 'reason'"),
+        ("200, send: {INFO: {phrase: x}}", "unknown key 'phrase'"),
         ("200, {send: INFO, wait: 1s}", "unknown key 'wait'"),
         ("send: INFO, 200", "INFO needs a dialog, and there is none yet"),
         ("100, send: INFO, 200", "INFO needs a dialog, and there is none yet"),

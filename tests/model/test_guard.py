@@ -192,6 +192,17 @@ def test_what_says_where_we_are_leaves(data: bytes) -> None:
     assert not Gate(RULES, {"192.0.2.7"}).refusal(data, HOST)
 
 
+def test_a_to_tag_alone_makes_no_dialog() -> None:
+    gate = Gate(RULES)
+    for method in ("INVITE", "UPDATE", "REFER", "MESSAGE"):
+        assert "112 is an emergency number" in gate.refusal(request(method, "sip:112@pbx.example", tag="made-up"), HOST)
+    assert not gate.refusal(request(), HOST)
+    assert not gate.refusal(request("INVITE", "sip:112@pbx.example", tag="b"), HOST), "within the call that was let out"
+    answer = build("SIP/2.0 200 OK", [("To", "<sip:1@pbx.example>;tag=b"), ("Call-ID", "in"), ("CSeq", "1 INVITE")])
+    assert not gate.refusal(answer, HOST)
+    assert not gate.refusal(request("INVITE", "sip:1@192.0.2.66", tag="b", call="in"), HOST), "within one that came in"
+
+
 def test_an_account_may_have_any_number() -> None:
     register = build("REGISTER sip:pbx.example SIP/2.0", [("To", "<sip:112@pbx.example>"), ("CSeq", "1 REGISTER")])
     assert not Gate(RULES).refusal(register, HOST)

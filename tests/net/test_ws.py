@@ -118,6 +118,62 @@ async def test_a_frame_that_is_no_sip_ends_the_connection() -> None:
         assert one.rubbish[0].data == b"hello"
 
 
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: sip\r\n\r\n"
+)
+
+
+def frame(data: bytes, first: int = 0x81) -> bytes:
+    """A masked frame of a client; the mask is of zeros, so that the data stay as they are."""
+    size = bytes([0x80 | len(data)]) if len(data) < 126 else b"\xfe" + len(data).to_bytes(2, "big")
+    return bytes([first]) + size + bytes(4) + data
+
+
+PING, BEGIN, GO_ON = 0x89, 0x01, 0x00
+
+
+@on_loop
+@pytest.mark.parametrize(
+    ("whole", "half"),
+    [
+        (b"", HANDSHAKE[:40]),
+        (HANDSHAKE, b"\x81"),
+        (HANDSHAKE, frame(options(1))[:3]),
+        (HANDSHAKE, frame(options(1))[:-1]),
+        (HANDSHAKE + frame(options(1)) + frame(b"", PING), frame(options(2))[:60]),
+        (HANDSHAKE + frame(options(1)), frame(b"OPTI", BEGIN)),
+        (
+            HANDSHAKE + frame(b"OPT", BEGIN) + frame(options(1)[3:], 0x80),
+            frame(b"I", BEGIN) + frame(b"N", GO_ON) + b"\x80",
+        ),
+        (HANDSHAKE, frame(b"O", BEGIN) + frame(b"", PING) + frame(options(1)[1:], 0x80)[:-2]),
+    ],
+)
+async def test_half_a_handshake_and_half_a_message_are_kept(whole: bytes, half: bytes) -> None:
+    async with ends(1, "ws") as (one,):
+        async with raw(one.local) as peer:
+            for byte in whole + half:
+                peer.writer.write(bytes([byte]))
+                await peer.writer.drain()
+        await one.until(lambda: bool(one.rubbish))
+        [kept] = one.rubbish
+        assert kept.data == half
+        assert kept.why.startswith("a message that never ended: ")
+        assert [e.data for e in one.received] == ([options(1)] if len(whole) > len(HANDSHAKE) else [])
+
+
+@on_loop
+async def test_nothing_is_left_of_what_was_whole() -> None:
+    async with ends(1, "ws") as (one,):
+        async with raw(one.local) as peer:
+            peer.writer.write(HANDSHAKE + frame(options(1)) + frame(b"", PING) + frame(options(2, 300)))
+            await asyncio.wait_for(peer.reader.readuntil(b"\r\n\r\n"), LIMIT)
+            await one.have(2)
+        await one.until(lambda: one.stream.connections == 0)
+        assert one.rubbish == []
+
+
 @on_loop
 async def test_an_empty_frame_is_a_keep_alive() -> None:
     async with ends(1, "ws") as (one,), connect(url(one.local), subprotocols=[SIP]) as client:

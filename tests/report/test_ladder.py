@@ -119,6 +119,15 @@ def test_challenged_registrations_are_left_out() -> None:
     assert "REGISTER" not in ladder.text(wire.record())
 
 
+def test_a_registration_that_the_scenario_asks_for_is_shown() -> None:
+    wire = made.Wire(made.header())
+    wire.request(0, "alice", "sent", "REGISTER", call_id="r")
+    wire.response(1, "alice", "received", "200 OK", call_id="r", method="REGISTER")
+    assert "REGISTER" not in ladder.text(wire.record())
+    asked = Note(made.START, "alice", "call", "sends REGISTER", {"call_id": "r", "method": "REGISTER"})
+    assert "REGISTER" in ladder.text(replace(wire.record(), entries=(asked, *wire.record().entries)))
+
+
 @pytest.mark.parametrize("answer", ["403 Forbidden", "503 Service Unavailable", ""])
 def test_a_registration_that_fails_is_shown(answer: str) -> None:
     wire = made.fork()

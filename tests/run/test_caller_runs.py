@@ -35,6 +35,43 @@ SCENARIOS = {
         "{answer: [486]}",
         ", {from: alice, to: bob}",
     ),
+    "a method that nobody knows": of("method: TELEPORT", "alice: [405 to TELEPORT from desk]\ndesk: [TELEPORT]"),
+    "a header left out": of(
+        "headers: {Max-Forwards: null}", "alice: [200]\ndesk: [INVITE: {headers: {Max-Forwards: present}}, ACK, BYE]"
+    ),
+    "another address in Via": of(
+        "headers: {Via: 'SIP/2.0/UDP 127.0.0.9:5999;rport;branch={branch}'}, cancel: after desk sends 180",
+        "alice: [487]\ndesk: [INVITE, CANCEL, ACK to 487]",
+        "{answer: [180]}",
+    ),
+    "as somebody else": of(
+        "as: desk, method: REGISTER, headers: {Contact: '*', Expires: 0}",
+        "alice: [200 to REGISTER, 480]\ndesk: never",
+        more=", {from: alice, to: bob}",
+    ),
+    "said again": of(
+        "meanwhile: [wait 50ms, again, after alice gets 486, again]",
+        "alice: [486]\ndesk: [{INVITE: {resent: never}}, ACK to 486]",
+        "{answer: [180, wait 200ms, 486]}",
+    ),
+    "merged": of(
+        "meanwhile: [again: {branch: other}]",
+        "alice: [486, 486]\ndesk: [INVITE, INVITE, any order: [ACK to 486, ACK to 486]]",
+        "{answer: [180, wait 200ms, 486]}",
+    ),
+    "cancelled too late": of(
+        "meanwhile: [after alice gets 486, send CANCEL]",
+        "alice: [486, 200 to CANCEL]\ndesk: [INVITE, ACK to 486]",
+        "{answer: [486]}",
+    ),
+    "cancelled too early": of(
+        "meanwhile: [send CANCEL]",
+        "alice: [any order: [200 to CANCEL, 487]]\ndesk: [maybe INVITE, maybe CANCEL, maybe ACK]",
+        "{answer: [180]}",
+    ),
+    "cancelled for nothing": of("method: CANCEL", "alice: [481 to CANCEL]\ndesk: never"),
+    "damaged": of("strip: Call-ID, resend: never", "alice: [maybe 400]\ndesk: never"),
+    "cut off": of("truncate: 40, resend: never", "alice: [maybe 400]\ndesk: never"),
     "then": of(
         "then: [send: INFO, after: alice gets 500 to INFO, send: UPDATE, after: alice gets 488 to UPDATE, "
         "send: re-INVITE, wait 300ms]",

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from sip_harness.cli.main import main
-from sip_harness.language.loading import load_text
+from sip_harness.language.loading import load, load_text
 from sip_harness.model.entry import Address
 from sip_harness.model.result import Result
 from sip_harness.model.verdict import Outcome
@@ -80,6 +80,40 @@ def test_it_is_refused_before_a_packet_leaves(tmp_path: Path, stack: str, text: 
     assert result.verdict.outcome is Outcome.BLOCKED
     assert why in result.verdict.reason
     assert set(system.methods) == {"OPTIONS"}, "which asked whether it is there, and is all"
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (
+            b"INVITE sip:112@127.0.0.1 SIP/2.0\r\nTo: <{uri}>\r\n\r\n",
+            "lead it to sip:112@127.0.0.1: 112 is an emergency",
+        ),
+        (b"INVITE sip:1@192.0.2.66 SIP/2.0\r\nTo: <{uri}>;tag=x\r\n\r\n", "192.0.2.66 is no host that the profile"),
+        (b"INVITE {uri} SIP/2.0\r\nRoute: <sip:192.0.2.66;lr>\r\n\r\n", "192.0.2.66 is no host that the profile"),
+        (
+            b"INVITE  \x00 sip:112",
+            "one.sip.yaml:5:16: alice would send bytes of odd.sip, which are no SIP message: nobody",
+        ),
+    ],
+    ids=["number", "within a dialog", "route", "garbage"],
+)
+def test_bytes_are_looked_at_before_a_packet_leaves(tmp_path: Path, data: bytes, why: str) -> None:
+    file = tmp_path / "one.sip.yaml"
+    file.write_text(scenario(more=", bytes: odd.sip"))
+    (tmp_path / "odd.sip").write_bytes(data)
+
+    async def work() -> tuple[Result, Ear]:
+        async with ear("127.0.0.1", obliging) as system:
+            found = find_system(profile(tmp_path, system.address[1]))
+            [one] = load([file])
+            async with open_session(found, Options("wire"), [one]) as session:
+                return await session.run(one), system
+
+    result, system = asyncio.run(work())
+    assert result.verdict.outcome is Outcome.BLOCKED
+    assert why in result.verdict.reason
+    assert set(system.methods) == {"OPTIONS"}
 
 
 def test_a_disruptive_scenario_is_for_those_who_ask(tmp_path: Path) -> None:

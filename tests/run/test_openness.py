@@ -236,3 +236,28 @@ class TestAnswersBeyondTheRules:
         openness = read(SILENT + "0.5 desk > 200")
         left = openness.left(math.inf)
         assert {"desk's dialog has seen no BYE", "desk's 200 has no ACK"} <= set(left)
+
+
+def test_an_odd_request_may_be_dropped_but_not_once_it_was_taken_up() -> None:
+    for ladder, over in (("0.0 alice > INVITE", True), ("0.0 alice > INVITE\n0.1 alice < 100 from s", False)):
+        openness, reader = Openness(patience=2.0), Reader()
+        openness.odd.add("alice")
+        messages = [reader.read(message) for message in record(ladder).messages]
+        for seen in messages:
+            openness.feed(seen)
+        begin = messages[0].time
+        assert not openness.closed(begin + 1_900_000_000)
+        assert openness.closed(begin + 2_100_000_000) is over
+        assert bool(openness.left(math.inf)) is not over
+
+
+def test_bytes_that_are_no_sip_wait_for_what_may_come_back() -> None:
+    openness, reader = Openness(patience=2.0), Reader()
+    openness.puzzle("alice", 0)
+    assert not openness.closed(1_900_000_000)
+    assert openness.closed(2_100_000_000)
+    [answer] = [
+        m for m in record("0.0 alice > OPTIONS\n0.1 alice < 400 to OPTIONS from s").messages if m.direction != "sent"
+    ]
+    openness.feed(reader.read(answer))
+    assert openness.closed(0)

@@ -9,9 +9,9 @@ from ladders import scenario
 
 from sip_harness.language import load_text
 from sip_harness.model.policy import Policy, Timer
-from sip_harness.model.scenario import Scenario, Stack
+from sip_harness.model.scenario import Account, Scenario, Stack
 from sip_harness.model.system import SystemInfo, User
-from sip_harness.run.plan import CannotCarryOut, Choice, StackMissing, Stacks, assign, choose_stacks, limit
+from sip_harness.run.plan import CannotCarryOut, Choice, StackMissing, Stacks, assign, choose_stacks, dialling, limit
 from sip_harness.systems.base import Binding, Lease
 
 
@@ -85,6 +85,8 @@ def test_what_no_telephone_would_send_is_wire_and_says_why(desk: str, why: str) 
         ("on: {BYE: [481]}", "it answers BYE as it sees fit"),
         ("lose: [first 1 200]", "it hears every message, 200 too"),
         ("transport: tls", "it has no tls here, only udp"),
+        ("headers: {Via: null}", "every INVITE of its has all that one must have"),
+        ("as: desk", "it proves itself with the account of the run only"),
     ],
 )
 def test_a_caller_on_pjsua2_that_is_to_do_more_is_an_authors_error(words: str, why: str) -> None:
@@ -140,6 +142,17 @@ def test_parts_carry_the_lease_token() -> None:
     desk, alice = assign(fork(), INFO, binding, Lease("qa7z", 3))
     assert (desk.contact, desk.register, desk.kind, desk.user.password) == ("desk-qa7zx3", True, "device", "secret")
     assert (alice.contact, alice.register, alice.kind, alice.script) == ("alice-qa7zx3", False, "caller", None)
+
+
+def test_a_call_has_what_its_target_and_its_account_have_in_this_run() -> None:
+    users = {"desk": User("bob-x3", "d:5066", "secret", "line-7"), "alice": User("alice-x3", "d")}
+    binding = Binding(users, {"bob": "sip:bob-x3@d:5066"}, frozenset({"desk"}))
+    [plain] = fork().calls
+    assert dialling(plain, binding) is plain
+    [call] = fork(call="{from: alice, to: bob, as: desk, headers: {To: '<{uri}>', X: '{user} {host} {run}'}}").calls
+    made = dialling(call, binding)
+    assert made.headers == (("To", "<sip:bob-x3@d:5066>"), ("X", "bob-x3 d {run}"))
+    assert made.account == Account("secret", "line-7", "desk", "sip:bob-x3@d:5066")
 
 
 def test_the_limit_has_room_for_all_waits_and_timers() -> None:

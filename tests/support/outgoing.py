@@ -6,6 +6,7 @@ from typing import Any
 
 from ua_bench import Bench
 
+from sip_harness.endpoint.first import Wish
 from sip_harness.endpoint.uac import OutgoingCall
 from sip_harness.model.scenario import Request
 from sip_harness.sip.message import Message
@@ -29,7 +30,7 @@ class Owner:
     def __init__(self, bench: Bench, *headers: tuple[str, str], **how: Any) -> None:
         self.bench = bench
         self.answered = self.refused = self.overs = self.ends = 0
-        self.call = OutgoingCall(bench.ua, "sip:bob@b.test", bench.hop, self, headers=headers, **how)
+        self.call = OutgoingCall(bench.ua, "sip:bob@b.test", bench.hop, self, wish=Wish(headers), **how)
 
     def on_answered(self) -> None:
         self.answered += 1

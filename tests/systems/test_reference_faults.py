@@ -550,3 +550,120 @@ def _(stage: Stage) -> object:
     other.request("INVITE", stage.bob, Proxy_Authorization=wrong)
     stage.run(0.1)
     return other.got[:1]
+
+
+def registered(stage: Stage, *contacts: str, to: str = "", **headers: str) -> list[str]:
+    """The code of a REGISTER for bob, and who rings when he is called afterwards."""
+    domain = f"sip:{HERE[0]}:{HERE[1]}"
+    own = Caller(stage, "mallory")
+    own.request("REGISTER", domain, to=to or f"<{stage.bob}>", Contact=", ".join(contacts), Call_ID="m", **headers)
+    stage.run(0.1)
+    codes = [str(message.code) for _, message in own.heard]
+    stage.call(1)
+    return [*codes, *(peer.name for peer in stage.peers.values() if "INVITE" in peer.got)]
+
+
+@case("takes-any-star", ["400", "desk"], ["200"])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 486)
+    return registered(stage, "*", Expires="60")
+
+
+@case("takes-old-registers", (["500"], ["desk"]), (["200"], []))
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 486)
+    stage.register(desk.uri, Call_ID="same", CSeq="7 REGISTER")
+    old = stage.register(desk.uri, expires=0, Call_ID="same", CSeq="6 REGISTER")
+    codes = [m.code for _, m in stage.alice.heard if m.branch == old.branch]
+    stage.call(1)
+    return [str(code) for code in codes], ["desk"] if "INVITE" in desk.got else []
+
+
+@case("registers-by-halves", ["400"], ["400", "desk"])
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 486)
+    stage.register(desk.uri, expires=0)
+    return registered(stage, f"<{desk.uri}>", "<tel:+49>")
+
+
+@case("registers-for-others", "403", "200")
+def _(stage: Stage) -> object:
+    domain = f"sip:{HERE[0]}:{HERE[1]}"
+    own = Caller(stage, "mallory")
+    own.request("REGISTER", domain, to=f"<{stage.bob}>")
+    stage.run(0.1)
+    challenge = Challenge.parse(own.heard[0][1].get("www-authenticate") or "")
+    hers = authorization(challenge, username="mallory", password="secret", method="REGISTER", uri=domain)
+    own.request("REGISTER", domain, to=f"<{stage.bob}>", Contact="<sip:m@127.0.0.1:6009>", Authorization=hers)
+    stage.run(0.1)
+    return own.got[-1]
+
+
+@case("registers-foreign-domains", ["404"], ["200"])
+def _(stage: Stage) -> object:
+    return registered(stage, "<sip:x@127.0.0.1:6999>", to="<sip:carol@elsewhere.example>")
+
+
+@case("adds-no-max-forwards", ["70"], [None])
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 486)
+    invite = stage.alice.request("MESSAGE", stage.bob)
+    stage.run(0.1)
+    desk.heard.clear()
+    stage.alice.send(invite.data.replace(b"Max-Forwards: 70\r\n", b"").replace(invite.branch.encode(), b"z9hG4bKother"))
+    stage.run(0.1)
+    return [message.get("max-forwards") for message in desk.messages("MESSAGE")]
+
+
+@case("passes-retransmissions-on", 1, 3)
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 180)
+    invite = stage.call(0.1)
+    for _ in range(2):
+        stage.alice.send(invite.data)
+    stage.run(0.1)
+    return len(desk.messages("INVITE"))
+
+
+@case("refuses-unknown-methods", (["200"], ["TELEPORT"]), (["501"], []))
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 486)
+    stage.alice.heard.clear()
+    stage.alice.request("TELEPORT", stage.bob)
+    stage.run(0.1)
+    return stage.alice.got, desk.got
+
+
+@case("tells-nothing-of-itself", ["Allow", "Accept", "Supported"], [])
+def _(stage: Stage) -> object:
+    stage.alice.request("OPTIONS", f"sip:{HERE[0]}:{HERE[1]}")
+    stage.run(0.1)
+    [answer] = stage.alice.messages("200")
+    return [name for name in ("Allow", "Accept", "Supported") if answer.get(name) is not None]
+
+
+@case("cancels-what-has-ended", ["INVITE", "ACK"], ["INVITE", "ACK", "CANCEL"])
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 486)
+    invite = stage.call(0.5)
+    stage.alice.cancel(invite)
+    stage.run(0.5)
+    assert [m.code for _, m in stage.alice.heard if m.cseq[1] == "CANCEL"] == [200]
+    return desk.got[:3]
+
+
+@case("accepts-any-cancel", [481], [200])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 486)
+    stage.alice.request("CANCEL", stage.bob)
+    stage.run(0.1)
+    return [m.code for _, m in stage.alice.heard if m.cseq[1] == "CANCEL"]
+
+
+@case("refuses-merged-requests", ([486], 2), ([482, 486], 1))
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 0.1, 486)
+    invite = stage.call(0.05)
+    stage.alice.send(invite.data.replace(invite.branch.encode(), b"z9hG4bKother"))
+    stage.run(1)
+    return sorted(set(stage.alice.finals)), len({m.branch for m in desk.messages("INVITE")})

@@ -136,12 +136,12 @@ def test_a_caller_with_credentials_gets_through_and_they_go_no_further() -> None
     stage.run(0.1)
     challenge = Challenge.parse(stage.alice.heard[0][1].get("proxy-authenticate") or "")
 
-    def proved(method: str, uri: str) -> str:
-        return authorization(challenge, username="alice", password="secret", method=method, uri=uri)
+    def proved(who: str, method: str, uri: str) -> str:
+        return authorization(challenge, username=who, password="secret", method=method, uri=uri)
 
     desk = stage.phone("desk", 486)
     assert stage.proxy.core.registrar.lookup("bob", 0) == []
-    stage.register(desk.uri, Authorization=proved("REGISTER", "sip:127.0.0.1:5060"))
-    stage.call(1, Proxy_Authorization=proved("INVITE", stage.bob))
+    stage.register(desk.uri, Authorization=proved("bob", "REGISTER", "sip:127.0.0.1:5060"))
+    stage.call(1, Proxy_Authorization=proved("alice", "INVITE", stage.bob))
     assert stage.alice.finals == [407, 486]
     assert desk.messages("INVITE")[0].get("proxy-authorization") is None

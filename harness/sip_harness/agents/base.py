@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from sip_harness.model.entry import Address, Entry
 from sip_harness.model.guard import GuardRules
-from sip_harness.model.scenario import Call, Script, Transport
+from sip_harness.model.scenario import Call, Listens, Script, Transport
 from sip_harness.model.system import User
 
 EXPIRES = 60
@@ -42,6 +42,8 @@ class Assignment:
     """The q of the contact that it registers (RFC 3261 10.2.1.2); None: none is stated."""
     listen: Address | None = None
     """Where it has to listen, because the system looks for it there; None: any free port."""
+    listens: Listens = ""
+    """Whether its port stays open once it has taken its place."""
     expires: int = EXPIRES
     """Asked-for lifetime of the registration, seconds."""
     refreshes: bool = True

@@ -24,7 +24,7 @@ from sip_harness.endpoint.ua import Identity, UserAgent
 from sip_harness.model.entry import Address, Lag, Malformed, Note
 from sip_harness.model.entry import Message as MessageEntry
 from sip_harness.model.gate import Gate as Guard
-from sip_harness.model.scenario import Call, Script
+from sip_harness.model.scenario import Call, Listens, Script
 from sip_harness.net.base import Disconnection, Hop, Receiver, SendFailed, host_port
 from sip_harness.net.clock import Clock
 from sip_harness.net.opening import open_transport
@@ -138,6 +138,14 @@ class WireAgent:
             if assignment.behind_nat and not assignment.register and assignment.kind == "caller":
                 await self._flow.look()
             self._flow.keep()
+        self._shut(assignment.listens)
+
+    def _shut(self, listens: Listens) -> None:
+        """Close the port, or let nobody in and refuse nobody, as the scenario has it from the beginning."""
+        if listens:
+            self.disconnect("close" if listens == "closed" else "blackhole")
+            words = "closes its port" if listens == "closed" else "lets nobody connect and refuses nobody"
+            self.note("step", words, {"disconnect": listens})
 
     def call(self, call: Call, uri: str) -> None:
         """Make a call to this Request-URI; returns at once, everything else is seen in the record."""
@@ -149,11 +157,13 @@ class WireAgent:
         self._ears.listen(script.losses)
         outgoing = place_call(ua, call, uri, self._hop(ua), self._happened, self._assignment.patience, self)
         self._begin(outgoing)
+        if outgoing.done:
+            self.over(outgoing)
         data = {"call": call.name, "call_id": outgoing.call_id}
-        if call.method == "INVITE":
-            self.note("call", f"calls {uri}", data)
-        else:
-            self.note("call", f"sends {call.method} to {uri}", data | {"method": call.method})
+        if call.method != "INVITE":
+            data["method"] = call.method
+        what = f"sends {call.raw or call.method} to {uri}"
+        self.note("call", f"calls {uri}" if call.method == "INVITE" and call.raw is None else what, data)
 
     def happened(self, event: str) -> None:
         """Tell the script that this event (by name) has happened in the present call. Each event is told once.

@@ -9,6 +9,7 @@ from typing import Protocol
 from sip_harness.agents.wire_parts import Alarm, Owner
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.model.scenario import (
+    Again,
     Disconnect,
     ForwardBack,
     NoTrying,
@@ -126,14 +127,14 @@ def carry_out(step: Due, performer: Performer, owner: Owner, data: dict[str, str
         owner.unregister()
     elif isinstance(step, ForwardBack):
         performer.forward_back()
-    elif not isinstance(step, NoTrying):
+    elif not isinstance(step, NoTrying | Again):  # `again` is said of no request but the first: see `Meanwhile`
         performer.hang_up()
-    owner.note("step", in_words(step), data | _marks(step))
+    owner.note("step", in_words(step), data | marks(step))
 
 
 def in_words(step: Due) -> str:
     """What a note says of a step."""
-    if isinstance(step, Send | Raw):
+    if isinstance(step, Send | Raw | Again):
         return str(step)
     if isinstance(step, Request):
         return f"send {step}"
@@ -154,6 +155,6 @@ def keeps_quiet(steps: tuple[Step, ...]) -> bool:
     return isinstance(first, Silence)
 
 
-def _marks(step: Due) -> dict[str, str]:
+def marks(step: Due) -> dict[str, str]:
     """What the run has to know of a step: a broken transport leaves things open."""
     return {"disconnect": step.kind} if isinstance(step, Disconnect) else {}

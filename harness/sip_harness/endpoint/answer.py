@@ -91,7 +91,7 @@ class Answer:
 
     def raw(self, step: Raw, origin: Origin) -> Message | None:
         """Send exact bytes to where the request came from. What they are if they are a response to this request."""
-        data = fill(step.data, self.request, self._ua.contact)
+        data = fill(step.data, self.request, self._ua.contact, self._ua.identity.token)
         self._ua.layer.send(data, self.server.source, origin)
         try:
             sent = parse(data)

@@ -45,11 +45,13 @@ def request(
     headers: Headers,
     body: bytes = b"",
     content_type: str = SDP,
+    omit: frozenset[str] = frozenset(),
 ) -> bytes:
-    """A request; `sender` and `to` are whole From and To values. What `headers` names replaces what we would add."""
+    """A request; `sender` and `to` are whole From and To values. What `headers` names replaces what we would add;
+    `omit` (lower case) leaves out ours."""
     own = [("Via", via), ("Max-Forwards", "70"), ("From", sender), ("To", to), ("Call-ID", call_id)]
     own.append(("CSeq", f"{cseq} {method}"))
-    return _assemble(f"{method} {uri} SIP/2.0", own, headers, frozenset(), body, content_type)
+    return _assemble(f"{method} {uri} SIP/2.0", own, headers, omit, body, content_type)
 
 
 def response(
@@ -80,6 +82,13 @@ def response(
     base += [("Call-ID", to.call_id), ("CSeq", to.get("cseq") or "")]
     start = f"SIP/2.0 {code} {reason}"
     return _assemble(start, base + (own or []), list(headers), omit, body, content_type)
+
+
+def changed(message: Message, given: Headers, omit: frozenset[str]) -> bytes:
+    """A request with these headers besides its own or instead of them, and without those that `omit` (lower case)
+    names. It has no body."""
+    own = [(field.name, field.value) for field in message.fields if field.key != "content-length"]
+    return _assemble(message.start, own, given, omit, b"", SDP)
 
 
 def _tagged(to: Message, code: int, tag: str) -> str:

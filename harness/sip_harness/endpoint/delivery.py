@@ -14,7 +14,7 @@ from sip_harness.sip.message import Message, first_element, text
 
 _TAG = re.compile(r"\s*;\s*tag\s*=\s*[^;\s,]*", re.IGNORECASE)
 _BRANCH = re.compile(r";\s*branch\s*=\s*[^;\s,]*", re.IGNORECASE)
-_PLACEHOLDER = re.compile(rb"\{(via|from|to|call-id|cseq|contact)\}")
+_PLACEHOLDER = re.compile(rb"\{(via|from|to|call-id|cseq|contact|branch|sent-by|run)\}")
 _FOREIGN = "other"
 
 
@@ -46,25 +46,35 @@ def damage(data: bytes, how: Delivery) -> bytes:
     return mutate(data, how.mutations)
 
 
-def fill(data: bytes, request: Message, contact: str) -> bytes:
-    """Exact bytes of an author with their placeholders filled in from the request that they answer.
+def fill(data: bytes, request: Message, contact: str, run: str) -> bytes:
+    """Exact bytes of an author with their placeholders filled in from the request that they answer or stand for.
 
     `{from}`, `{to}`, `{call-id}` and `{cseq}` stand for the value of the request's first header field of that name,
-    `{via}` for the values of all its Via fields in order, joined by `, `, and `{contact}` for our own Contact value. A
-    header that the request does not have is empty. Anything else in braces stays as it is.
+    `{via}` for the values of all its Via fields in order, joined by `, `, `{branch}` and `{sent-by}` for parts of the
+    topmost one, `{contact}` for our own Contact value and `{run}` for this text. A header that the request does not
+    have is empty. Anything else in braces stays as it is.
     """
 
     def value(found: re.Match[bytes]) -> bytes:
         name = found[1].decode()
-        if name == "contact":
-            filled = contact
+        special = {"contact": contact, "run": run, "branch": request.branch}
+        if name in special:
+            filled = special[name]
         elif name == "via":
             filled = ", ".join(request.all("via"))
+        elif name == "sent-by":
+            filled = _sent_by(request)
         else:
             filled = request.get(name) or ""
         return filled.encode("utf-8", "surrogateescape")
 
     return _PLACEHOLDER.sub(value, data)
+
+
+def _sent_by(request: Message) -> str:
+    """As it is written in the topmost Via."""
+    _, _, rest = first_element(request.get("via") or "").partition(" ")
+    return rest.partition(";")[0].strip()
 
 
 def with_tag(value: str, tag: str) -> str:

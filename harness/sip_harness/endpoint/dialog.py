@@ -57,17 +57,24 @@ class Dialog:
         self.target = contact_uri(message) or self.target
 
     def request(
-        self, method: str, headers: Headers, *, seq: int | None = None, body: bytes = b"", content_type: str = build.SDP
+        self,
+        method: str,
+        headers: Headers,
+        *,
+        seq: int | None = None,
+        body: bytes = b"",
+        content_type: str = build.SDP,
+        omit: frozenset[str] = frozenset(),
     ) -> bytes:
         """A request within the dialog (RFC 3261 12.2.1.1); the next CSeq number unless one is given (ACK).
 
-        What `headers` names replaces what we would add, Route included.
+        What `headers` names replaces what we would add, Route included; what `omit` names is left out.
         """
         if seq is None:
             self.local_seq += 1
             seq = self.local_seq
         uri, routes = self._way()
-        if any(name.lower() == "route" for name, _ in headers):
+        if "route" in omit or any(name.lower() == "route" for name, _ in headers):
             routes = ()
         return build.request(
             method,
@@ -80,6 +87,7 @@ class Dialog:
             headers=[*(("Route", route) for route in routes), *headers],
             body=body,
             content_type=content_type,
+            omit=omit,
         )
 
     def next_hop(self) -> Hop:

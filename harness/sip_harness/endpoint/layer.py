@@ -7,8 +7,10 @@ user: a user agent core or a proxy. Below it stand transports, which call `recei
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal, Protocol
 
+from sip_harness.endpoint.delivery import damage
 from sip_harness.model.entry import Origin
 from sip_harness.model.scenario import PLAIN, Delivery
 from sip_harness.net.base import Hop, OnLost, SendFailed
@@ -98,11 +100,12 @@ class _Kept:
 
     def _transmit(self, action: Transmit) -> None:
         origin = "protocol" if action.kind == "ack" else self._origin
-        copies = self._how.copies if action.kind == "first" else 1
+        how = PLAIN if action.kind == "ack" else self._how
+        copies = how.copies if action.kind == "first" else 1
         hop = self.hop
         heard = hop.transport.reliable or self._layer.heeds_icmp
         on_lost: OnLost = (lambda why: self._lost(why, action)) if heard else _ignore
-        sent = [self._layer.send(action.data, hop, origin, self._how, on_lost) for _ in range(copies)]
+        sent = [self._layer.send(action.data, hop, origin, how, on_lost) for _ in range(copies)]
         if not all(sent):
             self._carry_out(self._transaction().transport_failed(self._layer.clock.now()))
 
@@ -139,12 +142,21 @@ class _Kept:
 class Client(_Kept):
     """A request of ours under way."""
 
-    __slots__ = ("_held", "_holds", "_on_response", "transaction")
+    __slots__ = ("_held", "_holds", "_on_response", "data", "transaction")
 
     def __init__(
-        self, layer: Layer, request: Message, hop: Hop, origin: Origin, on_response: Callable[[Message], None]
+        self,
+        layer: Layer,
+        request: Message,
+        hop: Hop,
+        origin: Origin,
+        on_response: Callable[[Message], None],
+        how: Delivery = PLAIN,
     ) -> None:
         super().__init__(layer, hop, origin)
+        self._how = how
+        self.data = damage(request.data, how)
+        """The request as it leaves."""
         self.transaction = ClientTransaction(request, layer.timers, reliable=hop.transport.reliable)
         self._on_response = on_response
         self._holds = False
@@ -163,6 +175,14 @@ class Client(_Kept):
     def start(self) -> None:
         """Send the request."""
         self._carry_out(self.transaction.start(self._layer.clock.now()))
+        if self._how.resend is not None:
+            self.transaction.hush()
+            for delay in self._how.resend:
+                self._layer.later(delay, self.data, self.hop, self._origin, self._how)
+
+    def again(self, origin: Origin) -> None:
+        """Send the request once more, whatever the state machine says."""
+        self._layer.send(self.data, self.hop, origin, self._how)
 
     def receive(self, response: Message) -> None:
         """A response that matches."""
@@ -183,7 +203,7 @@ class Client(_Kept):
         if action.kind == "ack" and self._holds:
             self._held = action
         else:
-            super()._transmit(action)
+            super()._transmit(action if action.kind == "ack" else replace(action, data=self.data))
 
     def _transaction(self) -> ClientTransaction:
         return self.transaction
@@ -308,12 +328,20 @@ class Layer:
         """Whether something is still to be sent by `later`."""
         return bool(self._later)
 
-    def request(self, request: Message, hop: Hop, origin: Origin, on_response: Callable[[Message], None]) -> Client:
+    def request(
+        self,
+        request: Message,
+        hop: Hop,
+        origin: Origin,
+        on_response: Callable[[Message], None],
+        how: Delivery = PLAIN,
+    ) -> Client:
         """Send a request in a client transaction of its own. Not for ACK: see `send`.
 
-        `on_response` gets every response that the state machine lets through. Set `on_failure` on the result.
+        `on_response` gets every response that the state machine lets through. Set `on_failure` on the result. With a
+        schedule of its own in `how` the request is sent again by that alone; its damages are made on its way out.
         """
-        client = Client(self, request, hop, origin, on_response)
+        client = Client(self, request, hop, origin, on_response, how)
         self.clients[client.key] = client
         client.start()
         return client

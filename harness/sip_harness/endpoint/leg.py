@@ -168,12 +168,13 @@ class Leg:
             self._ua.identity.credentials,
             on_final=over,
             on_failure=over,
+            how=step.how if step else PLAIN,
         )
 
     def _bye(self, step: Step, credentials: build.Headers) -> bytes:
         given = list(step.headers)
         body, kind = step.body.encode("utf-8", "surrogateescape"), step.content_type or build.SDP
-        return self.dialog.request("BYE", [*credentials, *given], body=body, content_type=kind)
+        return self.dialog.request("BYE", [*credentials, *given], body=body, content_type=kind, omit=step.omit)
 
     def handle(self, server: Server) -> None:
         """A request within the dialog (RFC 3261 12.2.2, 14.2, 15.1.2)."""

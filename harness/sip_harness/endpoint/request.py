@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sip_harness.endpoint.build import Headers
 from sip_harness.endpoint.layer import Client, Layer, Why
 from sip_harness.model.entry import Origin
+from sip_harness.model.scenario import PLAIN, Delivery
 from sip_harness.net.base import Hop
 from sip_harness.sip import digest
 from sip_harness.sip.errors import SipError
@@ -85,10 +86,11 @@ class Request:
         on_failure: Callable[[Why], None],
         on_provisional: Callable[[Message], None] | None = None,
         hold_ack: bool = False,
+        how: Delivery = PLAIN,
     ) -> None:
-        """Send it. `on_final` is called for a final response that is not answered with credentials; more than once for
-        an INVITE whose 2xx comes again or from other branches of a fork. With `hold_ack` the ACK to a failure waits
-        for `release_ack`; that to a challenge which is answered does not."""
+        """Send it, each try in the way of `how`. `on_final` is called for a final response that is not answered with
+        credentials; more than once for an INVITE whose 2xx comes again or from other branches of a fork. With
+        `hold_ack` the ACK to a failure waits for `release_ack`; that to a challenge which is answered does not."""
         self.retry = True
         """Whether a challenge is answered; clear it once the request is not wanted any more."""
         self.hop = hop
@@ -100,6 +102,7 @@ class Request:
         self._on_failure = on_failure
         self._on_provisional = on_provisional
         self._hold_ack = hold_ack
+        self._how = how
         self.client = self._send([])
 
     @property
@@ -115,7 +118,7 @@ class Request:
     def _send(self, headers: Headers) -> Client:
         request = parse(self._make(headers))
         client = self._layer.request(
-            request, self.hop, self._origin, lambda response: self._on_response(request, response)
+            request, self.hop, self._origin, lambda response: self._on_response(request, response), self._how
         )
         client.on_failure = self._on_failure
         if self._hold_ack:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sip_harness.endpoint import build
+from sip_harness.endpoint.delivery import fill
+from sip_harness.endpoint.first import NO_WISH, First, Wish
 from sip_harness.endpoint.layer import Server
+from sip_harness.endpoint.repeats import Repeats
 from sip_harness.endpoint.request import Credentials, Request
 from sip_harness.endpoint.ua import UserAgent
-from sip_harness.endpoint.within import REFRESHES, others, sender_of, without
+from sip_harness.endpoint.within import REFRESHES
 from sip_harness.model.entry import Origin
+from sip_harness.model.scenario import Raw
 from sip_harness.net.base import Hop
 from sip_harness.sip.errors import SipError
-from sip_harness.sip.message import Message, tag_of
+from sip_harness.sip.message import Message
 from sip_harness.sip.uri import parse_uri
 
 SUBSCRIBING = frozenset({"SUBSCRIBE", "REFER"})
@@ -34,62 +38,59 @@ class SingleRequest:
         hop: Hop,
         on_over: Callable[[], None],
         *,
-        headers: tuple[tuple[str, str], ...] = (),
+        wish: Wish = NO_WISH,
         origin: Origin = "script",
         credentials: Credentials | None = None,
         body: tuple[bytes, str] = (b"", build.SDP),
     ) -> None:
-        """Send it. `headers` are added and replace ours of the same name; `on_over` is told once. Challenges are
-        answered with `credentials` instead of those of the user agent; `body` has its type with it.
+        """Send it; `on_over` is told once. Challenges are answered with `credentials` instead of those of the user
+        agent, not for exact bytes; `body` has its type with it.
 
         A REGISTER goes to the domain of `uri` for our own address of record (RFC 3261 10.2).
         """
-        self.call_id = ua.new_call_id()
         self.over = False
         self._ua = ua
         self._method = method
         registers = method == "REGISTER"
-        self._uri = _domain(uri) if registers else uri
-        self._to = f"<{ua.identity.aor if registers else uri}>"
-        self._headers = others(headers)
-        self._body, self._content_type = body
         self._on_over = on_over
-        self._sender = sender_of(ua, headers)
-        self._tag = tag_of(self._sender)
-        self._seq = 0
+        self._first = First(
+            ua,
+            method,
+            _domain(uri) if registers else uri,
+            to=f"<{ua.identity.aor if registers else uri}>",
+            own=[("Contact", ua.contact)] if method in _CONTACT else [],
+            wish=wish,
+            body=body[0],
+            content_type=body[1],
+        )
+        self.call_id = self._first.call_id
+        self._tag = self._first.tag
         if method in SUBSCRIBING:
             ua.notified[self.call_id, self._tag] = self._notified
         self._request = Request(
             ua.layer,
-            self._make,
+            self._first.make,
             hop,
             origin,
             credentials or ua.identity.credentials,
             on_final=self._final_came,
             on_failure=lambda _why: self._end(keep=0.0),
+            how=wish.how,
         )
+        self._request.retry = wish.raw is None
+        self.repeats = Repeats(ua, self._request, lambda _response: None)
 
     def end(self) -> None:
         """Wait for no response any more: nothing can take such a request back (RFC 3261 9.1)."""
+        self.repeats.end()
         self._request.retry = False
         self._request.client.stop()
         self._end(keep=0.0)
 
-    def _make(self, credentials: build.Headers) -> bytes:
-        self._seq += 1
-        own = [("Contact", self._ua.contact)] if self._method in _CONTACT else []
-        return build.request(
-            self._method,
-            self._uri,
-            via=build.new_via(self._ua.transport),
-            sender=self._sender,
-            to=self._to,
-            call_id=self.call_id,
-            cseq=self._seq,
-            headers=[*without(own + credentials, self._headers), *self._headers],
-            body=self._body,
-            content_type=self._content_type,
-        )
+    def raw(self, step: Raw, origin: Origin) -> None:
+        """Send exact bytes on the way of the request, whose headers their placeholders stand for."""
+        data = fill(step.data, self._request.request, self._ua.contact, self._ua.identity.token)
+        self._ua.layer.send(data, self._request.hop, origin)
 
     def _final_came(self, response: Message) -> None:
         accepted = 200 <= response.code < 300

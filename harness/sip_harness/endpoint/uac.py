@@ -9,19 +9,21 @@ from typing import Literal, Protocol
 from sip_harness.endpoint import build
 from sip_harness.endpoint.delivery import fill
 from sip_harness.endpoint.dialog import Dialog
+from sip_harness.endpoint.first import NO_WISH, First, Wish
 from sip_harness.endpoint.fork import Fork
 from sip_harness.endpoint.layer import Why
 from sip_harness.endpoint.leg import Leg
 from sip_harness.endpoint.media import open_media
+from sip_harness.endpoint.repeats import Repeats
 from sip_harness.endpoint.request import Credentials, Request
 from sip_harness.endpoint.session import Session
 from sip_harness.endpoint.ua import UserAgent
-from sip_harness.endpoint.within import Within, others, own_headers, sender_of, without
+from sip_harness.endpoint.within import Within, own_headers
 from sip_harness.model import scenario
 from sip_harness.model.entry import Origin
 from sip_harness.net.base import Hop
 from sip_harness.net.clock import Timer
-from sip_harness.sip.message import Message, parse, tag_of
+from sip_harness.sip.message import Message, parse
 from sip_harness.sip.transaction import cancel_for
 
 _METHOD = re.compile(rb"([A-Za-z]{1,32}) ")
@@ -53,7 +55,7 @@ class OutgoingCall:
         hop: Hop,
         caller: Caller,
         *,
-        headers: tuple[tuple[str, str], ...] = (),
+        wish: Wish = NO_WISH,
         origin: Origin = "script",
         ack: AckTime = "at once",
         prack: bool = True,
@@ -61,28 +63,36 @@ class OutgoingCall:
         body: tuple[bytes, str] | None = None,
         on_early: Callable[[], None] = lambda: None,
     ) -> None:
-        """Send the INVITE with an SDP offer, or with `body` and its type; `headers` are added to it and replace ours of
-        the same name. Challenges are answered with `credentials` instead of those of the user agent; `on_early` is told
-        of each response that sets up or belongs to an early dialog.
+        """Send the INVITE with an SDP offer, or with `body` and its type. Challenges are answered with `credentials`
+        instead of those of the user agent; `on_early` is told of each response that sets up or belongs to an early
+        dialog.
 
         The ACK to its final response is sent at once, or waits for `acknowledge`; then a call that failed is over only
         with it. Without `prack` reliable provisionals are not acknowledged.
         """
-        self.call_id = ua.new_call_id()
         self.stage: Stage = "calling"
         self.over = False
         self._ua = ua
-        self._uri = uri
         self._hop = hop
         self._caller = caller
-        self._headers = others(headers)
         self._on_early = on_early
         self._ack = ack
         self._prack = prack
-        self._sender = sender_of(ua, headers)
-        self._session = Session(ua.host, open_media(ua, self.call_id))
-        self._body, self._content_type = body or (self._session.offer(), build.SDP)
-        self._seq = 0
+        call_id = ua.new_call_id()
+        self._session = Session(ua.host, open_media(ua, call_id))
+        content, content_type = body or (self._session.offer(), build.SDP)
+        self._first = First(
+            ua,
+            "INVITE",
+            uri,
+            to=f"<{uri}>",
+            own=own_headers("INVITE", ua.contact),
+            wish=wish,
+            body=content,
+            content_type=content_type,
+            call_id=call_id,
+        )
+        self.call_id = self._first.call_id
         self._fork = Fork(ua, hop, self._session, self._settle)
         self._main: Leg | None = None
         self._provisional = False
@@ -99,12 +109,15 @@ class OutgoingCall:
             on_failure=self._failed,
             on_provisional=self._provisional_came,
             hold_ack=ack != "at once",
+            how=wish.how,
         )
+        self._request.retry = wish.raw is None
+        self._repeats = Repeats(ua, self._request, self._merged_came)
 
     @property
     def tag(self) -> str:
         """Our tag in all its dialogs."""
-        return tag_of(self._sender)
+        return self._first.tag
 
     @property
     def dialogs(self) -> list[Dialog]:
@@ -119,6 +132,19 @@ class OutgoingCall:
         self._request.retry = False
         if self._provisional:
             self._send_cancel(origin)
+
+    def cancel_at_once(self, step: scenario.Request, origin: Origin) -> None:
+        """Send CANCEL, whether a provisional or the final response has come or nothing at all."""
+        self._request.retry = False
+        self._cancel_origin = origin
+        self._repeats.cancel(step, origin)
+        if not self._cancelled:
+            self._cancelled = True
+            self._wait_for_the_end()
+
+    def again(self, step: scenario.Again, origin: Origin) -> None:
+        """Send the INVITE once more, whatever has become of it."""
+        self._repeats.again(step, origin)
 
     def acknowledge(self, origin: Origin) -> None:
         """Send the ACKs that were held back, and hold none back any more."""
@@ -146,14 +172,19 @@ class OutgoingCall:
 
     def raw(self, step: scenario.Raw, origin: Origin) -> None:
         """Send exact bytes on the way of the answered call; their placeholders stand for the headers of the request
-        that would be next within it."""
+        that would be next within it. Before the answer they go the way of the INVITE, for whose headers they stand."""
         if self._main is None:
+            self._send_raw(step, self._request.request, self._hop, origin)
             return
         dialog = self._main.dialog
         method = _METHOD.match(step.data)
         seq = None if b"{cseq}" in step.data else dialog.local_seq
         request = parse(dialog.request(method[1].decode() if method else "INVITE", [], seq=seq))
-        self._ua.layer.send(fill(step.data, request, self._ua.contact), dialog.next_hop(), origin)
+        self._send_raw(step, request, dialog.next_hop(), origin)
+
+    def _send_raw(self, step: scenario.Raw, request: Message, hop: Hop, origin: Origin) -> None:
+        data = fill(step.data, request, self._ua.contact, self._ua.identity.token)
+        self._ua.layer.send(data, hop, origin)
 
     def hang_up(self, origin: Origin) -> None:
         """Send BYE for the answered call."""
@@ -162,30 +193,20 @@ class OutgoingCall:
 
     def end(self) -> None:
         """Clean up: acknowledge what was not, cancel or hang up, whichever fits."""
+        self._repeats.end()
         if self._ack == "later":
             self.acknowledge("protocol")
-        if self.stage == "calling":
+        if self.stage == "calling" and self._first.wish.is_odd and not self._provisional:
+            self._give_up()  # whoever has not taken such an INVITE for one has nothing to be cancelled
+        elif self.stage == "calling":
             self.cancel("protocol")
         else:
             self.hang_up("protocol")
 
     def _make(self, credentials: build.Headers) -> bytes:
-        self._seq += 1
         self._provisional = False
         self._fork.clear()
-        own = own_headers("INVITE", self._ua.contact) + credentials
-        return build.request(
-            "INVITE",
-            self._uri,
-            via=build.new_via(self._ua.transport),
-            sender=self._sender,
-            to=f"<{self._uri}>",
-            call_id=self.call_id,
-            cseq=self._seq,
-            headers=[*without(own, self._headers), *self._headers],
-            body=self._body,
-            content_type=self._content_type,
-        )
+        return self._first.make(credentials)
 
     def _provisional_came(self, response: Message) -> None:
         if self.stage != "calling":
@@ -201,7 +222,10 @@ class OutgoingCall:
         self._cancelled = True
         cancel = parse(cancel_for(self._request.request))
         self._ua.layer.request(cancel, self._hop, origin, lambda _response: None)
-        # RFC 3261 9.1: a peer that ends nothing within 64*T1 is not waited for.
+        self._wait_for_the_end()
+
+    def _wait_for_the_end(self) -> None:
+        """RFC 3261 9.1: a peer that ends nothing within 64*T1 is not waited for."""
         self._giving_up = self._ua.clock.after(self._ua.timers.lifetime, self._give_up)
 
     def _give_up(self) -> None:
@@ -216,6 +240,11 @@ class OutgoingCall:
             self._fail()
             if self._ack == "later":
                 self._caller.on_refused()
+
+    def _merged_came(self, response: Message) -> None:
+        """A response to the same INVITE on another branch: an answer to it is one more of the fork."""
+        if 200 <= response.code < 300:
+            self._accepted(response)
 
     def _failed(self, _why: Why) -> None:
         if self.stage == "calling":

@@ -61,6 +61,7 @@ class Within:
             on_final=self._final_came,
             on_failure=lambda _why: self._end(),
             on_provisional=self._provisional_came,
+            how=step.how,
         )
 
     def _provisional_came(self, response: Message) -> None:
@@ -96,8 +97,8 @@ def request_bytes(leg: Leg, step: scenario.Request, contact: str, credentials: H
     if not body:
         body, kind = offer, build.SDP
     own = own_headers(step.method, contact) + credentials
-    headers = [*without(own, step.headers), *step.headers]
-    return leg.dialog.request(step.method, headers, body=body, content_type=kind)
+    headers = [*left_in(without(own, step.headers), step.omit), *step.headers]
+    return leg.dialog.request(step.method, headers, body=body, content_type=kind, omit=step.omit)
 
 
 def own_headers(method: str, contact: str) -> Headers:
@@ -112,6 +113,11 @@ def without(headers: Headers, given: Given) -> Headers:
     """Those of these headers that an author has not given himself."""
     names = {canonical(name) for name, _ in given}
     return [(name, value) for name, value in headers if canonical(name) not in names]
+
+
+def left_in(own: Headers, omit: frozenset[str]) -> Headers:
+    """Those of these headers that an author leaves in."""
+    return [(name, value) for name, value in own if canonical(name) not in omit]
 
 
 def sender_of(ua: UserAgent, given: Given) -> str:

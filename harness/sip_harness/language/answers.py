@@ -15,6 +15,7 @@ from sip_harness.language.words import Cursor, code, duration, is_duration, meth
 from sip_harness.model.scenario import (
     PLAIN,
     After,
+    Again,
     Challenge,
     Delivery,
     Disconnect,
@@ -34,7 +35,20 @@ HOST = "127.0.0.1"
 """Host in the headers that a code has to carry; agents are on loopback unless the author writes another."""
 
 STEPS = (
-    *("wait", "after", "silence", "hang up", "no 100", "send", "bytes", "close", "reset", "half-open", "challenge"),
+    *(
+        "wait",
+        "after",
+        "silence",
+        "hang up",
+        "no 100",
+        "send",
+        "bytes",
+        "again",
+        "close",
+        "reset",
+        "half-open",
+        "challenge",
+    ),
     *("unregister", "forward back"),
 )
 """What a step can begin with besides a code."""
@@ -42,7 +56,7 @@ STEPS = (
 NO_HEADERS = Headers()
 _FORMS = (
     "a step is a code (486), a name (busy-here), 'wait 100ms', 'after AGENT sends 180', 'silence', 'hang up', "
-    "'no 100', 'send re-INVITE', 'bytes FILE', 'close', 'reset', 'half-open', 'challenge', 'unregister' or "
+    "'no 100', 'send re-INVITE', 'bytes FILE', 'again', 'close', 'reset', 'half-open', 'challenge', 'unregister' or "
     "'forward back'"
 )
 
@@ -115,6 +129,7 @@ _READERS: dict[str, Callable[[Text, Word, Names], Step | None]] = {
     "silence": _alone(lambda text: Silence(text.place), "silence"),
     "hang": _alone(lambda text: HangUp(text.place), "hang", "up"),
     "no": _alone(lambda text: NoTrying(text.place), "no", "100"),
+    "again": _alone(lambda text: Again(place=text.place), "again"),
     "close": _alone(lambda text: Disconnect("close", text.place), "close"),
     "reset": _alone(lambda text: Disconnect("reset", text.place), "reset"),
     "challenge": _challenge,

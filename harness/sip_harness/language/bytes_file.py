@@ -15,12 +15,21 @@ from sip_harness.model.scenario import Raw
 
 MAX_BYTES = 65_535
 """No datagram is longer."""
-MAX_SIBLINGS = 1000
-PLACEHOLDERS = ("{via}", "{from}", "{to}", "{call-id}", "{cseq}", "{contact}")
+MAX_SIBLINGS = 2000
+PLACEHOLDERS = (
+    "{via}", "{from}", "{to}", "{call-id}", "{cseq}", "{contact}", "{branch}", "{sent-by}", "{run}",
+)  # fmt: skip
+OF_TARGETS = ("{uri}", "{user}", "{host}", "{hostport}")
+"""What stands for parts of what the target of a call has."""
 _LIKE_PLACEHOLDER = re.compile(rb"\{[A-Za-z_-]{2,12}\}")
 
 
-def raw(text: Text, names: Names, place: Place | None = None) -> Raw:
+def first(text: Text, names: Names) -> Raw:
+    """The bytes of this file as the request of a call: they may speak of its target, too. Raises Mistake."""
+    return raw(text, names, known=PLACEHOLDERS + OF_TARGETS)
+
+
+def raw(text: Text, names: Names, place: Place | None = None, *, known: tuple[str, ...] = PLACEHOLDERS) -> Raw:
     """The step that sends the bytes of this file. Raises Mistake if they cannot be had or hold a mistyped placeholder.
 
     The file is named from the directory of the scenario and lies in it or below.
@@ -38,7 +47,7 @@ def raw(text: Text, names: Names, place: Place | None = None) -> Raw:
         why = "there is no such file beside the scenario" if missing else str(error)
         hint = guess(path.name, _siblings(path)) if missing else ""
         raise text.all.mistake(f"{quoted(text)}: {why}", hint) from None
-    _check_data(text, data)
+    _check_data(text, data, known)
     return Raw(data, str(text), place or text.place)
 
 
@@ -53,13 +62,21 @@ def _check_path(text: Text) -> None:
         raise text.all.mistake("'..' leads out of the scenario's directory", "put the file beside the scenario")
 
 
-def _check_data(text: Text, data: bytes) -> None:
+def _check_data(text: Text, data: bytes, known: tuple[str, ...]) -> None:
     if not data:
         raise text.all.mistake(f"{quoted(text)} is empty: nothing would be sent")
+    if (found := mistyped(data, known)) is not None:
+        word, near = found
+        raise text.all.mistake(f"unknown placeholder {quoted(word)} in {quoted(text)}", did_you_mean(near))
+
+
+def mistyped(data: bytes, known: tuple[str, ...]) -> tuple[str, str] | None:
+    """The first thing in braces that is nearly a placeholder, and that one."""
     for found in _LIKE_PLACEHOLDER.findall(data):
         word = found.decode("ascii")
-        if word not in PLACEHOLDERS and (near := nearest(word, PLACEHOLDERS)):
-            raise text.all.mistake(f"unknown placeholder {quoted(word)} in {quoted(text)}", did_you_mean(near))
+        if word not in known and (near := nearest(word, known)):
+            return word, near
+    return None
 
 
 def _siblings(path: Path) -> list[str]:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, Tag, model_validator
 
-from sip_harness.language.diagnostics import quoted
+from sip_harness.language.bytes_file import OF_TARGETS, PLACEHOLDERS, first, mistyped
+from sip_harness.language.diagnostics import did_you_mean, quoted
 from sip_harness.language.expect_doc import Expectation
 from sip_harness.language.expectations import expectations
 from sip_harness.language.fields import (
@@ -25,17 +26,19 @@ from sip_harness.language.fields import (
     TargetName,
     TransportName,
     TriggerText,
+    of_kind,
     reads,
 )
 from sip_harness.language.headers import collect, one_line
 from sip_harness.language.names import Names
-from sip_harness.language.part import Part
+from sip_harness.language.part import Part, by_kind
 from sip_harness.language.reaction_doc import Reactions, reactions_of
-from sip_harness.language.response_doc import MessageDoc
-from sip_harness.language.source import Text
+from sip_harness.language.response_doc import AskingDoc
+from sip_harness.language.source import Map, Text
 from sip_harness.language.step_doc import Steps, steps_of
 from sip_harness.model import scenario as model
-from sip_harness.model.scenario import URI_PLACEHOLDER, Account, Call, HangUp, Request, Script
+from sip_harness.model.scenario import URI_PLACEHOLDER, Account, Call, HangUp, Raw, Request, Script
+from sip_harness.sip.message import MalformedMessage, parse
 
 _OF_CALLS = ("cancel", "hang_up", "ack", "prack", "early", "then")
 
@@ -61,13 +64,42 @@ class AccountDoc(Part):
     user: Line | None = None
 
 
-class CallDoc(MessageDoc):
+OtherAccount = Annotated[
+    Annotated[
+        Annotated[Account, reads(lambda text, names: Account(agent=names.agent(text.all)), "an agent"), Tag("<agent>")]
+        | Annotated[AccountDoc, Tag("<account>")],
+        by_kind(text="<agent>", map="<account>"),
+    ],
+    of_kind("an agent, or an account, as {password: wrong}", Text, Map),
+]
+
+
+class CallDoc(AskingDoc):
     """A call, or a single request outside of a dialog."""
 
     shape = "{from: alice, to: bob}"
-    filled = dict.fromkeys(
-        ("transport", "method", "early", "then", "as", "uri", "ack", "prack", "on", "lose", "expect"), ""
-    ) | {"at": "write 500ms, or 3s after g1 sends 503"}
+    filled = (
+        AskingDoc.filled
+        | dict.fromkeys(
+            (
+                "transport",
+                "method",
+                "bytes",
+                "meanwhile",
+                "early",
+                "then",
+                "as",
+                "uri",
+                "ack",
+                "prack",
+                "on",
+                "lose",
+                "expect",
+            ),
+            "",
+        )
+        | {"at": "write 500ms, or 3s after g1 sends 503"}
+    )
     caller: CallerName = Field(alias="from")
     to: TargetName
     cancel: TriggerText | None = None
@@ -76,6 +108,8 @@ class CallDoc(MessageDoc):
     stack: StackName = "auto"
     transport: TransportName = "udp"
     method: MethodName = "INVITE"
+    bytes: Annotated[Raw, reads(first, "the name of a file")] | None = None
+    meanwhile: Steps | None = None
     then: Steps | None = None
     ack: AckText | None = None
     prack: PrackText | None = None
@@ -83,27 +117,49 @@ class CallDoc(MessageDoc):
     lose: list[LossText] = Field(default_factory=list)
     at: TriggerText | None = None
     early: Steps | None = None
-    account: AccountDoc | None = Field(default=None, alias="as")
+    account: OtherAccount | None = Field(default=None, alias="as")
     uri: Annotated[str, reads(_uri, "a URI")] | None = None
     expect: dict[AgentName, Expectation] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _only_added(self) -> CallDoc:
+    def _placeholders_are_known(self) -> CallDoc:
         for name, values in self.headers.items():
-            if values is None:
-                raise Misfit("headers of a call are only added, none can be left out", "", "headers", str(name))
+            for value in values or ():
+                if (found := mistyped(value.encode("utf-8", "surrogateescape"), PLACEHOLDERS + OF_TARGETS)) is not None:
+                    word, near = found
+                    raise Misfit(f"unknown placeholder {quoted(word)}", did_you_mean(near), "headers", str(name))
         return self
 
     @model_validator(mode="after")
     def _a_call_for_what_calls_do(self) -> CallDoc:
         for name in _OF_CALLS:
-            if self.method != "INVITE" and getattr(self, name) is not None:
+            if self._begins != "INVITE" and getattr(self, name) is not None:
                 word = name.replace("_", " ")
-                message = f"'{word}' is for calls, and this is a single {self.method}"
-                raise Misfit(message, "drop it, or drop 'method'", word, key=True)
+                message = f"'{word}' is for calls, and this is {_single(self._begins)}"
+                raise Misfit(message, "drop it" if self.bytes else "drop it, or drop 'method'", word, key=True)
         if self.hang_up is not None and any(_ends(step) for step in steps_of(self.then or [])):
             raise Misfit("'then' hangs up already", "say it once", "hang up", key=True)
         return self
+
+    @model_validator(mode="after")
+    def _bytes_say_it_all(self) -> CallDoc:
+        given = {"method": self.method != "INVITE", "headers": bool(self.headers), "body": self.body is not None}
+        given |= {"uri": self.uri is not None, "type": self.type is not None}
+        for name in (name for name, is_given in given.items() if is_given and self.bytes is not None):
+            raise Misfit(
+                f"the bytes of a file are all of a request: {quoted(name)} has no place there", "", name, key=True
+            )
+        return self
+
+    @property
+    def _begins(self) -> str:
+        """The method of its request; empty for bytes that are none."""
+        if self.bytes is None:
+            return self.method
+        try:
+            return parse(self.bytes.data).method
+        except MalformedMessage:
+            return ""
 
     def expectations(self, number: int) -> Iterator[model.Expectation]:
         """What agents get in this call."""
@@ -115,28 +171,41 @@ class CallDoc(MessageDoc):
     def call(self, number: int) -> Call:
         """The call; `number` counts from 1 and is its name if it has none."""
         reacts = self.on or self.lose
+        headers = collect(self.headers)
         return Call(
             name=self._named(number),
             caller=str(self.caller),
             target=self.to,
             cancel=self.cancel,
             hang_up=self.hang_up,
-            headers=collect(self.headers).given,
+            headers=headers.given,
+            omit=headers.omit,
             stack=self.stack,
             place=self.caller.place,
             transport=self.transport,
-            method=self.method,
+            method=self._begins,
+            raw=self.bytes,
+            how=self.how,
+            meanwhile=steps_of(self.meanwhile or []),
             then=steps_of(self.then or []),
             ack=self.ack,
             prack=self.prack,
             script=Script((), reactions_of(self.on), tuple(self.lose)) if reacts else None,
             at=self.at,
             early=steps_of(self.early or []),
-            account=Account(self.account.password, self.account.user or "") if self.account else None,
+            account=_account(self.account),
             uri=self.uri or "",
             body=str(self.body or ""),
             content_type=str(self.type or ""),
         )
+
+
+def _single(method: str) -> str:
+    return f"a single {method}" if method else "no request at all"
+
+
+def _account(given: Account | AccountDoc | None) -> Account | None:
+    return Account(given.password, given.user or "") if isinstance(given, AccountDoc) else given
 
 
 def _ends(step: object) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sip_harness.language.words import RE_INVITE
 from sip_harness.model.scenario import (
     After,
+    Again,
     Challenge,
     Disconnect,
     ForwardBack,
@@ -28,6 +29,7 @@ from sip_harness.model.scenario import (
 _SILENCE = "'silence'"
 _FORWARD = "'forward back'"
 _NO_100 = "write 'no 100' for a device that answers late and without a 100"
+_MEANWHILE = (Wait, After, Again, Raw, Disconnect)
 Wrong = tuple[str, str]
 """What is wrong with a step and what to do about it."""
 Misplaced = tuple[int, str, str]
@@ -117,9 +119,30 @@ def _first(
             return index, f"nothing can follow {course.over}", late if answers else ""
         if course.hung_up and not isinstance(one, (Wait, After, Raw, Disconnect)):
             return index, f"nothing can follow {course.hung_up}", ""
-        if found := wrong(one, course):
+        if found := _early(one) or wrong(one, course):
             return index, *found
         course.take(one)
+    return None
+
+
+def misplaced_meanwhile(steps: Sequence[Step]) -> Misplaced | None:
+    """The same for what a caller does from its request on."""
+    if not steps:
+        return -1, "'meanwhile' needs at least one step", "leave it out for a caller that only waits"
+    for index, one in enumerate(steps):
+        if not (isinstance(one, _MEANWHILE) or (isinstance(one, Request) and one.method == "CANCEL")):
+            hint = "requests within a dialog stand under 'early' and 'then', answers to requests under 'on'"
+            return index, "'meanwhile' has waits, 'again', 'send CANCEL', bytes and broken connections", hint
+    return None
+
+
+def _early(one: Step) -> Wrong | None:
+    """What only a caller does, and only by the side of its first request."""
+    if isinstance(one, Again):
+        return "'again' repeats the request that begins a call", "put it under 'meanwhile' of that call"
+    if isinstance(one, Request) and one.method == "CANCEL":
+        hint = "a call has 'cancel: 100ms', and 'meanwhile: [send CANCEL]' for one that breaks the rules"
+        return "a CANCEL is no request within a dialog", hint
     return None
 
 

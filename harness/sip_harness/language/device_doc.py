@@ -10,13 +10,13 @@ from sip_harness.language import attempt_doc
 from sip_harness.language.attempt_doc import Attempts
 from sip_harness.language.challenge_doc import Lifetime, Registrar, registrar_reaction
 from sip_harness.language.conduct import misplaced
-from sip_harness.language.fields import LossText, Misfit, StackName, TransportName
+from sip_harness.language.fields import LossText, Misfit, StackName, TransportName, one_of, reads
 from sip_harness.language.part import Part
 from sip_harness.language.reaction_doc import Reactions, reactions_of
 from sip_harness.language.source import Text
 from sip_harness.language.step_doc import StepDoc, Steps, steps_of
 from sip_harness.model.place import NOWHERE
-from sip_harness.model.scenario import Device, Script, Send, Step
+from sip_harness.model.scenario import Device, Listens, Script, Send, Step
 
 
 def _in_order(steps: list[StepDoc]) -> list[StepDoc]:
@@ -29,6 +29,7 @@ def _in_order(steps: list[StepDoc]) -> list[StepDoc]:
 _REFUSES_CALLS = (Send(480, "Temporarily Unavailable"),)
 """What a device does with calls that says only what it does with other requests."""
 
+_LISTENS = ("closed", "never")
 Answer = Annotated[Steps, AfterValidator(_in_order)]
 
 
@@ -36,12 +37,13 @@ class DeviceDoc(Part):
     """A device or a carrier."""
 
     shape = "{answer: [ringing, busy-here]}"
-    filled = dict.fromkeys(("on", "lose", "transport", "registrar", "expires"), "")
+    filled = dict.fromkeys(("on", "lose", "transport", "registrar", "listens", "expires"), "")
     answer: Answer | None = None
     answers: Attempts | None = None
     registrar: Registrar | None = None
     on: Reactions = Field(default_factory=dict)
     lose: list[LossText] = Field(default_factory=list)
+    listens: Annotated[Listens, reads(one_of(_LISTENS, "state of a port"), "closed or never", _LISTENS)] = ""
     transport: TransportName = "udp"
     stack: StackName = "auto"
     expires: Lifetime | None = None
@@ -50,7 +52,9 @@ class DeviceDoc(Part):
     def _one_script(self) -> DeviceDoc:
         if self.answer is not None and self.answers is not None:
             raise Misfit("either 'answer' or 'answers', not both", "", "answers", key=True)
-        if self.answer is None and self.answers is None and not self.on and self.registrar is None:
+        if self.listens == "never" and self.transport == "udp":
+            raise Misfit("'listens: never' drops connections, and udp has none", "add 'transport: tcp'", "listens")
+        if self.answer is None and self.answers is None and not (self.on or self.registrar or self.listens):
             raise Misfit("a device needs 'answer'", "write 'answer: [silence]' if it never answers", key=True)
         if self.answers is not None and not self.answers:
             raise Misfit("'answers' needs at least one attempt", "write answers: [[486], [200]]", "answers")
@@ -101,4 +105,12 @@ class DeviceDoc(Part):
 
     def device(self, name: Text) -> Device:
         """It as a device of this name."""
-        return Device(str(name), self.script, self.stack, name.place, self.transport, expires=self.expires)
+        return Device(
+            str(name),
+            self.script,
+            self.stack,
+            name.place,
+            self.transport,
+            expires=self.expires,
+            listens=self.listens,
+        )

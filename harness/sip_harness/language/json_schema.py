@@ -87,7 +87,7 @@ def _of_profiles(part: type[Part]) -> bool:
     return part.__module__ == _PROFILES
 
 
-_WHOLE = ("silence", "hang up", "no 100", "close", "reset", "unregister", "forward back")
+_WHOLE = ("silence", "hang up", "no 100", "again", "close", "reset", "unregister", "forward back")
 """Steps that are these words and nothing else."""
 
 

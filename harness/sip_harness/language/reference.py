@@ -22,6 +22,8 @@ _TITLES = {
     "AfterDoc": "The step `{after: ...}`",
     "BytesDoc": "The step `{bytes: ...}`",
     "SendDoc": "The step `{send: ...}`",
+    "AgainDoc": "The step `{again: ...}`",
+    "RepeatDoc": "How a request is repeated",
     "ChallengeStep": "The step `{challenge: ...}`",
     "ChallengeDoc": "What a challenge asks for",
     "ResponseDoc": "A response in full: `{486: {...}}`",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -32,13 +33,52 @@ from sip_harness.model.scenario import Delivery, Mutation, Request, Send
 _DAMAGES: tuple[Literal["strip", "duplicate", "corrupt"], ...] = ("strip", "duplicate", "corrupt")
 
 
+_LEAVING = ("resend", "copies", "strip", "duplicate", "corrupt", "truncate")
+
+
 class MessageDoc(Part):
-    """Headers and body of a message."""
+    """A message with headers and body, how it leaves, and what is damaged on its way out."""
 
     shape = "{headers: {...}, body: ..., type: ...}"
+    filled = dict.fromkeys(_LEAVING, "")
     headers: HeaderMap = Field(default_factory=dict)
     body: Body | None = None
     type: MediaType | None = None
+    resend: Resend | None = None
+    copies: Copies = 1
+    strip: HeaderNames = Field(default_factory=list)
+    duplicate: HeaderNames = Field(default_factory=list)
+    corrupt: HeaderNames = Field(default_factory=list)
+    truncate: Length | None = None
+    pieces: Pieces = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _damage_is_possible(self) -> MessageDoc:
+        gone = {canonical(argument) for kind, argument in self._damages() if kind == "strip"}
+        for kind in _DAMAGES[1:]:
+            for name in _listed(getattr(self, kind)):
+                if canonical(name) in gone:
+                    raise Misfit(f"{quoted(name)} is stripped: there is nothing left to {kind}", "", kind)
+        return self
+
+    @property
+    def how(self) -> Delivery:
+        """How it leaves."""
+        return Delivery(
+            resend=None if self.resend is None else () if self.resend == "never" else tuple(self.resend),
+            copies=self.copies,
+            mutations=tuple(self._mutations()),
+            pieces=tuple(self.pieces),
+        )
+
+    def _damages(self) -> Iterator[tuple[Any, str]]:
+        """In a fixed order, so that the order of writing does not matter; `truncate` comes last of all."""
+        return ((kind, str(name)) for kind in _DAMAGES for name in _listed(getattr(self, kind)))
+
+    def _mutations(self) -> Iterator[Mutation]:
+        yield from (Mutation(kind, name) for kind, name in self._damages())
+        if self.truncate is not None:
+            yield Mutation("truncate", str(self.truncate))
 
     @model_validator(mode="after")
     def _body_has_type(self) -> MessageDoc:
@@ -52,19 +92,38 @@ class MessageDoc(Part):
         return self
 
 
-class RequestDoc(MessageDoc):
-    """A request of one's own in full form, below its method."""
+_OWN = frozenset({
+    "via", "max-forwards", "from", "to", "call-id", "cseq", "contact", "allow", "supported", "route", "authorization",
+    "proxy-authorization", "content-type", "content-length",
+})  # fmt: skip
+"""Headers that a request of ours may have without a word of its author."""
+
+
+class AskingDoc(MessageDoc):
+    """Headers and body of a request."""
 
     @model_validator(mode="after")
-    def _only_added(self) -> RequestDoc:
+    def _only_own_are_left_out(self) -> AskingDoc:
         for name, values in self.headers.items():
-            if values is None:
-                raise Misfit("headers of a request are only added, none can be left out", "", "headers", str(name))
+            if values is None and canonical(name) not in _OWN:
+                message = f"no request has a {quoted(name)} of its own that could be left out"
+                raise Misfit(message, "drop it, or give it a value", "headers", str(name))
         return self
+
+
+class RequestDoc(AskingDoc):
+    """A request of one's own in full form, below its method."""
+
+    surplus = (
+        "a request has headers, body, type; how it leaves: resend, copies; what is damaged: strip, duplicate, corrupt, "
+        "truncate, pieces"
+    )
 
     def request(self, method: str, place: Place) -> Request:
         """The step that sends it."""
-        return Request(method, collect(self.headers).given, str(self.body or ""), str(self.type or ""), place)
+        headers = collect(self.headers)
+        body, kind = str(self.body or ""), str(self.type or "")
+        return Request(method, headers.given, body, kind, place, headers.omit, self.how)
 
 
 class ResponseDoc(MessageDoc):
@@ -75,45 +134,16 @@ class ResponseDoc(MessageDoc):
         "a response has reason, headers, body, type; how it leaves: to tag, branch, cseq, resend, copies, from, "
         "reliable, media; what is damaged: strip, duplicate, corrupt, truncate, pieces"
     )
-    filled = dict.fromkeys(
-        (
-            "branch",
-            "cseq",
-            "resend",
-            "copies",
-            "from",
-            "reliable",
-            "media",
-            "strip",
-            "duplicate",
-            "corrupt",
-            "truncate",
-        ),
-        "",
-    ) | {"to tag": "write none for a response without a tag"}
+    filled = dict.fromkeys((*_LEAVING, "branch", "cseq", "from", "reliable", "media"), "") | {
+        "to tag": "write none for a response without a tag"
+    }
     reason: Reason | None = None
     to_tag: ToTag | None = Field(default=None, alias="to tag")
     branch: OtherBranch | None = None
     cseq: MethodName | None = None
-    resend: Resend | None = None
-    copies: Copies = 1
     origin: OtherOrigin | None = Field(default=None, alias="from")
     reliable: YesNo = False
     media: Media | None = None
-    strip: HeaderNames = Field(default_factory=list)
-    duplicate: HeaderNames = Field(default_factory=list)
-    corrupt: HeaderNames = Field(default_factory=list)
-    truncate: Length | None = None
-    pieces: Pieces = Field(default_factory=list)
-
-    @model_validator(mode="after")
-    def _damage_is_possible(self) -> ResponseDoc:
-        gone = {canonical(argument) for kind, argument in self._damages() if kind == "strip"}
-        for kind in _DAMAGES[1:]:
-            for name in _listed(getattr(self, kind)):
-                if canonical(name) in gone:
-                    raise Misfit(f"{quoted(name)} is stripped: there is nothing left to {kind}", "", kind)
-        return self
 
     def check(self, status: int) -> None:
         """What its code has to allow. Raises Misfit."""
@@ -125,17 +155,14 @@ class ResponseDoc(MessageDoc):
     @property
     def how(self) -> Delivery:
         """How it leaves."""
-        return Delivery(
+        return replace(
+            super().how,
             to_tag=self.to_tag,
             branch=self.branch or "",
             cseq=self.cseq or "",
-            resend=None if self.resend is None else () if self.resend == "never" else tuple(self.resend),
-            copies=self.copies,
             port="own" if self.origin is None else "other" if self.origin == "other port" else "elsewhere",
             reliable=self.reliable,
             media=self.media or "",
-            mutations=tuple(self._mutations()),
-            pieces=tuple(self.pieces),
         )
 
     def send(self, key: Text) -> Send:
@@ -144,15 +171,6 @@ class ResponseDoc(MessageDoc):
         headers = collect(self.headers)
         texts = str(self.reason or ""), headers, str(self.body or ""), str(self.type or "")
         return send(row, key, *texts, to=answers_other(key), how=self.how)
-
-    def _damages(self) -> Iterator[tuple[Any, str]]:
-        """In a fixed order, so that the order of writing does not matter; `truncate` comes last of all."""
-        return ((kind, str(name)) for kind in _DAMAGES for name in _listed(getattr(self, kind)))
-
-    def _mutations(self) -> Iterator[Mutation]:
-        yield from (Mutation(kind, name) for kind, name in self._damages())
-        if self.truncate is not None:
-            yield Mutation("truncate", str(self.truncate))
 
 
 def _listed(value: Text | list[Text]) -> list[Text]:

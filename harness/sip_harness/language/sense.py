@@ -6,16 +6,17 @@ from collections import Counter
 from collections.abc import Iterator
 
 from sip_harness.language import reaction_doc
-from sip_harness.language.conduct import misplaced_before_answer, misplaced_in_call
+from sip_harness.language.conduct import misplaced_before_answer, misplaced_in_call, misplaced_meanwhile
 from sip_harness.language.diagnostics import quoted
 from sip_harness.language.fields import Misfit
 from sip_harness.language.schema import ScenarioDoc
 from sip_harness.language.sent import impossible
 from sip_harness.language.step_doc import StepDoc, located, steps_of
 from sip_harness.language.waits import order_events
-from sip_harness.model.scenario import Disconnect, Send, Step, Unregister
+from sip_harness.model.scenario import Disconnect, Request, Send, Step, Unregister
 
 _Path = tuple[str | int, ...]
+_TCP = "add 'transport: tcp'"
 
 
 def senseless(document: ScenarioDoc) -> Iterator[Misfit]:
@@ -104,6 +105,7 @@ def _conduct(document: ScenarioDoc) -> Iterator[Misfit]:
         for misfit in reaction_doc.misfits(call.on, caller=True):
             yield _below(misfit, "calls", index, "on")
         for key, steps, look in (
+            ("meanwhile", call.meanwhile, misplaced_meanwhile),
             ("early", call.early, misplaced_before_answer),
             ("then", call.then, misplaced_in_call),
         ):
@@ -125,9 +127,11 @@ def _transports(document: ScenarioDoc) -> Iterator[Misfit]:
             yield from (_below(m, section, str(name)) for path, one in lists for m in _needs_connection(path, one))
     first: dict[str, str] = {}
     for index, call in enumerate(document.calls):
-        lists = [(("early",), call.early or []), (("then",), call.then or [])]
+        lists = [((key,), getattr(call, key) or []) for key in ("meanwhile", "early", "then")]
         lists += [(("on", *path), one) for _, path, one in reaction_doc.lists_of(call.on)]
         if call.transport == "udp":
+            if call.pieces:
+                yield Misfit("'pieces' needs a connection, and udp has none", _TCP, "calls", index, "pieces")
             yield from (_below(m, "calls", index) for path, one in lists for m in _needs_connection(path, one))
         if (other := first.setdefault(call.caller, call.transport)) != call.transport:
             message = f"{quoted(call.caller)} calls over {other} before and over {call.transport} here"
@@ -138,11 +142,11 @@ def _needs_connection(path: _Path, steps: list[StepDoc]) -> Iterator[Misfit]:
     for below, step in located(steps):
         if key := _connected(step):
             message = f"{quoted(key)} needs a connection, and udp has none"
-            yield Misfit(message, "add 'transport: tcp'", *path, *below, *([key] if len(below) > 1 else []))
+            yield Misfit(message, _TCP, *path, *below, *([key] if len(below) > 1 else []))
 
 
 def _connected(step: Step) -> str:
     """The word of a step that needs a connection; empty if there is none."""
-    if isinstance(step, Send) and step.how.pieces:
+    if isinstance(step, Send | Request) and step.how.pieces:
         return "pieces"
     return "reset" if isinstance(step, Disconnect) and step.kind == "reset" else ""

@@ -61,6 +61,7 @@ class Sent:
 
 def impossible(document: ScenarioDoc) -> Iterator[Misfit]:
     """Events that never happen, and responses to requests that nobody sends."""
+    yield from _unheard_of(document)
     sent = {str(name): _by_device(device.script) for name, device in document.agents.items()}
     callers = _by_callers(document)
     for path, event in events(document):
@@ -71,6 +72,25 @@ def impossible(document: ScenarioDoc) -> Iterator[Misfit]:
         for below, one in messages(wanted):
             if name in callers and (hint := _unasked(callers[name], one.pattern)):
                 yield Misfit(f"{quoted(name)} sends no {one.pattern.method}", hint, *path, *below)
+
+
+def _unheard_of(document: ScenarioDoc) -> Iterator[Misfit]:
+    """Methods that nobody has registered are those that some agent sends: any other is a slip of the pen."""
+    calls = [one.call(0) for one in document.calls]
+    steps = [
+        s for c in calls for s in (*c.meanwhile, *c.early, *c.then, *_reacting(c.script.reactions if c.script else ()))
+    ]
+    scripts = [device.script for device in document.agents.values()]
+    steps += [s for script in scripts for s in (*(s for a in script.lists for s in a), *_reacting(script.reactions))]
+    known = {*METHODS, *(call.method for call in calls), *_requests(steps)}
+    if _may_be_anything(steps) or any(call.raw is not None for call in calls):
+        return
+    patterns = [(path, event.pattern) for path, event in events(document)]
+    patterns += [((*p, *b), one.pattern) for p, _, w in document.expected for b, one in messages(w)]
+    for path, pattern in patterns:
+        if pattern.method not in known:
+            hint = f"a call sends it with 'method: {pattern.method}'"
+            yield Misfit(f"nobody sends {quoted(pattern.method)}", hint, *path)
 
 
 def _by_device(script: Script) -> Sent:
@@ -94,12 +114,12 @@ def _by_callers(document: ScenarioDoc) -> dict[str, Sent]:
     found: dict[str, Sent] = {}
     for call in (one.call(0) for one in document.calls):
         reactions = call.script.reactions if call.script else ()
-        steps = [*call.early, *call.then, *_reacting(reactions)]
+        steps = [*call.meanwhile, *call.early, *call.then, *_reacting(reactions)]
         scripted = _scripted(reactions)
         if "INVITE" in scripted:
             scripted["INVITE"] |= _to_invite(reactions)
         one = found.setdefault(call.caller, Sent(scripted=scripted, automatic={100, 487}))
-        one.anything = one.anything or _may_be_anything(steps)
+        one.anything = one.anything or call.raw is not None or _may_be_anything(steps)
         one.requests |= {call.method} | _requests(steps)
         # What one call leaves to the stack is not known of the caller.
         one.scripted = {m: codes | scripted[m] for m, codes in one.scripted.items() if m in scripted}

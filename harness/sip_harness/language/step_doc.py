@@ -14,9 +14,10 @@ from sip_harness.language.fields import AfterText, CodeKey, DialogKey, DialogTex
 from sip_harness.language.part import Part, by_kind
 from sip_harness.language.response_doc import RequestDoc, ResponseDoc
 from sip_harness.language.source import Map, Text
+from sip_harness.language.values import OtherBranch
 from sip_harness.language.words import code, within_dialog
 from sip_harness.model.place import NOWHERE
-from sip_harness.model.scenario import Raw, Request, Step
+from sip_harness.model.scenario import Again, Raw, Request, Step
 
 
 class WaitDoc(Part):
@@ -67,6 +68,21 @@ Sent = Annotated[
 ]
 
 
+class RepeatDoc(Part):
+    """`{branch: other}`."""
+
+    shape = "{branch: other}"
+    branch: OtherBranch
+
+
+class AgainDoc(Part):
+    """`{again: {branch: other}}`."""
+
+    shape = "{again: {branch: other}}"
+    surplus = "each step is an item of its own"
+    again: RepeatDoc
+
+
 class SendDoc(Part):
     """`{send: re-INVITE}` or `{send: {INFO: {headers: {...}, body: ..., type: ...}}}`."""
 
@@ -76,8 +92,8 @@ class SendDoc(Part):
 
 
 Response = dict[Text, ResponseDoc | None]
-StepDoc = Step | WaitDoc | AfterDoc | BytesDoc | SendDoc | ChallengeStep | Response
-_KEYS = ("wait", "after", "bytes", "send", "challenge")
+StepDoc = Step | WaitDoc | AfterDoc | BytesDoc | SendDoc | AgainDoc | ChallengeStep | Response
+_KEYS = ("wait", "after", "bytes", "send", "again", "challenge")
 
 
 def _step_form(value: object) -> str | None:
@@ -107,6 +123,7 @@ Steps = list[
         | Annotated[AfterDoc, Tag("<after>")]
         | Annotated[BytesDoc, Tag("<bytes>")]
         | Annotated[SendDoc, Tag("<send>")]
+        | Annotated[AgainDoc, Tag("<again>")]
         | Annotated[ChallengeStep, Tag("<challenge>")]
         | Annotated[dict[CodeKey, ResponseDoc | None], AfterValidator(_one_code), Tag("<response>")],
         Discriminator(_step_form),
@@ -134,6 +151,8 @@ def _step(one: StepDoc) -> Step:
         return one.bytes
     if isinstance(one, ChallengeStep):
         return one.challenge.asks(one.challenge.code, NOWHERE)
+    if isinstance(one, AgainDoc):
+        return Again(one.again.branch)
     if isinstance(one, SendDoc):
         return _request(one.send)
     if isinstance(one, dict):

@@ -54,6 +54,7 @@ def lists(document: ScenarioDoc) -> Iterator[tuple[_Path, list[StepDoc]]]:
         yield from (((*above, *path), steps) for path, steps in device.lists)
         yield from (((*above, "on", *path), steps) for _, path, steps in lists_of(device.on))
     for number, call in enumerate(document.calls):
+        yield ("calls", number, "meanwhile"), call.meanwhile or []
         yield ("calls", number, "early"), call.early or []
         yield ("calls", number, "then"), call.then or []
         yield from ((("calls", number, "on", *path), steps) for _, path, steps in lists_of(call.on))

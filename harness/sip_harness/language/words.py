@@ -21,6 +21,8 @@ IN_DIALOG = (RE_INVITE, *_OTHERS)
 REACTED = (RE_INVITE, "CANCEL", *_OTHERS)
 """What an agent can react to in a way of its own; an INVITE outside of a dialog is answered."""
 
+_NEW_METHOD = re.compile(r"[A-Z][A-Z0-9]{1,31}")
+
 MAX_SECONDS = 3600.0
 MAX_WORD = 20
 """Characters of a duration; longer words are not looked at."""
@@ -139,23 +141,29 @@ def code_set(word: Word) -> frozenset[int]:
 
 
 def method(word: Word) -> str:
-    """A request method. Raises Mistake with the nearest one."""
-    if str(word) in METHODS:
+    """A request method: a known one, or a word in capitals that is like none of them (RFC 3261 7.1 lets methods be any
+    token). Raises Mistake with the nearest one."""
+    if str(word) in METHODS or is_new_method(str(word)):
         return str(word)
     raise word.mistake(
         f"unknown request {quoted(str(word))}", guess(str(word), METHODS) or f"known: {', '.join(METHODS)}"
     )
 
 
+def is_new_method(word: str) -> bool:
+    """Whether a word can be the name of a method that nobody has registered, and is no slip of the pen."""
+    return _NEW_METHOD.fullmatch(word) is not None and not nearest(word, METHODS)
+
+
 def within_dialog(word: Word) -> str:
-    """The method of a request that is sent within a dialog. Raises Mistake for what goes out in another way."""
+    """The method of a request that a step sends. Raises Mistake for what goes out in another way."""
     text = str(word)
     if text == "INVITE":
         raise word.mistake("an INVITE within a dialog is a re-INVITE", did_you_mean(RE_INVITE))
     if text == "ACK":
         raise word.mistake("an ACK goes out by itself", "a call has 'ack: never' and 'ack: after 2s'")
     if text == "CANCEL":
-        raise word.mistake("a CANCEL is no request within a dialog", "a call has 'cancel: 100ms'")
+        return text  # `conduct` says where it can stand
     found = _among(word, IN_DIALOG)
     return "INVITE" if found == RE_INVITE else found
 
@@ -172,7 +180,7 @@ def reacted_to(word: Word) -> str:
 
 
 def _among(word: Word, known: tuple[str, ...]) -> str:
-    if str(word) in known:
+    if str(word) in known or is_new_method(str(word)):
         return str(word)
     hint = guess(str(word), known) or f"known: {', '.join(known)}"
     raise word.mistake(f"unknown request {quoted(str(word))}", hint)

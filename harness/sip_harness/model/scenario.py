@@ -10,12 +10,18 @@ from sip_harness.model.expecting import Count, Heard, Match, Severity, Timing
 from sip_harness.model.pattern import Event, Pattern, Trigger
 from sip_harness.model.place import NOWHERE, Place
 from sip_harness.model.policy import Kind
+from sip_harness.sip.fields import COMPACT
 
 Stack = Literal["auto", "pjsua2", "wire"]
 Shape = Literal["ring", "hunt"]
 Transport = Literal["udp", "tcp", "tls", "ws", "wss"]
+NEEDED = frozenset({"via", "from", "to", "call-id", "cseq", "max-forwards", "content-length"})
+"""Headers that every request has, and without which it may be none (RFC 3261 8.1.1)."""
 URI_PLACEHOLDER = re.compile(r"\{(uri|user|host|hostport)\}")
-"""What stands in the Request-URI of a call for parts of what its target has in a run."""
+"""What stands in the Request-URI, the headers and the bytes of a call for parts of what its target has in a run."""
+Listens = Literal["", "closed", "never"]
+"""Whether its port is open once it has taken its place: `closed` refuses (ICMP, RST), `never` drops what knocks as a
+firewall does: a connection that is asked for is neither made nor refused."""
 MutationKind = Literal["strip", "duplicate", "corrupt", "truncate"]
 
 
@@ -87,7 +93,8 @@ class Send:
 @dataclass(frozen=True, slots=True)
 class Raw:
     """Send exactly these bytes to where the request came from. Placeholders `{via}`, `{from}`, `{to}`, `{call-id}`,
-    `{cseq}`, `{contact}` stand for the request's header values (all Via fields; our own Contact)."""
+    `{cseq}`, `{contact}` stand for the request's header values (all Via fields; our own Contact), `{branch}` and
+    `{sent-by}` for parts of its topmost Via, `{run}` for a text that no other run has."""
 
     data: bytes
     file: str
@@ -159,9 +166,24 @@ class Request:
     body: str = ""
     content_type: str = ""
     place: Place = NOWHERE
+    omit: frozenset[str] = frozenset()
+    """Lower-case names of headers of ours that are left out (written as null)."""
+    how: Delivery = PLAIN
 
     def __str__(self) -> str:
         return "re-INVITE" if self.method == "INVITE" else self.method
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Send the first request of the call once more, whatever has come back: the very bytes, outside of every state
+    machine, or as another request that is the same in all but its branch (a merged one, RFC 3261 8.2.2.2)."""
+
+    branch: Literal["", "other"] = ""
+    place: Place = NOWHERE
+
+    def __str__(self) -> str:
+        return "again on another branch" if self.branch else "again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +236,7 @@ Step = (
     | NoTrying
     | HangUp
     | Request
+    | Again
     | Disconnect
     | Challenge
     | Grant
@@ -322,6 +345,7 @@ class Device:
     """A carrier is a peer that the system routes to: it does not register."""
     expires: int | None = None
     """Seconds for which it registers, once; None: for as long as the run takes."""
+    listens: Listens = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,9 +371,13 @@ class Target:
 class Account:
     """What a caller proves itself with."""
 
-    password: str = field(repr=False)
+    password: str = field(default="", repr=False)
     user: str = ""
     """Empty: that of its own account."""
+    agent: str = ""
+    """Who it passes itself off as: the agent whose account it uses, with password and all."""
+    address: str = ""
+    """The address of record of that agent in this run, known once it is planned: From, and To of a REGISTER."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,7 +393,8 @@ class Call:
     """BYE; without an event the delay counts from the answer. Without a trigger: as soon as the answering device
     has its ACK."""
     headers: tuple[tuple[str, str], ...] = ()
-    """Headers to add to the INVITE."""
+    """Headers to add to the request, or instead of ours. `{uri}`, `{user}` and `{host}` stand for what the target has
+    in this run, and the placeholders of `Raw` for what the request would have without them."""
     stack: Stack = "auto"
     place: Place = NOWHERE
     transport: Transport = "udp"
@@ -393,6 +422,22 @@ class Call:
     body: str = ""
     """Instead of the SDP offer of an INVITE, or of none."""
     content_type: str = ""
+    omit: frozenset[str] = frozenset()
+    """Lower-case names of headers of ours that are left out (written as null)."""
+    how: Delivery = PLAIN
+    """How its request leaves."""
+    raw: Raw | None = None
+    """Its request as exact bytes, with the placeholders of `headers`. `method` is that of the bytes: empty for what is
+    no request. Challenges are not answered."""
+    meanwhile: tuple[Step, ...] = ()
+    """What the caller does from its request on, step by step and whatever comes back: it says the request again, sends
+    CANCEL whether that is right or not, and exact bytes."""
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether its request may be one that nobody has to answer: a system may drop it without a word."""
+        named = self.omit | {COMPACT.get(name.lower(), name.lower()) for name, _ in self.headers}
+        return self.raw is not None or bool(self.how.mutations) or bool(named & NEEDED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ OnLost = Callable[[str], None]
 """Takes why a message that `send` had taken did not leave after all; never called from within `send`."""
 
 Port = Literal["own", "other", "elsewhere"]
-Disconnection = Literal["close", "reset", "half-open"]
+Disconnection = Literal["close", "reset", "half-open", "blackhole"]
 
 
 class SendFailed(OSError):

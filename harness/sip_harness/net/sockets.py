@@ -7,6 +7,9 @@ import socket
 
 from sip_harness.net.base import SendFailed
 
+MAX_STUFFING = 64
+"""Connections that fill the queue of a port at most."""
+
 
 def family_of(host: str) -> socket.AddressFamily:
     """IPv6 or IPv4. Raises OSError for what is no address: names are not looked up."""
@@ -23,3 +26,21 @@ def other_host(host: str) -> str:
     if address.version == 6 or not address.is_loopback:
         raise SendFailed(f"there is no other address beside {host}: only IPv4's loopback has several")
     return str(address + (1 if int(address) % 256 < 254 else -1))
+
+
+def stuff(listening: socket.socket) -> list[socket.socket]:
+    """Fill the queue of a listening socket that nobody accepts from: the kernel drops every SYN that comes then, as a
+    firewall would. The sockets that fill it; the queue stays full while they are open."""
+    listening.listen(0)
+    filling: list[socket.socket] = []
+    while len(filling) < MAX_STUFFING:
+        sock = socket.socket(listening.family, socket.SOCK_STREAM)
+        sock.setblocking(False)
+        sock.connect_ex(listening.getsockname())
+        try:
+            sock.getpeername()
+        except OSError:  # the handshake does not come to an end: the queue is full
+            sock.close()
+            return filling
+        filling.append(sock)
+    return filling

@@ -28,7 +28,7 @@ from sip_harness.net.connection import Connection
 from sip_harness.net.kernel import warm_up
 from sip_harness.net.outbox import Outgoing
 from sip_harness.net.pipe import Pipe
-from sip_harness.net.sockets import family_of, other_host
+from sip_harness.net.sockets import family_of, other_host, stuff
 from sip_harness.net.tls import Tls, TlsFiles, client_context, server_context
 from sip_harness.net.ws import WebSocket, require_websockets
 from sip_harness.sip.message import MalformedMessage, parse
@@ -88,6 +88,8 @@ class StreamTransport:
             require_websockets()
         self._connections: set[Connection] = set()
         self._known: dict[Address, Connection] = {}
+        self._stuffing: list[socket.socket] = []
+        """What keeps the queue of a port full that lets nobody in."""
         self._sock = _listen(bind)
         host, port = self._sock.getsockname()[:2]
         self._local: Address = (host, port)
@@ -153,6 +155,7 @@ class StreamTransport:
         """`close` ends connections regularly, `reset` with RST, `half-open` leaves them open and unread.
 
         Without `remote` all of them, and with `close` and `half-open` the port as well: nobody is let in any more.
+        `blackhole` ends them regularly, and what knocks at the port from then on is neither let in nor refused.
         """
         chosen = [c for c in self._connections if remote in (None, c.remote)]
         if remote is not None and not chosen:
@@ -163,11 +166,16 @@ class StreamTransport:
                 self._clock.loop.remove_reader(self._sock)
             if kind == "close":
                 self._sock.close()
+            elif kind == "blackhole":
+                self._stuffing += stuff(self._sock)
         for connection in chosen:
-            {"close": connection.close, "reset": connection.reset, "half-open": connection.deafen}[kind]()
+            ends = {"reset": connection.reset, "half-open": connection.deafen}
+            ends.get(kind, connection.close)()
 
     def close(self) -> None:
         """Free the port and end all connections. What was received and not yet read is read and recorded first."""
+        for sock in self._stuffing:
+            sock.close()
         if self._sock.fileno() >= 0:
             self._clock.loop.remove_reader(self._sock)
             self._sock.close()
@@ -266,7 +274,7 @@ class StreamTransport:
         self._clock.after(_REST, self._listen_on)
 
     def _listen_on(self) -> None:
-        if self._sock.fileno() >= 0 and self.disconnected != "half-open":
+        if self._sock.fileno() >= 0 and self.disconnected not in ("half-open", "blackhole"):
             self._clock.loop.add_reader(self._sock, self._acceptable)
 
     def _accept(self, sock: socket.socket, remote: Address) -> None:

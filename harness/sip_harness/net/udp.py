@@ -156,7 +156,7 @@ class UdpSocket:
 
     def disconnect(self, kind: Disconnection, remote: Address | None = None) -> None:
         """`close` frees the port: what comes next is answered by ICMP. `half-open` keeps it and reads no more."""
-        if kind == "reset" or remote is not None:
+        if kind in ("reset", "blackhole") or remote is not None:
             raise SendFailed("UDP has no connection to reset" if kind == "reset" else "UDP has no connections")
         self.disconnected = kind
         if kind == "close":

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 SUBPROTOCOL = "sip"
 
 
+_HEAD_END = b"\r\n\r\n"
+_FIN, _CONTROL, _MASKED = 0x80, 0x08, 0x80
+_LONGER = {126: 2, 127: 8}
+
+
 class NoWebSocket(OSError):
     """The package is not there."""
 
@@ -41,25 +46,47 @@ class WebSocket:
         require_websockets()
         self.ready = self.whole = self.over = False
         self._parts = b""
+        self._raw = b""
+        """What has come since the last whole message or handshake."""
+        self._shaken = False
         self._protocol = _serve() if server else _connect(remote, secure)
 
     @property
     def rest(self) -> bytes:
-        """Nothing: half a frame is none."""
-        return b""
+        """What has come of a handshake or a message that is not complete, frames and all."""
+        return self._raw
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take the frames apart; pings, closes and handshakes are answered (RFC 6455 5.5)."""
+        self._raw += data
         self._protocol.receive_data(data)
         messages: list[bytes] = []
         for event in self._protocol.events_received():
             self._take(event, messages, data)
         failed = self._protocol.handshake_exc or self._protocol.parser_exc
         if failed is not None:
-            raise Broken(f"WebSocket: {_reason(failed)}", data, messages)
+            rest, self._raw = self._raw, b""
+            raise Broken(f"WebSocket: {_reason(failed)}", rest, messages)
+        self._raw = self._unfinished(self._raw)
         self.over = self._protocol.close_rcvd is not None
         self.whole = bool(messages) and not self._protocol.reader.buffer and not self._parts
         return messages
+
+    def _unfinished(self, raw: bytes) -> bytes:
+        """What is left of these bytes without whole handshakes and messages."""
+        if not self._shaken:
+            head, empty_line, raw = raw.partition(_HEAD_END)
+            if not empty_line:
+                return head
+            self._shaken = True
+        begin = at = 0
+        while size := _size_of_frame(raw, at):
+            ends_message = bool(raw[at] & _FIN)
+            control = bool(raw[at] & _CONTROL)
+            whole = ends_message and (not control or begin == at)
+            at += size
+            begin = at if whole else begin
+        return raw[begin:]
 
     def wrap(self, message: bytes) -> bytes:
         """One frame: text where the message is UTF-8, else binary (RFC 7118 4.2)."""
@@ -94,6 +121,7 @@ class WebSocket:
             self._accept(event)
         elif self._protocol.handshake_exc is None:
             if self._protocol.subprotocol != SUBPROTOCOL:
+                self._raw = b""  # a whole handshake, only not the one that is needed
                 raise Broken("WebSocket: the server does not speak the subprotocol sip", data)
             self.ready = True
 
@@ -105,6 +133,19 @@ class WebSocket:
         assert isinstance(request, Request)
         self._protocol.send_response(self._protocol.accept(request))
         self.ready = self._protocol.handshake_exc is None
+
+
+def _size_of_frame(raw: bytes, at: int) -> int:
+    """Bytes of the frame that begins here (RFC 6455 5.2); 0 if it is not all there."""
+    there = len(raw) - at
+    if there < 2:
+        return 0
+    more = _LONGER.get(raw[at + 1] & 0x7F, 0)
+    if there < 2 + more:
+        return 0
+    length = int.from_bytes(raw[at + 2 : at + 2 + more], "big") if more else raw[at + 1] & 0x7F
+    size = 2 + more + (4 if raw[at + 1] & _MASKED else 0) + length
+    return size if there >= size else 0
 
 
 def _serve() -> ServerProtocol:

@@ -59,6 +59,8 @@ class Run:
         """Take an entry of an agent or of the system; tell the agents what it means to them."""
         if isinstance(entry, Malformed) or (isinstance(entry, Message) and self._is_stray(entry)):
             self._tape.add_stray(entry)
+            if isinstance(entry, Malformed) and entry.direction == "sent":
+                self._sent_garbage(entry)
             return
         self._tape.add(entry)
         if isinstance(entry, Message):
@@ -85,6 +87,14 @@ class Run:
                 self._timeline.happened(name, time.monotonic())
             for agent in self._agents.values():
                 agent.happened(name)
+
+    def _sent_garbage(self, entry: Malformed) -> None:
+        """A call has begun with bytes that are no SIP: perhaps somebody answers them all the same."""
+        begun = next((one for one in self._awaited if one[0] == entry.agent), None)
+        if begun is not None:
+            self._awaited.remove(begun)
+            self._open.puzzle(entry.agent, entry.time)
+            self._changed.set()
 
     def _is_stray(self, entry: Message) -> bool:
         """Whether it has nothing to do with the run: then it must neither wake a script nor keep the run open."""
@@ -147,6 +157,8 @@ class Run:
     def _call(self, call: Call, uri: str) -> None:
         self._awaited.append((call.caller, call.method))
         self._last_finals.pop(call.caller, None)
+        if call.is_odd:
+            self._open.odd.add(call.caller)
         self._deaf[call.caller] = Deafness(call.script.losses if call.script is not None else ())
         self._agents[call.caller].call(call, uri)
 

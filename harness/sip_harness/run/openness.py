@@ -54,6 +54,9 @@ class Openness:
     """Callers with credentials: a challenge is not the end of their INVITE."""
     patience: float = UNTIL_GIVEN_UP
     """Seconds after which the system gives a transaction up that gets no answer."""
+    odd: set[str] = field(default_factory=set, init=False)
+    """Callers whose requests the system may drop without a word, because they are hardly any: once it has taken one up
+    with a provisional, it owes it a final response like any other."""
     _open: dict[Key, _Item] = field(default_factory=dict, init=False)
     _ended: set[Key] = field(default_factory=set, init=False)
     """What is over: a retransmission does not open it again."""
@@ -71,8 +74,14 @@ class Openness:
             self._requested(seen)
         elif m.code >= 200:
             self._final(seen)
-        elif not seen.received and (item := self._open.get(_key(seen))):
+        elif item := self._open.get(_key(seen)):
             item.due = math.inf  # a provisional stops the system's transaction timer: it waits as long as it may ring
+        if seen.received:
+            self._open.pop(_puzzle_key(seen.agent), None)
+
+    def puzzle(self, agent: str, time: int) -> None:
+        """An agent has begun with bytes that are no SIP: the system may take its time to answer as with a request."""
+        self._open[_puzzle_key(agent)] = _Item(f"{agent}'s bytes have no answer", time, due=time + self._patience)
 
     def lost(self, seen: Seen) -> None:
         """A message that its agent was deaf to: what it would have closed stays open by our own doing, and a request
@@ -139,9 +148,12 @@ class Openness:
         key = _key(seen)
         if key in self._open or key in self._ended:
             return
+        begins = not seen.received and m.call_id not in self._own
         if not seen.received:
             self._own.add(m.call_id)
         due = math.inf if not seen.received else seen.time + (0 if self._is_systems_own(seen) else self._patience)
+        if begins and seen.agent in self.odd:
+            due = seen.time + self._patience
         text = f"{seen.agent}'s {m.method} has no final response"
         shown = bool(m.get("authorization") or m.get("proxy-authorization"))
         tags = (m.to_tag, m.from_tag)
@@ -211,6 +223,10 @@ def _ack_key(seen: Seen) -> Key:
 
 def _challenge_key(seen: Seen) -> Key:
     return seen.agent, seen.sip.call_id, "", -1, "challenge"
+
+
+def _puzzle_key(agent: str) -> Key:
+    return agent, "", "", -1, "bytes"
 
 
 def _dialogs(seen: Seen, tags: Collection[str]) -> Iterator[Key]:

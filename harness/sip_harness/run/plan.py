@@ -8,11 +8,12 @@ from typing import Literal
 from sip_harness.agents.base import EXPIRES, Assignment
 from sip_harness.model.entry import Role
 from sip_harness.model.place import NOWHERE, Place
-from sip_harness.model.scenario import Call, Device, Scenario, Stack, Transport
+from sip_harness.model.scenario import Account, Call, Device, Scenario, Stack, Transport
 from sip_harness.model.system import SystemInfo
 from sip_harness.script.everything import seconds_in
 from sip_harness.script.pjsua2_limits import Obstacle, call_obstacles, device_obstacles
 from sip_harness.systems.base import Binding, Lease
+from sip_harness.systems.intent import filled
 
 OneStack = Literal["pjsua2", "wire"]
 
@@ -122,6 +123,7 @@ def assign(scenario: Scenario, info: SystemInfo, binding: Binding, lease: Lease)
             expires=device.expires or EXPIRES,
             refreshes=device.expires is None,
             listen=binding.listens.get(device.name),
+            listens=device.listens,
             patience=info.policy.prompt,
             media=scenario.media,
             open_to_all=False,
@@ -175,6 +177,22 @@ def over(scenario: Scenario, transport: Transport) -> Scenario:
     devices = tuple(replace(d, transport=transport) if d.transport == "udp" else d for d in scenario.devices)
     calls = tuple(replace(c, transport=transport) if c.transport == "udp" else c for c in scenario.calls)
     return replace(scenario, devices=devices, calls=calls)
+
+
+def dialling(call: Call, binding: Binding) -> Call:
+    """The call with what its target has in this run in the places of its headers that stand for that, and with the
+    account of the agent that it names."""
+    dialled = binding.uris[call.target]
+    if any("{" in value for _, value in call.headers):
+        call = replace(call, headers=tuple((name, filled(value, dialled)) for name, value in call.headers))
+    if call.raw is not None:
+        text = call.raw.data.decode("utf-8", "surrogateescape")
+        data = filled(text, dialled).encode("utf-8", "surrogateescape")
+        call = replace(call, raw=replace(call.raw, data=data))
+    if call.account is not None and call.account.agent:
+        user = binding.users[call.account.agent]
+        call = replace(call, account=Account(user.password, user.auth or user.name, call.account.agent, user.aor))
+    return call
 
 
 def role_of(part: Assignment, choice: Choice, trace: Literal["full", "partial"]) -> Role:

@@ -33,7 +33,7 @@ def preview(scenarios: Sequence[Scenario], system: External) -> str:
             lines.append(f"  {scenario.id}: {name} registers as {binding.users[name].aor}")
         for call in scenario.calls:
             who, uri = binding.users[call.caller].aor, request_uri(call, binding.uris[call.target])
-            lines.append(f"  {scenario.id}: {call.method} {uri} from {who}{_refused(profile, uri)}")
+            lines.append(f"  {scenario.id}: {call.raw or call.method} {uri} from {who}{_refused(profile, uri)}")
         if not any("(refused: " in line for line in lines[-len(scenario.calls) :]):
             why = refusal(scenario, limits(profile), binding.uris)
             lines += [f"  {scenario.id}: blocked, the guard refuses {why}"] if why else []

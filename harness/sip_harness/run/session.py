@@ -37,6 +37,7 @@ from sip_harness.run.plan import (
     Stacks,
     assign,
     choose_stacks,
+    dialling,
     limit,
     over,
     role_of,
@@ -116,7 +117,7 @@ class Session:
         try:
             resolved(scenario, Says(name, self.system.info.kind, self.system.info.policy))
             lease = self.leases.take()
-            chosen = choose_stacks(scenario, self._stacks)
+            chosen = choose_stacks(scenario, self._possible)
             binding = self.system.bind(scenario, lease)
         except (CannotCarryOut, CannotChoose) as error:
             return Result(scenario, Verdict(Outcome.ERROR, reason=str(error)), repeat=repeat, system=name)
@@ -144,7 +145,8 @@ class Session:
         agents: dict[str, Agent] = {}
         transaction = self.system.info.policy.timers.get("transaction")
         patience = UNTIL_GIVEN_UP if transaction is None else transaction.seconds + transaction.late
-        run = Run(scenario, agents, parts, tape, patience, self._pace.turn)
+        dialled = replace(scenario, calls=tuple(dialling(c, binding) for c in scenario.calls))
+        run = Run(dialled, agents, parts, tape, patience, self._pace.turn)
         for part in parts:
             agents[part.name] = self._agent(part, chosen[part.name], run)
 
@@ -174,6 +176,13 @@ class Session:
         return Result(
             scenario, _kept(judge(scenario, record), tape.problem), record, seconds, repeat, self.system.info.name, file
         )
+
+    @property
+    def _possible(self) -> Stacks:
+        """The pjsua2 stack is used over IPv4 alone."""
+        if ":" not in self.system.info.address[0]:
+            return self._stacks
+        return replace(self._stacks, pjsua2_missing="pjsua2 is used over IPv4 alone, and this system is on IPv6")
 
     def _agent(self, part: Assignment, choice: Choice, run: Run) -> Agent:
         take = discreet(run.take) if part.guard is not None else run.take

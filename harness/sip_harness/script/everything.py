@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sip_harness.model.pattern import Event, Trigger
-from sip_harness.model.scenario import After, Scenario, Script, Send, Step, Wait
+from sip_harness.model.scenario import After, Request, Scenario, Script, Send, Step, Wait
 
 
 def steps_in(scenario: Scenario) -> Iterator[Step]:
@@ -13,6 +13,7 @@ def steps_in(scenario: Scenario) -> Iterator[Step]:
     for device in scenario.devices:
         yield from steps_of(device.script)
     for call in scenario.calls:
+        yield from call.meanwhile
         yield from call.early
         yield from call.then
         if call.script is not None:
@@ -36,6 +37,7 @@ def awaited_in(scenario: Scenario) -> Iterator[Event]:
 def seconds_in(scenario: Scenario) -> float:
     """Seconds that everything takes that is scripted to take time, one after the other."""
     waits = sum(map(_seconds, steps_in(scenario)))
+    waits += sum(max(call.how.resend or (), default=0.0) for call in scenario.calls)
     watched = scenario.watch.seconds if scenario.watch is not None else 0.0
     return waits + watched + sum(trigger.delay for trigger in triggers_in(scenario))
 
@@ -52,6 +54,6 @@ def steps_of(script: Script) -> Iterator[Step]:
 def _seconds(step: Step) -> float:
     if isinstance(step, Wait):
         return step.seconds
-    if isinstance(step, Send):
+    if isinstance(step, Send | Request):
         return max(step.how.resend or (), default=0.0)
     return 0.0

@@ -13,6 +13,7 @@ from typing import Literal
 from sip_harness.model.pattern import Trigger
 from sip_harness.model.scenario import (
     After,
+    Again,
     Call,
     Challenge,
     Disconnect,
@@ -29,7 +30,7 @@ from sip_harness.model.scenario import (
     Wait,
 )
 
-Due = Send | Raw | Silence | NoTrying | HangUp | Request | Disconnect | Unregister | ForwardBack
+Due = Send | Raw | Silence | NoTrying | HangUp | Request | Again | Disconnect | Unregister | ForwardBack
 
 ACKED = "an answering device gets ACK"
 """What ends a call that states no end of its own: the 2xx of some device has been acknowledged."""

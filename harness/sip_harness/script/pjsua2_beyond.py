@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from sip_harness.model.place import Place
 from sip_harness.model.scenario import (
+    Again,
     Call,
     Challenge,
     Delivery,
@@ -33,6 +34,7 @@ _STEPS: dict[type[Step], str] = {
     NoTrying: "it always answers an INVITE with 100",
     Request: "it sends nothing of its own in a call but BYE",
     Disconnect: "its port stays open",
+    Again: "it sends a request again as RFC 3261 says",
     Challenge: "it asks nobody for credentials",
     Grant: "it is no registrar",
     Unregister: "it stays registered until the run is over",
@@ -95,6 +97,8 @@ def in_device(device: Device) -> Iterator[Reason]:
         yield _other_transport(device.transport), device.place
     if device.expires is not None:
         yield "it registers anew before a registration runs out", device.place
+    if device.listens:
+        yield _STEPS[Disconnect], device.place
 
 
 def in_visits(calls: Iterable[Call]) -> Iterator[Reason]:
@@ -118,10 +122,18 @@ def in_call(call: Call) -> Iterator[Reason]:
         yield "it proves itself with the account of the run only", call.place
     if call.uri:
         yield "it writes a Request-URI in its own form", call.place
+    if call.omit:
+        yield "every INVITE of its has all that one must have", call.place
     if call.body:
         yield "an INVITE of its own has its own SDP", call.place
+    if call.raw is not None:
+        yield _STEPS[Raw], call.raw.place
+    for reason in in_delivery(call.how):
+        yield reason, call.place
     for step in (*call.early[:1], *call.then[:1]):
         yield _STEPS[Request], step.place
+    for step in call.meanwhile[:1]:
+        yield "it sends an INVITE, its CANCEL and nothing else before the answer", step.place
     if call.ack is not None:
         yield "it acknowledges an answer at once", call.place
     if call.prack is not None:

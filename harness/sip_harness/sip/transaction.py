@@ -96,6 +96,10 @@ class Transaction:
         """The bytes of a Transmit could not be sent (RFC 3261 17.1.4, 17.2.4)."""
         return self._on("error", now)
 
+    def hush(self) -> None:
+        """Never send the last message again, neither by timer nor for a request that comes again."""
+        self._last = b""
+
     def _on(self, event: Event, now: float, message: Message | None = None, data: bytes = b"") -> list[Action]:
         row = self._table.rows.get((self.state, event))
         if row is None:
@@ -181,10 +185,6 @@ class ServerTransaction(Transaction):
     def respond(self, code: int, data: bytes, now: float) -> list[Action]:
         """Send a response. No action means that the state machine does not allow it any more."""
         return self._on(response_class(code), now, data=data)
-
-    def hush(self) -> None:
-        """Never send the last response again, neither by timer nor for a request that comes again."""
-        self._last = b""
 
 
 def response_class(code: int) -> Event:

@@ -20,6 +20,7 @@ from sip_harness.model.scenario import Scenario
 from sip_harness.model.system import SystemInfo
 from sip_harness.net import authority
 from sip_harness.net.authority import AGENTS, CA, SYSTEM
+from sip_harness.net.base import host_port
 from sip_harness.systems.accounts import fresh_users
 from sip_harness.systems.base import Binding, Lease, SystemFailed, Watch
 from sip_harness.systems.kamailio_carriers import Carriers, check_carriers
@@ -30,7 +31,7 @@ from sip_harness.systems.names import check_names
 from sip_harness.systems.probe import free_port, until_answer, until_answer_on_tcp
 from sip_harness.systems.watches import Watches
 
-HOST = "127.0.0.1"
+HOST, HOST6 = "127.0.0.1", "::1"
 PASSWORD = "loopback-only"  # noqa: S105 - of made-up users on a system that only this machine reaches
 DEFAULTS = Settings()
 _CONFIG = Path(__file__).with_name("kamailio.cfg")
@@ -113,11 +114,11 @@ class Kamailio:
         self._info = SystemInfo(
             name=self.name,
             kind="proxy",
-            address=(HOST, ports.plain),
+            address=(self._host, ports.plain),
             # A Request-URI that the proxy knows for its own needs the port (RFC 3261 19.1.4).
-            domain=f"{HOST}:{ports.plain}",
+            domain=host_port((self._host, ports.plain)),
             policy=self._settings.policy(),
-            capabilities=capabilities(self._digest, self._tls, self._ws),
+            capabilities=self._capabilities(),
             addresses=self._addresses(ports),
             trust=str(directory / CA) if self._tls else "",
             certificate=str(directory / AGENTS) if self._tls else "",
@@ -125,6 +126,15 @@ class Kamailio:
             versions={"kamailio": version},
             password=PASSWORD if self._digest else "",
         )
+
+    @property
+    def _host(self) -> str:
+        return HOST6 if self._settings.ipv6 else HOST
+
+    def _capabilities(self) -> frozenset[str]:
+        """Carriers have addresses of 127/8."""
+        over_ipv4 = {"carriers", "probing"} if self._settings.ipv6 else set()
+        return capabilities(self._digest, self._tls, self._ws) - over_ipv4
 
     def _control(self) -> Rpc:
         try:
@@ -134,8 +144,8 @@ class Kamailio:
 
     def _addresses(self, ports: Ports) -> dict[str, Address]:
         plain, secure = ["tcp", *(["ws"] if self._ws else [])], ["tls", *(["wss"] if self._ws else [])]
-        found: dict[str, Address] = dict.fromkeys(plain, (HOST, ports.plain))
-        return found | {name: (HOST, ports.tls) for name in secure if self._tls}
+        found: dict[str, Address] = dict.fromkeys(plain, (self._host, ports.plain))
+        return found | {name: (self._host, ports.tls) for name in secure if self._tls}
 
     @property
     def _directory(self) -> Path:
@@ -149,7 +159,7 @@ class Kamailio:
             self._said.clear()
             kept = self._kept = Kept(self._log, grace=_GRACE)
             try:
-                ports = Ports(free_port(HOST), free_port(HOST))
+                ports = Ports(free_port(self._host), free_port(self._host))
                 problem = await self._try(kept, binary, ports)
             except OSError as error:
                 raise SystemFailed(f"{self.name} could not be started: {error}") from error
@@ -165,7 +175,7 @@ class Kamailio:
         """Start it there. Empty once it is ready, else what is wrong; raises OSError if no process can start."""
         instance = secrets.token_hex(8)
         await kept.start(self._command(binary, ports, instance))
-        ready = asyncio.ensure_future(_until_ready((HOST, ports.plain), instance))
+        ready = asyncio.ensure_future(_until_ready((self._host, ports.plain), instance))
         end = asyncio.ensure_future(kept.ended())
         try:
             done, _ = await asyncio.wait((ready, end), timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
@@ -192,10 +202,11 @@ class Kamailio:
         command = [binary, "-f", str(_CONFIG), "-DD", "-E", "-w", "{dir}", "-Y", ".", "-P", "{dir}/pid"]
         # One worker: it takes messages in the order in which they came, so none overtakes another inside the system.
         command += ["-n", "1", "-N", "1", "-m", "64" if self._tls else "16", "-M", "8" if self._tls else "4"]
-        command += ["-l", f"udp:{HOST}:{ports.plain}", "-l", f"tcp:{HOST}:{ports.plain}"]
+        plain = host_port((self._host, ports.plain))
+        command += ["-l", f"udp:{plain}", "-l", f"tcp:{plain}"]
         if self._tls:
-            command += ["-l", f"tls:{HOST}:{ports.tls}"]
-            command = [sys.executable, "-I", "-S", authority.__file__, "{dir}", HOST, "--", *command]
+            command += ["-l", f"tls:{host_port((self._host, ports.tls))}"]
+            command = [sys.executable, "-I", "-S", authority.__file__, "{dir}", self._host, "--", *command]
         for name, value in defines.items():
             command += ["-A", f"{name}={value}" if value else name]
         return command

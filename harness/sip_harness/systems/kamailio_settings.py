@@ -33,6 +33,7 @@ SHORTEST_TIMER = 0.25
 _STRAYS = "passes on responses that match no transaction (RFC 6026 7.3 forbids it); seen with 5.6.3"
 _EXTENSIONS = "passes on what asks for extensions that it does not know, as by default; seen with 5.6.3"
 _NO_PAUSE = "reads no Retry-After: the dispatcher calls a carrier again at once (RFC 3261 20.33); seen with 5.6.3"
+_HALVES = "keeps the contacts that come before one it refuses the REGISTER for (RFC 3261 10.3 step 7); seen with 5.6.3"
 _DEAF = "waits fr_timer where ICMP says at once that nobody listens (RFC 3261 16.9, 18.4); seen with 5.6.3"
 _REFUSED = "waits fr_timer where the connection is refused (RFC 3261 16.9; tm's failure_exec_mode); seen with 5.6.3"
 _AT_ONCE = "g2: INVITE within policy.prompt of carol sends INVITE"
@@ -65,6 +66,9 @@ DEVIATIONS = (
         "also 408 Request Timeout to MESSAGE made by the system itself",
         "answers 408 to other requests than INVITE (RFC 4320 4.2 forbids it); seen with 5.6.3",
     ),
+    Deviation("RG-12", "alice: nothing but 4xx or 5xx to REGISTER, 486 from desk", "also INVITE", _HALVES),
+    Deviation("RG-12", "alice: nothing but 4xx or 5xx to REGISTER, 486 from desk", "also ACK to 480", _HALVES),
+    Deviation("RG-12", "alice: 486 from desk", "480 Temporarily Unavailable made by the system itself", _HALVES),
     Deviation("TO-12", _AT_ONCE, "late INVITE", _DEAF),
     Deviation("TO-16", _AT_ONCE, "late INVITE", _REFUSED),
     Deviation(
@@ -99,6 +103,8 @@ class Settings:
     """With these final responses, its own 408 included, a carrier passes the call on to the next."""
     remap_503_500: bool = True
     """A 503 goes on as 500 (RFC 3261 16.7 step 6)."""
+    ipv6: bool = False
+    """It stands on ::1 instead of 127.0.0.1, and has no carriers."""
     disable_6xx_block: bool = False
     """A 6xx ends only its own branch, against RFC 3261 16.7 step 5."""
 

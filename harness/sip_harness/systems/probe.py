@@ -8,6 +8,8 @@ import socket
 from contextlib import suppress
 
 from sip_harness.model.entry import Address
+from sip_harness.net.base import host_port, in_uri
+from sip_harness.net.sockets import family_of
 from sip_harness.sip import message
 from sip_harness.sip.errors import SipError
 
@@ -21,7 +23,8 @@ def free_port(host: str) -> int:
     Raises OSError if there is none.
     """
     for _ in range(_PORT_ATTEMPTS):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+        family = family_of(host)
+        with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family, socket.SOCK_STREAM) as tcp:
             udp.bind((host, 0))
             port: int = udp.getsockname()[1]
             with suppress(OSError):
@@ -52,7 +55,7 @@ async def until_answer(system: Address, instance: str) -> None:
     loop = asyncio.get_running_loop()
     transport, probe = await loop.create_datagram_endpoint(lambda: _Probe(instance), remote_addr=system)
     try:
-        local: Address = transport.get_extra_info("sockname")
+        local: Address = transport.get_extra_info("sockname")[:2]
         pause, cseq = _FIRST_PAUSE, 0
         while not probe.answered.done():
             cseq += 1
@@ -70,7 +73,7 @@ async def until_answer_on_tcp(system: Address, instance: str) -> None:
     """
     reader, writer = await asyncio.open_connection(*system, limit=message.MAX_MESSAGE)
     try:
-        writer.write(_options(system, writer.get_extra_info("sockname"), 1, "TCP"))
+        writer.write(_options(system, writer.get_extra_info("sockname")[:2], 1, "TCP"))
         answer = message.parse(await reader.readuntil(b"\r\n\r\n"))
         if answer.code != 200 or answer.get("Organization") != instance:
             raise OSError(f"somebody else answers on {system[0]}:{system[1]}: {answer.summary}")
@@ -81,7 +84,7 @@ async def until_answer_on_tcp(system: Address, instance: str) -> None:
 
 
 def _options(system: Address, local: Address, cseq: int, transport: str = "UDP") -> bytes:
-    here, there = (f"{host}:{port}" for host, port in (local, system))
+    here, there = host_port(local), host_port(system)
     return message.build(
         f"OPTIONS sip:{there} SIP/2.0",
         [
@@ -89,7 +92,7 @@ def _options(system: Address, local: Address, cseq: int, transport: str = "UDP")
             ("Max-Forwards", "70"),
             ("From", f"<sip:probe@{here}>;tag={secrets.token_hex(4)}"),
             ("To", f"<sip:{there}>"),
-            ("Call-ID", f"{secrets.token_hex(8)}@{local[0]}"),
+            ("Call-ID", f"{secrets.token_hex(8)}@{in_uri(local[0])}"),
             ("CSeq", f"{cseq} OPTIONS"),
         ],
     )

@@ -93,7 +93,7 @@ class _Attribution:
 
     def __init__(self, record: Record) -> None:
         calls = [e.data for e in record.entries if isinstance(e, Note) and e.kind == "call"]
-        self._owners = {call["call_id"]: Owner.CALL for call in calls if call.get("call_id")}
+        self._owners = {call["call_id"]: Owner.CALL for call in calls if "call_id" in call}
         self._of_a_call = _OF_A_CALL | ({call.get("method", "INVITE") for call in calls} - _OF_A_SYSTEM)
         self._tokens = _token_pattern(record.header)
         self._outsiders = Outsiders([record.header.address], record.header.session)

@@ -29,6 +29,8 @@ PARTS: Mapping[str, Entries] = {
     "AfterDoc": steps.AFTER,
     "BytesDoc": steps.BYTES,
     "SendDoc": steps.SEND,
+    "AgainDoc": steps.AGAIN,
+    "RepeatDoc": steps.REPEAT,
     "ChallengeStep": steps.CHALLENGE,
     "ChallengeDoc": agents.CHALLENGE,
     "ResponseDoc": responses.RESPONSE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sip_harness.language.entries.entry import Entries, Entry
+from sip_harness.language.entries.leaving import leaving
 
 _LOSE = (
     "Messages that never arrive at this agent, as if the network had lost them: all of a kind, or the `first` few. The "
@@ -38,6 +39,15 @@ DEVICE: Entries = {
     ),
     "on": Entry(_ON, "devices: {desk: {answer: [ringing], on: {CANCEL: [481], OPTIONS: [[silence], [200]]}}}"),
     "lose": Entry(_LOSE, "devices: {desk: {answer: [ringing, 486], lose: [first 2 ACK]}}"),
+    "listens": Entry(
+        "`closed`: once it has taken its place its port is closed, and whoever sends there is told so (ICMP, RST). "
+        "`never`: nobody can connect, and nobody is told: what knocks is dropped as by a firewall. Not for udp, where "
+        "`silence` is all there is.",
+        "carriers: {g1: {listens: never, transport: tcp}, g2: {answer: [ok]}}\n"
+        "targets: {pstn: {hunt: [g1, g2]}}\n"
+        "calls: [{from: alice, to: pstn}]\n"
+        "expect: {g1: never, alice: [200 from g2]}",
+    ),
     "transport": Entry(_TRANSPORT, "devices: {desk: {answer: [486], transport: tcp}}"),
     "stack": Entry(_STACK, "devices: {desk: {answer: [486], stack: wire}}"),
     "expires": Entry(
@@ -46,6 +56,11 @@ DEVICE: Entries = {
         "expect: {alice: [480], desk: never}",
     ),
 }
+
+
+def _calling(words: str) -> str:
+    return f"calls: [{{from: alice, to: bob, {words}}}]"
+
 
 CALL: Entries = {
     "from": Entry("Who calls: a name that no device has.", "calls: [{from: alice, to: bob}]"),
@@ -59,9 +74,13 @@ CALL: Entries = {
         "calls: [{from: alice, to: bob, hang up: 300ms}]",
     ),
     "headers": Entry(
-        "Headers that the request has besides its own or instead of them; a list of values makes several. A From "
-        "without a tag gets one.",
-        "calls: [{from: alice, to: bob, headers: {Subject: hello, X-Trace: [a, b]}}]",
+        "Headers that the request has besides its own or instead of them; a list of values makes several, an empty "
+        "value leaves one out that it would have. A From without a tag gets one. `{uri}`, `{user}`, `{host}` and "
+        "`{hostport}` stand for what the target has, `{run}` for a text that no other run has, and `{via}`, "
+        "`{branch}`, `{sent-by}`, `{from}`, `{to}`, `{call-id}`, `{cseq}` and `{contact}` for its own.",
+        "calls:\n"
+        "  - {from: alice, to: bob, headers: {Subject: hello, X-Trace: [a, b], Max-Forwards: null}}\n"
+        "  - {from: carol, to: bob, method: REGISTER, headers: {Contact: '<sip:{user}@127.0.0.1:9>'}}",
     ),
     "body": Entry(
         "A body, instead of the SDP offer of an INVITE; `type` is what it is.",
@@ -82,8 +101,11 @@ CALL: Entries = {
         "calls: [{from: alice, to: bob, early: [wait 50ms, send UPDATE]}]",
     ),
     "as": Entry(
-        "What it answers challenges with, instead of its own account.",
-        "calls: [{from: alice, to: bob, as: {password: wrong}}]",
+        "What it answers challenges with, instead of its own account: an account, or an agent whose account it uses, "
+        "with that agent's address in From (and To of a REGISTER).",
+        "calls:\n"
+        "  - {from: alice, to: bob, as: {password: wrong}}\n"
+        "  - {from: carol, to: bob, as: desk, method: REGISTER, headers: {Contact: '*', Expires: 0}}",
     ),
     "uri": Entry(
         "The Request-URI instead of the target's own; `{uri}`, `{user}`, `{host}` and `{hostport}` stand for what "
@@ -94,9 +116,26 @@ CALL: Entries = {
     "stack": Entry(_STACK, "calls: [{from: alice, to: bob, stack: wire}]"),
     "transport": Entry(_TRANSPORT, "calls: [{from: alice, to: bob, transport: tcp}]"),
     "method": Entry(
-        "Makes it a single request outside of a dialog instead of a call.",
-        "calls: [{from: alice, to: bob, method: MESSAGE}]",
+        "Makes it a single request outside of a dialog instead of a call: any method, also one that nobody has ever "
+        "registered. A REGISTER is for the caller's own address unless its To says another.",
+        "calls: [{from: alice, to: bob, method: MESSAGE}, {from: carol, to: bob, method: TELEPORT}]",
     ),
+    "bytes": Entry(
+        "Its request as a file: sent as it is, whatever it holds, with the placeholders of `headers` filled in. What "
+        "is an INVITE is a call with all that follows; anything else is over with its final response. A system that "
+        "is not started here gets only bytes of which the harness can read where they lead.",
+        "calls: [{from: alice, to: bob, bytes: odd.sip}]",
+        {
+            "odd.sip": "TELEPORT {uri} SIP/2.0\nVia: SIP/2.0/UDP {sent-by};branch={branch}\nFrom: {from}\nTo: {to}\n"
+            "Call-ID: {call-id}\nCSeq: 1 TELEPORT\nMax-Forwards: 0\n\n"
+        },
+    ),
+    "meanwhile": Entry(
+        "What the caller does from its request on, whatever comes back, also when all is over: waits, `again`, `send "
+        "CANCEL` at any time, bytes.",
+        "calls: [{from: alice, to: bob, meanwhile: [wait 10ms, again, after alice gets 200, send CANCEL]}]",
+    ),
+    **leaving(_calling, "calls: [{from: alice, to: bob, pieces: [10, 100], transport: tcp}]"),
     "then": Entry(
         "What the caller does from the answer on: waits, requests within the call, bytes, and hanging up, which it "
         "does at the end by itself.",

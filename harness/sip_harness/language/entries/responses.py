@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sip_harness.language.entries.entry import Entries, Entry
+from sip_harness.language.entries.leaving import leaving
 
 
 def _busy(more: str) -> str:
@@ -17,9 +18,14 @@ _BODY = "A body; its length is counted. It needs a type."
 _TYPE = "The content type of the body."
 
 REQUEST: Entries = {
-    "headers": Entry("Headers besides its own; a list of values makes several.", _info("headers: {X-Reason: test}")),
+    "headers": Entry(
+        "Headers besides its own or instead of them; a list of values makes several, an empty value leaves one out "
+        "that it would have.",
+        _info("headers: {X-Reason: test, Max-Forwards: null}"),
+    ),
     "body": Entry(_BODY, _info("body: hello, type: text/plain")),
     "type": Entry(_TYPE, _info("body: Signal=5, type: application/dtmf-relay")),
+    **leaving(_info, "devices: {desk: {answer: [ok, send: {INFO: {pieces: [10]}}], transport: tcp}}"),
 }
 
 RESPONSE: Entries = {
@@ -37,11 +43,6 @@ RESPONSE: Entries = {
     ),
     "branch": Entry("`other`: the branch in the topmost Via is not the request's.", _busy("branch: other")),
     "cseq": Entry("The method in the CSeq instead of the request's.", _busy("cseq: BYE")),
-    "resend": Entry(
-        "When it is sent again: a list of times that count from the first sending, or `never`.",
-        _busy("resend: [500ms, 1500ms]"),
-    ),
-    "copies": Entry("How many times it is sent at once.", _busy("copies: 2")),
     "from": Entry("`other port`: it comes from a port that the system has not sent to.", _busy("from: other port")),
     "reliable": Entry(
         "`yes`: a provisional response that is sent reliably and waits for PRACK (RFC 3262).",
@@ -51,15 +52,5 @@ RESPONSE: Entries = {
         "`tone` or `silence`: an SDP answer, and media from here on; in a 183 it is early media.",
         "devices: {desk: {answer: [183: {media: tone}, wait 500ms, 486]}}",
     ),
-    "strip": Entry(
-        "Headers that are left out, also those that no response may lack.",
-        "devices: {desk: {answer: [180: {strip: [Via, To]}, 486]}}",
-    ),
-    "duplicate": Entry("Headers that stand twice.", _busy("duplicate: CSeq")),
-    "corrupt": Entry("Headers whose values are damaged so that they cannot be read.", _busy("corrupt: Via")),
-    "truncate": Entry("Only so many bytes of it are sent.", _busy("truncate: 40")),
-    "pieces": Entry(
-        "Where a stream cuts it: it is sent in several writes, each cut counted in bytes from the beginning.",
-        "devices: {desk: {answer: [486: {pieces: [10, 100]}], transport: tcp}}",
-    ),
+    **leaving(_busy, "devices: {desk: {answer: [486: {pieces: [10, 100]}], transport: tcp}}"),
 }

@@ -31,14 +31,20 @@ STEPS: Entries = {
     ),
     "hang up": Entry("Ends an answered call with BYE.", "devices: {desk: {answer: [ok, wait 300ms, hang up]}}"),
     "send": Entry(
-        "Sends a request within the dialog; as a mapping with headers and a body.",
+        "Sends a request within the dialog; as a mapping with headers and a body. Under `meanwhile`, `send CANCEL`.",
         "devices: {desk: {answer: [ok, send re-INVITE, send: {INFO: {body: hello, type: text/plain}}]}}",
     ),
     "bytes": Entry(
-        "Sends a file as it is; `{via}`, `{from}`, `{to}`, `{call-id}`, `{cseq}` and `{contact}` in it are filled in. "
-        "The file lies in the directory of the scenario or below.",
+        "Sends a file as it is; `{via}`, `{from}`, `{to}`, `{call-id}`, `{cseq}` and `{contact}` in it are filled in, "
+        "and `{branch}` and `{sent-by}` of the topmost Via; `{run}` is a text that no other run has. The file lies in "
+        "the directory of the scenario or below.",
         "devices: {desk: {answer: [ringing, bytes broken.sip]}}",
         {"broken.sip": "SIP/2.0 486 Busy Here\nVia: {via}\nCSeq: what\n\n"},
+    ),
+    "again": Entry(
+        "Under `meanwhile`: sends the request of the call once more, byte by byte, whatever has become of it. As a "
+        "mapping, `{again: {branch: other}}`, it is the same request on another branch, as if it had come another way.",
+        "calls: [{from: alice, to: bob, meanwhile: [wait 100ms, again]}]",
     ),
     "challenge": Entry(
         "Goes on only if the request has the right digest credentials; else it gets 401 (or, as `challenge 407`, 407) "
@@ -75,6 +81,15 @@ AFTER: Entries = {
 }
 BYTES: Entries = {
     "bytes": Entry(STEPS["bytes"].text, "devices: {desk: {answer: [ringing, bytes: broken.sip]}}", STEPS["bytes"].files)
+}
+AGAIN: Entries = {
+    "again": Entry(STEPS["again"].text, "calls: [{from: alice, to: bob, meanwhile: [again: {branch: other}]}]")
+}
+REPEAT: Entries = {
+    "branch": Entry(
+        "`other`: a branch that nobody has seen. The responses to it are acknowledged as those of a fork.",
+        "calls: [{from: alice, to: bob, meanwhile: [again: {branch: other}]}]",
+    )
 }
 SEND: Entries = {"send": Entry(STEPS["send"].text, "devices: {desk: {answer: [ok, send: UPDATE]}}")}
 CHALLENGE: Entries = {

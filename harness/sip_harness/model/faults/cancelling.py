@@ -66,6 +66,18 @@ FAULTS = (
         "systems that treat CANCEL end to end",
     ),
     Fault(
+        "cancels-what-has-ended",
+        "passes a CANCEL on that comes after the final response",
+        "RFC 3261 9.2, 16.10",
+        "kamailio issue 315: CANCEL to branches that have ended",
+    ),
+    Fault(
+        "accepts-any-cancel",
+        "answers 200 to a CANCEL that belongs to nothing",
+        "RFC 3261 9.2",
+        "callers who believe that their call has been taken back",
+    ),
+    Fault(
         "challenges-cancel",
         "asks for credentials with a CANCEL, which cannot be sent again",
         "RFC 3261 22.1",

@@ -18,6 +18,36 @@ FAULTS = (
         "phones that ring after they have logged off",
     ),
     Fault(
+        "takes-any-star",
+        "removes all contacts for a star, whatever lifetime and other contacts come with it",
+        "RFC 3261 10.3 step 6",
+        "registrars that look for the star alone",
+    ),
+    Fault(
+        "takes-old-registers",
+        "carries out a REGISTER that was overtaken by a newer one",
+        "RFC 3261 10.3 step 7",
+        "registrars that keep no CSeq: a late refresh brings a phone back that has logged off",
+    ),
+    Fault(
+        "registers-by-halves",
+        "keeps the good contacts of a REGISTER that it refuses because of another one",
+        "RFC 3261 10.3 step 7",
+        "registrars that write every contact by itself",
+    ),
+    Fault(
+        "registers-for-others",
+        "lets everybody who has an account register for everybody else",
+        "RFC 3261 10.3 step 4",
+        "registrars that check the password and not whose it is; calls that are hijacked",
+    ),
+    Fault(
+        "registers-foreign-domains",
+        "accepts registrations for addresses of domains that are not its own",
+        "RFC 3261 10.3 step 5",
+        "registrars that read the user part alone",
+    ),
+    Fault(
         "ignores-q",
         "rings all devices at once, whatever preference they have",
         "RFC 3261 16.6",

@@ -84,6 +84,36 @@ FAULTS = (
         "the same",
     ),
     Fault(
+        "adds-no-max-forwards",
+        "passes a request that has no Max-Forwards on without one",
+        "RFC 3261 16.6 step 3",
+        "loops of requests whose sender has forgotten the header",
+    ),
+    Fault(
+        "passes-retransmissions-on",
+        "sends an INVITE on each time that its caller says it again",
+        "RFC 3261 17.2.1",
+        "systems without transactions towards their callers: every loss is multiplied",
+    ),
+    Fault(
+        "refuses-unknown-methods",
+        "answers requests of methods that it does not know with 501 instead of passing them on",
+        "RFC 3261 16.3 step 1",
+        "session border controllers with a list of methods",
+    ),
+    Fault(
+        "tells-nothing-of-itself",
+        "answers OPTIONS to itself without a word about what it can do",
+        "RFC 3261 11.2",
+        "200 as a keep-alive and nothing more",
+    ),
+    Fault(
+        "refuses-merged-requests",
+        "answers 482 to a request that it has already got on another branch, as only a user agent may",
+        "RFC 3261 16.3 step 4, 8.2.2.2",
+        "proxies that know requests by their Call-ID: calls that another proxy has forked",
+    ),
+    Fault(
         "forwards-loops",
         "does not notice that a request has come back",
         "RFC 5393 4.1, RFC 3261 16.3 step 4",

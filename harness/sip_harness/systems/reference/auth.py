@@ -11,11 +11,12 @@ from sip_harness.endpoint.build import Headers
 from sip_harness.sip.digest import MAX_CHALLENGE, Challenge, compute
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message, split_list
+from sip_harness.sip.uri import parse_uri, unescape, uri_text
 from sip_harness.sip.values import unquote
 
 REALM = "sip-harness"
 PASSWORD = "loopback-only"  # noqa: S105 - of made-up users on a system that only this machine reaches
-OF_DIGEST = frozenset({"challenges-cancel", "challenges-with-401", "accepts-any-password"})
+OF_DIGEST = frozenset({"challenges-cancel", "challenges-with-401", "accepts-any-password", "registers-for-others"})
 """Fault switches that mean nothing without digest."""
 LIFETIME = 300.0
 """Seconds that a nonce is good for."""
@@ -45,6 +46,11 @@ class Authenticator:
         """Whether only the nonce was too old (RFC 7616 3.3)."""
         found = [_params(value) for value in request.all(name)]
         return any(self._matches(p, request) and self._age(p["nonce"]) > LIFETIME for p in found if p)
+
+    def usernames(self, request: Message, name: str) -> set[str]:
+        """Whose credentials a header of this name has, for our realm."""
+        found = [_params(value) for value in request.all(name)]
+        return {params.get("username", "") for params in found if params.get("realm") == REALM}
 
     def _matches(self, given: dict[str, str], request: Message) -> bool:
         born, _, seal = given.get("nonce", "").partition("-")
@@ -94,6 +100,16 @@ class Door:
         code = 401 if registers or "challenges-with-401" in self._faults else 407
         header = "WWW-Authenticate" if code == 401 else "Proxy-Authenticate"
         return code, [(header, self._auth.challenge(stale=self._auth.is_stale(request, name)))]
+
+    def is_owner(self, register: Message) -> bool:
+        """Whether the address that a REGISTER is for is that of its credentials (RFC 3261 10.3 step 4)."""
+        if "registers-for-others" in self._faults:
+            return True
+        try:
+            user = parse_uri(uri_text(register.get("to") or "")).user
+        except SipError:
+            return True  # the registrar has a word to say about that
+        return unescape(user) in self._auth.usernames(register, "authorization")
 
     def _admits(self, request: Message, name: str) -> bool:
         if "accepts-any-password" in self._faults and request.get(name) is not None:

@@ -137,7 +137,8 @@ class Pbx:
         elif request.method == "INVITE":
             self._call(server)
         elif request.method == "OPTIONS":
-            self.station.respond(server, 200, headers=[("Allow", ALLOW), ("Accept", "application/sdp")])
+            about = [("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", "")]
+            self.station.respond(server, 200, headers=about)
         else:
             self.station.respond(server, 481 if request.method == "BYE" else 405, headers=[("Allow", ALLOW)])
 
@@ -164,7 +165,9 @@ class Pbx:
 
     def _register(self, server: Server) -> None:
         try:
-            listed = self.registrar.register(server.request, self.clock.now())
+            if self.settings.digest and not self._door.is_owner(server.request):
+                raise Refused(403)
+            listed = self.registrar.register(server.request, self.clock.now(), self.station.address)
         except Refused as refused:
             self.station.respond(server, refused.code)
         else:

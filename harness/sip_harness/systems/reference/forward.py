@@ -53,7 +53,7 @@ def request_on(
             routed = True
             continue
         headers.append((field.name, value))
-    if not counted:
+    if not counted and "adds-no-max-forwards" not in faults:
         headers.append(("Max-Forwards", str(DEFAULT_HOPS)))
     if not routed:
         headers += [("Route", route) for route in routes]
@@ -125,7 +125,7 @@ def routes_of(request: Message) -> list[str]:
 def is_here(uri: str, here: Address) -> bool:
     """Whether a URI names us: our host and port, whatever its user and transport."""
     parsed = readable(uri)
-    return parsed is not None and (parsed.host, parsed.port or 5060) == (here[0], here[1])
+    return parsed is not None and (parsed.host.strip("[]"), parsed.port or 5060) == (here[0], here[1])
 
 
 def readable(uri: str) -> Uri | None:

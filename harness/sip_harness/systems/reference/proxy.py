@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
-from sip_harness.endpoint.layer import Server
+from sip_harness.endpoint.layer import Client, Server
 from sip_harness.net.base import Hop
 from sip_harness.net.clock import Clock
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.headers import listed, max_forwards
 from sip_harness.sip.message import Message
+from sip_harness.sip.transaction_key import server_key
 from sip_harness.sip.via import parse_via
 from sip_harness.systems.reference import forward
 from sip_harness.systems.reference.actions import Target
@@ -19,6 +20,10 @@ from sip_harness.systems.reference.core import Core, LogLine
 from sip_harness.systems.reference.registrar import Refused
 from sip_harness.systems.reference.settings import NO_CARRIER, NO_TARGET, Settings
 
+_KNOWN = frozenset({
+    "INVITE", "ACK", "CANCEL", "BYE", "REGISTER", "OPTIONS", "PRACK", "UPDATE", "INFO", "REFER", "SUBSCRIBE", "NOTIFY",
+    "MESSAGE", "PUBLISH",
+})  # fmt: skip
 _ABOUT = [("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER"), ("Accept", "application/sdp"), ("Supported", "")]
 
 
@@ -35,6 +40,7 @@ class Proxy:
         if not message.is_request and (message.truncated or not 100 <= message.code <= 699):
             self.core.log(message, f"dropped: {message.code}, which is no whole response")
         else:
+            self._repeat(message)
             self.core.layer.receive(message, hop)
 
     def close(self) -> None:
@@ -82,8 +88,10 @@ class Proxy:
         return bool(code)
 
     def _objection(self, request: Message) -> tuple[int, list[tuple[str, str]]]:
-        if request.truncated or request.cseq[1] != request.method or not request.call_id or not request.from_tag:
+        if request.truncated or request.cseq[1] != request.method or not request.call_id:
             return 400, []
+        if request.version != "2.0":
+            return 505, []
         if not re.match("sip:", request.uri, re.IGNORECASE):
             return 416, []
         if self._hops(request) == 0 and "ignores-max-forwards" not in self.core.faults:
@@ -92,10 +100,20 @@ class Proxy:
             return 0, []
         if "forwards-loops" not in self.core.faults and forward.loops(request, self.core.here):
             return 482, []
+        if "refuses-merged-requests" in self.core.faults and self._is_merged(request):
+            return 482, []
+        if request.method not in _KNOWN and "refuses-unknown-methods" in self.core.faults:
+            return 501, []
         required = _listed(request, "proxy-require")
         if required and "ignores-proxy-require" not in self.core.faults:
             return 420, [("Unsupported", ", ".join(required))]
         return 0, []
+
+    def _is_merged(self, request: Message) -> bool:
+        """Whether it is under way on another branch, too (RFC 3261 8.2.2.2)."""
+        same = (request.call_id, request.from_tag, request.cseq)
+        under_way = (s.request for s in self.core.layer.servers.values() if s.request.branch != request.branch)
+        return not request.to_tag and any((r.call_id, r.from_tag, r.cseq) == same for r in under_way)
 
     def _hops(self, request: Message) -> int | None:
         try:
@@ -111,12 +129,28 @@ class Proxy:
             return True
         invite = self.core.layer.invite_of(server.request)
         if invite is None:
-            self.core.reply(server, 481)
+            self.core.reply(server, 200 if "accepts-any-cancel" in self.core.faults else 481)
         elif invite.on_cancel is None:  # it is over: nothing to cancel any more
             self.core.reply(server, 200)
+            if "cancels-what-has-ended" in self.core.faults:
+                for client in self._sent_on(server.request):
+                    cancel = self.core.cancel_of(client.request, [])
+                    self.core.layer.request(cancel, client.hop, "protocol", lambda _response: None)
         else:
             invite.on_cancel(server)
         return True
+
+    def _repeat(self, message: Message) -> None:
+        """A fault: what the caller says again goes on again, too."""
+        faulty = "passes-retransmissions-on" in self.core.faults and message.method == "INVITE"
+        if faulty and server_key(message) in self.core.layer.servers:
+            for client in self._sent_on(message):
+                client.again("protocol")
+
+    def _sent_on(self, request: Message) -> list[Client]:
+        """The INVITEs of ours that this request has to do with."""
+        clients = self.core.layer.clients.values()
+        return [c for c in clients if (c.request.method, c.request.call_id) == ("INVITE", request.call_id)]
 
     def _within(self, server: Server) -> bool:
         """A request of a dialog goes where its Route and its Request-URI say (RFC 3261 16.4, 16.12)."""
@@ -136,7 +170,7 @@ class Proxy:
         ours = uri is not None and not uri.user and forward.is_here(server.request.uri, self.core.here)
         if server.request.method != "OPTIONS" or not ours:
             return False
-        self.core.reply(server, 200, _ABOUT)
+        self.core.reply(server, 200, [] if "tells-nothing-of-itself" in self.core.faults else _ABOUT)
         return True
 
     def _challenge(self, server: Server) -> bool:
@@ -152,7 +186,9 @@ class Proxy:
         try:
             if not forward.is_here(server.request.uri, self.core.here):
                 raise Refused(403)
-            headers = self.core.registrar.register(server.request, self.core.clock.now())
+            if self.core.settings.digest and not self._door.is_owner(server.request):
+                raise Refused(403)
+            headers = self.core.registrar.register(server.request, self.core.clock.now(), self.core.here)
         except Refused as refused:
             self.core.log(server.request, f"REGISTER refused: {refused.code}")
             self.core.reply(server, refused.code)

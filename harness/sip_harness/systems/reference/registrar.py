@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 
-from sip_harness.sip.address import Address, parse_address
+from sip_harness.model.entry import Address
+from sip_harness.sip.address import Address as Asked
+from sip_harness.sip.address import parse_address
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.headers import contacts, seconds
 from sip_harness.sip.message import Message
-from sip_harness.sip.uri import Uri, parse_uri, unescape
+from sip_harness.sip.uri import Uri, parse_uri, unescape, uri_text
+from sip_harness.systems.reference.forward import is_here
 
 MAX_USERS = 10_000
 MAX_CONTACTS = 100
@@ -46,8 +49,12 @@ class Registrar:
         self._faults = faults
         self._users: dict[str, list[Contact]] = {}
 
-    def register(self, request: Message, now: float) -> Headers:
-        """Carry a REGISTER out; the headers of its 200. Raises Refused, and nothing is changed then."""
+    def register(self, request: Message, now: float, here: Address | None = None) -> Headers:
+        """Carry a REGISTER out; the headers of its 200. Raises Refused, and nothing is changed then. The addresses that
+        are registered have to be those of `here`, if given (RFC 3261 10.3 step 5)."""
+        foreign = here is not None and not is_here(uri_text(request.get("to") or ""), here)
+        if foreign and "registers-foreign-domains" not in self._faults:
+            raise Refused(404)
         try:
             user, asked = unescape(parse_uri(parse_address(request.get("to") or "").uri).user), contacts(request)
             general = seconds(request, "expires")
@@ -56,6 +63,8 @@ class Registrar:
             if not _is_star(asked):
                 for contact in asked:
                     kept = self._with(kept, contact, general, request, now)
+                    if "registers-by-halves" in self._faults:
+                        self._store(user, kept)
         except SipError as error:
             raise Refused(400) from error
         self._store(user, kept)
@@ -82,25 +91,27 @@ class Registrar:
             self._users.pop(user, None)
 
     def _without_all(
-        self, request: Message, asked: tuple[Address, ...], general: int | None, known: list[Contact]
+        self, request: Message, asked: tuple[Asked, ...], general: int | None, known: list[Contact]
     ) -> list[Contact]:
         """`Contact: *` stands alone and with Expires: 0 (RFC 3261 10.3 step 6)."""
-        if len(asked) > 1 or general != 0:
+        if (len(asked) > 1 or general != 0) and "takes-any-star" not in self._faults:
             raise Refused(400)
         for contact in known:
-            _check_order(contact, request)
+            self._check_order(contact, request)
         return []
 
     def _with(
-        self, known: list[Contact], asked: Address, general: int | None, request: Message, now: float
+        self, known: list[Contact], asked: Asked, general: int | None, request: Message, now: float
     ) -> list[Contact]:
         """One contact added, replaced or removed (RFC 3261 10.3 step 7)."""
         uri = parse_uri(asked.uri)
+        if asked.q is None and asked.param("q") is not None:
+            raise Refused(400)
         lifetime = asked.expires if asked.expires is not None else general
         lifetime = min(DEFAULT_EXPIRES if lifetime is None else lifetime, MAX_EXPIRES)
         place = next((i for i, c in enumerate(known) if c.uri.equivalent(uri)), None)
         if place is not None:
-            _check_order(known[place], request)
+            self._check_order(known[place], request)
         rest = [*islice(known, place), *islice(known, place + 1, None)] if place is not None else list(known)
         if lifetime == 0:
             return known if "ignores-unregistration" in self._faults else rest
@@ -108,15 +119,15 @@ class Registrar:
         rest.insert(len(rest) if place is None else place, new)
         return rest
 
+    def _check_order(self, contact: Contact, request: Message) -> None:
+        """A REGISTER that was overtaken changes nothing (RFC 3261 10.3 step 7)."""
+        overtaken = contact.call_id == request.call_id and request.cseq[0] <= contact.cseq
+        if overtaken and "takes-old-registers" not in self._faults:
+            raise Refused(500)
 
-def _is_star(asked: tuple[Address, ...]) -> bool:
+
+def _is_star(asked: tuple[Asked, ...]) -> bool:
     return any(contact.uri == "*" for contact in asked)
-
-
-def _check_order(contact: Contact, request: Message) -> None:
-    """A REGISTER that was overtaken changes nothing (RFC 3261 10.3 step 7)."""
-    if contact.call_id == request.call_id and request.cseq[0] <= contact.cseq:
-        raise Refused(500)
 
 
 def _listed(contact: Contact, now: float) -> str:

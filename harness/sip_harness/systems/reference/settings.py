@@ -29,6 +29,8 @@ class Settings:
     failover: frozenset[int] = FAILOVER
     recurse: bool = False
     """Whether the contacts of a 3xx are tried here (RFC 3261 16.7 step 4) instead of being passed on."""
+    ipv6: bool = False
+    """Whether it stands on ::1 instead of 127.0.0.1; then it has no carriers, which have addresses of 127/8."""
     digest: bool = False
     password: str = ""
     """Of every user, where `digest` is on."""

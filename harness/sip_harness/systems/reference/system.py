@@ -31,7 +31,9 @@ from sip_harness.systems.reference.settings import Settings
 from sip_harness.systems.slots import carrier_addresses
 from sip_harness.systems.watches import Watches
 
-HOST = "127.0.0.1"
+HOST, HOST6 = "127.0.0.1", "::1"
+OVER_IPV4 = frozenset({"carriers", "probing"})
+"""Capabilities that need the many addresses of 127/8."""
 CAPABILITIES = frozenset({"register", "ring", "hunt", "mixed", "carriers", "probing", "tcp"})
 _ATTEMPTS = 20
 _FAULTS = tuple(
@@ -92,12 +94,16 @@ class Reference:
             address=udp.local,
             domain=host_port(udp.local),
             policy=self._settings.policy(),
-            capabilities=capabilities(self._settings.digest),
+            capabilities=capabilities(self._settings.digest) - (OVER_IPV4 if self._settings.ipv6 else frozenset()),
             addresses={"tcp": udp.local},
             faults=self._faults,
             versions={"reference": __version__},
             password=self._settings.password if self._settings.digest else "",
         )
+
+    @property
+    def _host(self) -> str:
+        return HOST6 if self._settings.ipv6 else HOST
 
     def _open(self, clock: Clock, proxy: Proxy) -> tuple[UdpSocket, StreamTransport]:
         """A port that was free for UDP may be taken for TCP: then another one."""
@@ -107,7 +113,7 @@ class Reference:
             try:
                 udp = UdpSocket(
                     clock,
-                    (HOST, 0),
+                    (self._host, 0),
                     agent=self.name,
                     record=_nowhere,
                     receive=proxy.receive,

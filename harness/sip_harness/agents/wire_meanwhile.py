@@ -1,0 +1,81 @@
+"""What a caller does from its request on, whatever comes back: it says it again, takes it back, sends exact bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Protocol
+
+from sip_harness.agents.wire_parts import Alarm, Owner
+from sip_harness.agents.wire_steps import in_words, marks
+from sip_harness.endpoint.ua import UserAgent
+from sip_harness.model.scenario import Again, Call, Disconnect, Raw, Request
+from sip_harness.script.machine import AnswerMachine, Due
+
+
+class Begun(Protocol):
+    """What a request of a caller has begun."""
+
+    def poll(self) -> None:
+        """Go on: something is due."""
+
+    def again(self, step: Again) -> None:
+        """Send the request once more."""
+
+    def cancel(self, step: Request) -> None:
+        """Send CANCEL for it at once."""
+
+    def raw(self, step: Raw) -> None:
+        """Send exact bytes."""
+
+
+class Meanwhile:
+    """The steps of `meanwhile`, carried out in turn."""
+
+    def __init__(
+        self,
+        ua: UserAgent,
+        call: Call,
+        happened: Collection[str],
+        begun: Begun,
+        owner: Owner,
+        data: dict[str, str],
+    ) -> None:
+        """Nothing is done yet; waits count from now. `data` goes with every note about a step."""
+        self._ua = ua
+        self._machine = AnswerMachine(call.meanwhile, happened, ua.clock.now())
+        self._alarm = Alarm(ua, begun.poll)
+        self._begun = begun
+        self._owner = owner
+        self._data = data
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self._machine.done
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is left to do at a time that is known."""
+        return self._machine.deadline is not None
+
+    def poll(self) -> None:
+        """Carry out what is due by now."""
+        for step in self._machine.poll(self._ua.clock.now()):
+            self._carry_out(step)
+        self._alarm.set(self._machine.deadline)
+
+    def stop(self) -> None:
+        """Carry out nothing more."""
+        self._machine.stop()
+        self._alarm.set(None)
+
+    def _carry_out(self, step: Due) -> None:
+        if isinstance(step, Again):
+            self._begun.again(step)
+        elif isinstance(step, Raw):
+            self._begun.raw(step)
+        elif isinstance(step, Request):
+            self._begun.cancel(step)
+        elif isinstance(step, Disconnect):
+            self._owner.disconnect(step.kind)
+        self._owner.note("step", in_words(step), self._data | marks(step))
