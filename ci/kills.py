@@ -177,6 +177,14 @@ class Matrix:
         return json.dumps(whole, indent=1)
 
 
+async def judge_again(matrix: Matrix, scenarios: Sequence[Scenario]) -> None:
+    """Run what the machine has kept from being judged once more, one by one."""
+    unjudged = [("", s) for s in scenarios if matrix.without.get(s.id) in UNJUDGED]
+    unjudged += [(fault, s) for s, fault, sign in matrix.wrong_proofs(scenarios) if sign == "unclear"]
+    for fault, s in unjudged:
+        matrix.enter(fault, await seen(matrix.system, fault, [s], jobs=1))
+
+
 def complaints(matrices: Sequence[Matrix], scenarios: Sequence[Scenario], *, whole: bool) -> list[str]:
     """What is not as it should be, a line each; `whole` if every fault was tried, not only what is named as proof."""
     found: list[str] = []

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from kills import Matrix, able, built_in, cell, complaints, not_with_digest, samples, seen
+from kills import Matrix, able, built_in, cell, complaints, judge_again, not_with_digest, samples, seen
 
 from sip_harness.language import load
 from sip_harness.model.scenario import Conforms, Scenario
@@ -123,6 +123,7 @@ def test_scenarios_pass_on_an_embedded_system_and_every_proof_fault_makes_them_f
 
     async def work() -> None:
         await asyncio.gather(*map(prove, ["", *faults]))
+        await judge_again(matrix, ran)
 
     asyncio.run(work())
     assert set(matrix.without) == {s.id for s in ran}

@@ -55,7 +55,10 @@ def test_a_scenario_may_only_watch() -> None:
     assert watch("until g1 gets 2 OPTIONS") == Watch(10.0, until, place(4, 8))
     full = watch("{until: g1 gets 2 OPTIONS, at most: 1m}")
     assert full is not None
-    assert (full.seconds, str(full.until)) == (60.0, "g1 gets 2 OPTIONS")
+    assert (full.seconds, str(full.until), full.gives_up) == (60.0, "g1 gets 2 OPTIONS", False)
+    last = watch("{until: g1 gets 2 OPTIONS, give accounts up: yes}")
+    assert last is not None
+    assert last.gives_up
 
 
 def test_a_watch_may_go_beside_calls() -> None:
