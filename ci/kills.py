@@ -109,9 +109,11 @@ class Matrix:
 
     def enter(self, fault: str, results: Iterable[Seen]) -> None:
         """Take results; `fault` is empty for those without any. What is entered again replaces what was."""
+        if fault:
+            self.found.setdefault(fault, {})  # tried, even if by nobody: then its column is empty
         for one in results:
             if fault:
-                self.found.setdefault(fault, {})[one.scenario] = one
+                self.found[fault][one.scenario] = one
             else:
                 self.without[one.scenario] = one.outcome
 
