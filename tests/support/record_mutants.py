@@ -117,10 +117,10 @@ class Rules:
             return "provisionals and what follows a request within a call need not be named"
         if change.kind in ("drop", "code in class", "delay") and self._maybe(item):
             return "it may come or not"
+        if change.kind == "delay" and any(one.timing for one in self._expecting(item)):
+            return "the scenario states a time of its own"
         if change.kind == "delay" and self._causes.of(item) is None:
             return "it waited for a timer, and the scenario says no time"
-        if change.kind == "delay" and any(e.timing for e in self._expecting(item)):
-            return "the scenario says by when, and that may be later"
         if change.kind == "duplicate" and 0 < item.seen.acks < 300:
             return "an ACK to a 2xx is made for every 2xx and has a branch of its own each time (RFC 3261 13.2.2.4)"
         if change.kind == "swap":
@@ -128,8 +128,11 @@ class Rules:
         return _of_a_request(change) if m.is_request else self._of_a_response(change)
 
     def _of_a_response(self, change: Change) -> str:
-        sources = {e.source for e in self._in_turn(change.item)}
-        if change.kind == "to tag" and sources <= {"", "system"}:
+        sources = {e.source for e in self._expecting(change.item)}
+        before = [i.seen.sip for i in self._traffic.sent() if i.time <= change.item.time]
+        said = {m.to_tag for m in before if not m.is_request}
+        of_a_device = change.item.seen.sip.to_tag in said
+        if change.kind == "to tag" and (not sources or "" in sources or not of_a_device):
             return "whose response it is is not asked, and what no device has sent is the system's own"
         return ""
 
@@ -147,17 +150,6 @@ class Rules:
         mine = [i for s in self._sequences if s.agent == item.seen.agent for i in s.items]
         flat = [one for i in mine for one in (i.items if isinstance(i, AnyOrder) else (i,))]
         return [one for one in flat if isinstance(one, Expected) and matches(one.pattern, item.seen)]
-
-    def _in_turn(self, item: Item) -> list[Expected]:
-        """What expects this very message: where others of its agent are like it, by its number among them."""
-        found = self._expecting(item)
-        alike = [
-            i
-            for i in self._traffic.at(item.seen.agent, received=True)
-            if any(matches(e.pattern, i.seen) for e in found)
-        ]
-        mine = [n for n, i in enumerate(alike) if i.seen.entry is item.seen.entry]
-        return [found[mine[0]]] if mine and len(alike) == len(found) else found
 
     def _named(self, item: Item) -> bool:
         return any(not one.maybe for one in self._expecting(item))

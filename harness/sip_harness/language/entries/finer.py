@@ -114,7 +114,9 @@ ITEM_KINDS = kinds(
 _FAILOVER = (
     "carriers: {g1: {answer: [404]}, g2: {answer: [ok]}}\ntargets: {pstn: {hunt: [g1, g2]}}\n"
     "calls: [{from: alice, to: pstn}]\n"
-    "expect: {alice: {if: policy.failover has 404, then: [200 from g2], else: [404 from g1]}}"
+    "expect:\n"
+    "  alice: {if: policy.failover has 404, then: [200 from g2], else: [404 from g1]}\n"
+    "  g2: {if: policy.failover has 404, then: reached, else: never}"
 )
 AGENT: Entries = {
     "gets": Entry(
