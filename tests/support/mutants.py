@@ -80,7 +80,7 @@ def _sequence(one: Sequence, scenario: Scenario) -> Iterator[tuple[str, str, Exp
     for n in range(len(items) + 1):
         for more in (RequestPattern("INVITE"), ResponsePattern(frozenset({599}))):
             yield "add", str(more), replace(one, items=(*items[:n], Expected(more), *items[n:]))
-    if scenario.device(one.agent) and scenario.calls:
+    if scenario.device(one.agent) and scenario.calls and _due(one):
         yield "never", "sequence", Never(one.agent, call=one.call)
     for other in scenario.expectations:
         if isinstance(other, Sequence) and other.call == one.call and _due(other) != _due(one) == list(map(str, items)):
@@ -169,19 +169,21 @@ def _matches(match: Match) -> Iterator[Match]:
 def _patterns(pattern: Pattern) -> Iterator[tuple[str, Pattern]]:
     if isinstance(pattern, RequestPattern):
         yield "method", RequestPattern("PUBLISH")
-        if pattern.acks:
-            yield "code", replace(pattern, acks=_another(pattern.acks))
+        if acks := _another(pattern.acks):
+            yield "code", replace(pattern, acks=acks)
         return
     plain = replace(pattern, text="", policy=())
-    yield "code", replace(plain, codes=_another(pattern.codes))
+    if codes := _another(pattern.codes):
+        yield "code", replace(plain, codes=codes)
     yield "class", replace(plain, codes=frozenset({(min(pattern.codes) // 100 % 6 + 1) * 100 + 71}))
     yield "method", replace(plain, method="PUBLISH")
 
 
 def _another(codes: frozenset[int]) -> frozenset[int]:
-    """A code of the same class that is none of these."""
-    begin = min(codes) // 100 * 100
-    return frozenset({next(code for code in range(begin + 97, begin, -1) if code not in codes)})
+    """A code of the same class that is none of these; nothing if they are the whole class."""
+    begin = min(codes, default=0) // 100 * 100
+    others = (code for code in range(begin + 97, begin, -1) if codes and code not in codes)
+    return frozenset(list(others)[:1])
 
 
 def _order(one: Order) -> Iterator[tuple[str, str, Expectation]]:

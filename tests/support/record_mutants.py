@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from sip_harness.model.entry import Message, Record
+from sip_harness.model.pattern import ResponsePattern
 from sip_harness.model.scenario import AnyOrder, Conforms, Expected, Scenario, Sequence
 from sip_harness.record.seen import matches
 from sip_harness.verdict.causes import Causes
@@ -123,6 +124,8 @@ class Rules:
             return "it waited for a timer, and the scenario says no time"
         if change.kind == "duplicate" and 0 < item.seen.acks < 300:
             return "an ACK to a 2xx is made for every 2xx and has a branch of its own each time (RFC 3261 13.2.2.4)"
+        if change.kind in ("code in class", "class") and self._will_do(change):
+            return "any of several codes is expected, and this is one"
         if change.kind == "swap":
             return self._may_swap(item, change.other)
         return _of_a_request(change) if m.is_request else self._of_a_response(change)
@@ -136,12 +139,21 @@ class Rules:
             return "whose response it is is not asked, and what no device has sent is the system's own"
         return ""
 
+    def _will_do(self, change: Change) -> bool:
+        m = change.item.seen.sip
+        code = m.code // 100 * 100 + 77 if change.kind == "code in class" else (m.code // 100 % 6 + 1) * 100 + 71
+        patterns = [e.pattern for e in self._expecting(change.item)]
+        return any(isinstance(p, ResponsePattern) and code in p.codes for p in patterns)
+
     def _may_swap(self, one: Item, other: Item | None) -> str:
         assert other is not None
         if any(self._is_open(i) or self._maybe(i) or i.owner is Owner.SYSTEM for i in (one, other)):
             return "what need not come has no order"
         if one.seen.sip.call_id != other.seen.sip.call_id or self._conforms:
             return "messages of different calls, or of a fork, have no order"
+        merged = one.seen.sip, other.seen.sip
+        if all(m.is_request and not m.to_tag for m in merged) and merged[0].cseq == merged[1].cseq:
+            return "one request that came on two ways"
         groups = [i for s in self._sequences if s.agent == one.seen.agent for i in s.items if isinstance(i, AnyOrder)]
         fit = [all(any(matches(e.pattern, i.seen) for e in g.items) for i in (one, other)) for g in groups]
         return "any order" if any(fit) else ""
