@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from sip_harness.model.faults import FAULTS
 from sip_harness.model.result import Result
-from sip_harness.model.scenario import ForwardBack, Scenario, Send
+from sip_harness.model.scenario import Scenario
 from sip_harness.model.verdict import Outcome
 from sip_harness.run.session import Options, open_session
 from sip_harness.systems.registry import BuiltIn, create, describe
@@ -43,14 +43,7 @@ def samples(scenarios: Iterable[Scenario]) -> list[Scenario]:
 def able(system: str, scenarios: Iterable[Scenario]) -> list[Scenario]:
     """Those whose needs this built-in system meets: the others are skipped, and belong to another one."""
     capabilities = set(built_in(system).capabilities)
-    return [s for s in scenarios if s.needs <= capabilities and not ("digest" in capabilities and not_with_digest(s))]
-
-
-def not_with_digest(scenario: Scenario) -> bool:
-    """Whether its phones challenge a caller who has no credentials, where every caller has some if the system has
-    digest; or hand a call back, for which the system would want credentials of their own."""
-    steps = [step for device in scenario.devices for attempt in device.script.lists for step in attempt]
-    return any(isinstance(step, ForwardBack) or (isinstance(step, Send) and step.code in (401, 407)) for step in steps)
+    return [s for s in scenarios if s.needs <= capabilities]
 
 
 def built_in(system: str) -> BuiltIn:

@@ -255,7 +255,7 @@ async def test_openssl_with_the_wrong_certificate_is_a_refused_set_up(
         alice = dataclasses.replace(alice, trust=str(believed.certificate))
         with pytest.raises(SetupRefused, match=f"alice: connection to {HOST}:{at}: TLS handshake: .*({why})"):
             await here.add(alice).start()
-        assert here.entries == []
+        assert here.others() == []
 
 
 @pytest.mark.needs_openssl

@@ -12,7 +12,7 @@ from sip_harness.run.openness import Openness
 
 
 def left(ladder: str, *retries: str) -> list[str]:
-    openness, reader = Openness(retries), Reader()
+    openness, reader = Openness(dict.fromkeys(retries, frozenset())), Reader()
     for message in record(ladder).messages:
         openness.feed(reader.read(message))
     assert openness.closed() == (not openness.left())

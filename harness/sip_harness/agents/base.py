@@ -48,6 +48,8 @@ class Assignment:
     """Asked-for lifetime of the registration, seconds."""
     refreshes: bool = True
     """Whether it registers anew before that is over."""
+    not_for: frozenset[str] = frozenset()
+    """Realms that a caller does not show its credentials to: those that scripted agents have made up."""
     patience: float = 0.4
     """Seconds after which an answered call without a stated end is hung up at the latest."""
     transport: Transport = "udp"

@@ -94,7 +94,7 @@ class WireAgent:
         self._gate.check(assignment.script or Script(()))
         clock = Clock(asyncio.get_running_loop(), self._late)
         user = assignment.user
-        credentials = Credentials(user.auth or user.name, user.password)
+        credentials = Credentials(user.auth or user.name, user.password, assignment.not_for)
         identity = Identity(user.aor, assignment.contact, credentials, assignment.token)
         on_invite = self._invited if assignment.kind == "device" else None
 

@@ -26,6 +26,8 @@ class Credentials:
 
     username: str
     password: str = field(repr=False)
+    not_for: frozenset[str] = frozenset()
+    """Realms that they are not shown to."""
 
 
 @dataclass
@@ -47,6 +49,8 @@ class Challenged:
         asked, name = _ANSWERS[response.code]
         try:
             challenge = digest.choose(response.all(asked))
+            if challenge.realm in self.credentials.not_for:
+                return None
             realm = name, challenge.realm
             if realm in self._given and (not challenge.stale or realm in self._stale):
                 return None

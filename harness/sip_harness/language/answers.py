@@ -33,6 +33,8 @@ from sip_harness.sip.codes import Code, default_body
 
 HOST = "127.0.0.1"
 """Host in the headers that a code has to carry; agents are on loopback unless the author writes another."""
+NO_SYSTEM = "phone.invalid"
+"""Realm of a scripted challenge that names none: no system has it, so no caller takes it for one of the system."""
 
 STEPS = (
     *(
@@ -152,7 +154,8 @@ def send(
 ) -> Send:
     """A response with everything that its code must carry and the author neither gave nor left out."""
     decided = headers.decided
-    added = [pair for pair in row.default_headers(HOST) if canonical(pair[0]) not in decided]
+    host = NO_SYSTEM if row.code in (401, 407) else HOST
+    added = [pair for pair in row.default_headers(host) if canonical(pair[0]) not in decided]
     if not body and "content-type" not in decided:
         kind, due = default_body(row.code)
         body = due.decode()

@@ -45,7 +45,7 @@ class Run:
         self._outsiders = Outsiders({p.system for p in parts}, parts[0].token.rpartition("x")[0])
         self._reader = Reader()
         self._hub = Hub(events_of(scenario), {p.name for p in parts if p.kind == "device"}, scenario.timed)
-        self._open = Openness({p.name for p in parts if p.kind == "caller" and p.user.password}, patience)
+        self._open = Openness({p.name: p.not_for for p in parts if p.kind == "caller" and p.user.password}, patience)
         self._deaf = {p.name: Deafness(p.script.losses) for p in parts if p.script is not None and p.script.losses}
         self._changed = asyncio.Event()
         self._dead = False

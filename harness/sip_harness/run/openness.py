@@ -12,10 +12,11 @@ nothing at all. What the system owes itself stays open until the limit of the ru
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sip_harness.record.seen import Seen
+from sip_harness.sip.digest import realm_of
 from sip_harness.sip.message import Message
 
 Key = tuple[str, str, str, int, str]
@@ -50,8 +51,9 @@ class _Item:
 class Openness:
     """Fed with every message of a run that its agent has heard; says what is not yet over."""
 
-    retries: Collection[str] = ()
-    """Callers with credentials: a challenge is not the end of their INVITE."""
+    retries: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Callers with credentials, and the realms that they do not show them to: a challenge of another realm is not the
+    end of their INVITE."""
     patience: float = UNTIL_GIVEN_UP
     """Seconds after which the system gives a transaction up that gets no answer."""
     odd: set[str] = field(default_factory=set, init=False)
@@ -193,9 +195,16 @@ class Openness:
         if not seen.received:
             if item is not None:
                 self._open[_ack_key(seen)] = _Item(f"{seen.agent}'s {m.code} has no ACK", seen.time, due=due)
-        elif m.code in (401, 407) and seen.agent in self.retries and item is not None and not item.shown:
+        elif self._is_answered(seen) and item is not None and not item.shown:
             # What has been refused is not shown again (RFC 3261 22.1).
             self._open[_challenge_key(seen)] = _Item(f"{seen.agent} has not answered the {m.code}", seen.time)
+
+    def _is_answered(self, seen: Seen) -> bool:
+        """Whether a challenge is one that its caller makes its request again for."""
+        if seen.sip.code not in (401, 407) or seen.agent not in self.retries:
+            return False
+        asked = "www-authenticate" if seen.sip.code == 401 else "proxy-authenticate"
+        return realm_of(seen.sip.all(asked)) not in self.retries[seen.agent]
 
     def _acked(self, seen: Seen) -> None:
         if seen.received:

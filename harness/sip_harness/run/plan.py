@@ -10,7 +10,7 @@ from sip_harness.model.entry import Role
 from sip_harness.model.place import NOWHERE, Place
 from sip_harness.model.scenario import Account, Call, Device, Scenario, Stack, Transport
 from sip_harness.model.system import SystemInfo
-from sip_harness.script.everything import seconds_in
+from sip_harness.script.everything import made_up_realms, seconds_in
 from sip_harness.script.pjsua2_limits import Obstacle, call_obstacles, device_obstacles
 from sip_harness.systems.base import Binding, Lease
 from sip_harness.systems.intent import filled
@@ -135,6 +135,8 @@ def assign(scenario: Scenario, info: SystemInfo, binding: Binding, lease: Lease)
         for device in scenario.devices
     ]
     spoken = {call.caller: call.transport for call in scenario.calls}
+    accounts = {call.caller for call in scenario.calls if call.account is not None}
+    made_up = made_up_realms(scenario)
     callers = [
         Assignment(
             name=name,
@@ -143,6 +145,7 @@ def assign(scenario: Scenario, info: SystemInfo, binding: Binding, lease: Lease)
             contact=f"{name}-{lease.token}",
             system=info.address_of(spoken[name]),
             token=lease.token,
+            not_for=frozenset() if name in accounts else made_up,
             patience=info.policy.prompt,
             media=scenario.media,
             open_to_all=False,

@@ -115,16 +115,20 @@ class Session:
         info = self.system.info
         name, scenario = info.name, over(scenario, info.transport)
         try:
-            resolved(scenario, Says(name, self.system.info.kind, self.system.info.policy))
             lease = self.leases.take()
             chosen = choose_stacks(scenario, self._possible)
             binding = self.system.bind(scenario, lease)
-        except (CannotCarryOut, CannotChoose) as error:
+        except CannotCarryOut as error:
             return Result(scenario, Verdict(Outcome.ERROR, reason=str(error)), repeat=repeat, system=name)
         except (CannotBind, StackMissing) as error:
             return Result(scenario, Verdict(Outcome.SKIP, reason=str(error)), repeat=repeat, system=name)
         except SystemFailed as error:
             return Result(scenario, Verdict(Outcome.BLOCKED, reason=str(error)), repeat=repeat, system=name)
+        try:  # only of a system that could run it at all
+            resolved(scenario, Says(name, info.kind, info.policy))
+        except CannotChoose as error:
+            await self.system.release(lease)
+            return Result(scenario, Verdict(Outcome.ERROR, reason=str(error)), repeat=repeat, system=name)
         parts = assign(scenario, self.system.info, binding, lease)
         tape = Tape(path=self._record_file(scenario, repeat))
         try:

@@ -6,6 +6,10 @@ from collections.abc import Iterator
 
 from sip_harness.model.pattern import Event, Trigger
 from sip_harness.model.scenario import After, Request, Scenario, Script, Send, Step, Wait
+from sip_harness.sip.digest import realm_of
+from sip_harness.sip.fields import canonical
+
+_CHALLENGES = ("www-authenticate", "proxy-authenticate")
 
 
 def steps_in(scenario: Scenario) -> Iterator[Step]:
@@ -40,6 +44,14 @@ def seconds_in(scenario: Scenario) -> float:
     waits += sum(max(call.how.resend or (), default=0.0) for call in scenario.calls)
     watched = scenario.watch.seconds if scenario.watch is not None else 0.0
     return waits + watched + sum(trigger.delay for trigger in triggers_in(scenario))
+
+
+def made_up_realms(scenario: Scenario) -> frozenset[str]:
+    """Realms of plain 401 and 407 responses that agents are told to send: nobody has credentials for them, whereas the
+    step `challenge` asks for those of the caller."""
+    refused = (s for s in steps_in(scenario) if isinstance(s, Send) and s.code in (401, 407))
+    values = (value for s in refused for name, value in s.headers if canonical(name) in _CHALLENGES)
+    return frozenset(realm for value in values if (realm := realm_of([value])))
 
 
 def steps_of(script: Script) -> Iterator[Step]:

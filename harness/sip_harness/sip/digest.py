@@ -111,6 +111,14 @@ def choose(values: Iterable[str]) -> Challenge:
     raise SipError("no challenge that can be answered: " + ("; ".join(reasons[:8]) or "there is none"))
 
 
+def realm_of(values: Iterable[str]) -> str:
+    """The realm of the challenge that `choose` chooses; empty if there is none."""
+    try:
+        return choose(values).realm
+    except SipError:
+        return ""
+
+
 def authorization(
     challenge: Challenge,
     *,

@@ -48,7 +48,8 @@ STEPS: Entries = {
     ),
     "challenge": Entry(
         "Goes on only if the request has the right digest credentials; else it gets 401 (or, as `challenge 407`, 407) "
-        "with a fresh nonce and nothing more. The retry belongs to the same attempt. It comes first.",
+        "with a fresh nonce and nothing more. The retry belongs to the same attempt. It comes first. A plain `401` is "
+        "a refusal: callers show the account that they have at the system to nobody else.",
         "devices: {desk: {answer: [challenge 407, ringing, ok]}}",
     ),
     "close": Entry("Closes its connection.", "devices: {desk: {answer: [ringing, close], transport: tcp}}"),
