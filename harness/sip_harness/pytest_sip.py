@@ -139,7 +139,7 @@ def _here() -> Place:
 
 
 def _agent(answer: tuple[object, ...], more: dict[str, object]) -> dict[str, object]:
-    if answer or not {"answers", "on", "registrar"} & {*more}:
+    if answer or not {"answers", "on", "registrar", "listens"} & {*more}:
         return {"answer": list(answer)} | _words(more)
     return _words(more)
 

@@ -13,7 +13,7 @@ from parts import CALL, part
 from sipp_callee import answer, invited, receive, reply, scenario
 from sipp_caller import ANSWERED, run_sipp
 from wire_stage import Stage, relay_acked, stage
-from witnesses import HOST, baresip, port, program, until_listening
+from witnesses import HOST, baresip, port, port_for_baresip, program, until_listening
 
 from sip_harness.agents.base import SetupRefused
 from sip_harness.agents.wire import WireAgent
@@ -149,7 +149,7 @@ async def test_baresip_calls(kind: Transport, tmp_path: Path) -> None:
         relay_acked(here, "desk")
         desk = await device(here, kind, RINGING, OK, HangUp())
         dial = f"/dial sip:desk@{HOST}:{desk.local[1]};transport={kind}"
-        async with program(tmp_path, *baresip(tmp_path, kind, port(), dial)) as phone:
+        async with program(tmp_path, *baresip(tmp_path, kind, port_for_baresip(), dial)) as phone:
             await phone.until("Call established")
             await here.see("desk gets 200 to BYE")
             await phone.until("session closed")
@@ -160,7 +160,7 @@ async def test_baresip_calls(kind: Transport, tmp_path: Path) -> None:
 @both
 @on_loop
 async def test_baresip_is_called(kind: Transport, tmp_path: Path) -> None:
-    at = port()
+    at = port_for_baresip()
     async with stage() as here, program(tmp_path, *baresip(tmp_path, kind, at)) as phone:
         await phone.until("baresip is ready")
         alice = await caller(here, kind, (HOST, at))

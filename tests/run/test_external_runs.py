@@ -87,7 +87,7 @@ def test_it_is_refused_before_a_packet_leaves(tmp_path: Path, stack: str, text: 
     [
         (
             b"INVITE sip:112@127.0.0.1 SIP/2.0\r\nTo: <{uri}>\r\n\r\n",
-            "lead it to sip:112@127.0.0.1: 112 is an emergency",
+            "leads it to sip:112@127.0.0.1: 112 is an emergency",
         ),
         (b"INVITE sip:1@192.0.2.66 SIP/2.0\r\nTo: <{uri}>;tag=x\r\n\r\n", "192.0.2.66 is no host that the profile"),
         (b"INVITE {uri} SIP/2.0\r\nRoute: <sip:192.0.2.66;lr>\r\n\r\n", "192.0.2.66 is no host that the profile"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,14 @@ def _is_open(row: Sequence[str], wanted: str) -> bool:
 def port() -> int:
     """A port that is free now."""
     return free_port(HOST)
+
+
+def port_for_baresip() -> int:
+    """A port that is free now, and the next one as well: it takes that for TLS."""
+    while True:
+        found = port()
+        with contextlib.suppress(OSError, OverflowError), socket.create_server((HOST, found + 1)):
+            return found
 
 
 BARESIP = """module_path {modules}

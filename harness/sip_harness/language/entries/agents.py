@@ -124,7 +124,7 @@ CALL: Entries = {
         "Its request as a file: sent as it is, whatever it holds, with the placeholders of `headers` filled in. What "
         "is an INVITE is a call with all that follows; anything else is over with its final response. A system that "
         "is not started here gets only bytes of which the harness can read where they lead.",
-        "calls: [{from: alice, to: bob, bytes: odd.sip}]",
+        "calls: [{from: alice, to: bob, bytes: odd.sip}]\nexpect: {alice: [483 to TELEPORT], desk: never}",
         {
             "odd.sip": "TELEPORT {uri} SIP/2.0\nVia: SIP/2.0/UDP {sent-by};branch={branch}\nFrom: {from}\nTo: {to}\n"
             "Call-ID: {call-id}\nCSeq: 1 TELEPORT\nMax-Forwards: 0\n\n"
@@ -135,7 +135,12 @@ CALL: Entries = {
         "CANCEL` at any time, bytes.",
         "calls: [{from: alice, to: bob, meanwhile: [wait 10ms, again, after alice gets 200, send CANCEL]}]",
     ),
-    **leaving(_calling, "calls: [{from: alice, to: bob, pieces: [10, 100], transport: tcp}]"),
+    **leaving(
+        _calling,
+        "calls: [{from: alice, to: bob, pieces: [10, 100], transport: tcp}]",
+        "Via",
+        "\nexpect: {desk: never}",
+    ),
     "then": Entry(
         "What the caller does from the answer on: waits, requests within the call, bytes, and hanging up, which it "
         "does at the end by itself.",

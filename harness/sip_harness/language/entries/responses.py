@@ -25,7 +25,7 @@ REQUEST: Entries = {
     ),
     "body": Entry(_BODY, _info("body: hello, type: text/plain")),
     "type": Entry(_TYPE, _info("body: Signal=5, type: application/dtmf-relay")),
-    **leaving(_info, "devices: {desk: {answer: [ok, send: {INFO: {pieces: [10]}}], transport: tcp}}"),
+    **leaving(_info, "devices: {desk: {answer: [ok, send: {INFO: {pieces: [10]}}], transport: tcp}}", "Contact"),
 }
 
 RESPONSE: Entries = {
@@ -52,5 +52,5 @@ RESPONSE: Entries = {
         "`tone` or `silence`: an SDP answer, and media from here on; in a 183 it is early media.",
         "devices: {desk: {answer: [183: {media: tone}, wait 500ms, 486]}}",
     ),
-    **leaving(_busy, "devices: {desk: {answer: [486: {pieces: [10, 100]}], transport: tcp}}"),
+    **leaving(_busy, "devices: {desk: {answer: [486: {pieces: [10, 100]}], transport: tcp}}", "Via"),
 }

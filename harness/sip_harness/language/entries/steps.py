@@ -83,13 +83,15 @@ AFTER: Entries = {
 BYTES: Entries = {
     "bytes": Entry(STEPS["bytes"].text, "devices: {desk: {answer: [ringing, bytes: broken.sip]}}", STEPS["bytes"].files)
 }
-AGAIN: Entries = {
-    "again": Entry(STEPS["again"].text, "calls: [{from: alice, to: bob, meanwhile: [again: {branch: other}]}]")
-}
+_TWICE = (
+    "calls: [{from: alice, to: bob, meanwhile: [again: {branch: other}]}]\n"
+    "devices: {desk: {answer: [ringing, 486], stack: wire}}"
+)
+AGAIN: Entries = {"again": Entry(STEPS["again"].text, _TWICE)}
 REPEAT: Entries = {
     "branch": Entry(
         "`other`: a branch that nobody has seen. The responses to it are acknowledged as those of a fork.",
-        "calls: [{from: alice, to: bob, meanwhile: [again: {branch: other}]}]",
+        _TWICE,
     )
 }
 SEND: Entries = {"send": Entry(STEPS["send"].text, "devices: {desk: {answer: [ok, send: UPDATE]}}")}
