@@ -72,6 +72,17 @@ def test_credentials_that_come_twice_are_stale() -> None:
     assert "stale=true" in refusal.headers[0][1]
 
 
+def test_the_first_right_credentials_may_come_too_late() -> None:
+    registrar = Registrar(Challenge(407, stale=True), OK)
+    wrong = registrar.retry(registrar.ask(register()), "wrong")[1]
+    assert "stale" not in wrong.headers[0][1]
+    request, late = registrar.retry(wrong, "secret")
+    assert (late.code, late.headers[0][1].endswith(", stale=true")) == (407, True)
+    assert registrar.ask(request).code == 407  # the nonce that was too old does not become good again
+    assert registrar.retry(late, "wrong")[1].code == 407
+    assert registrar.retry(late, "secret")[1] == OK
+
+
 def test_a_nonce_that_nobody_gave_out_opens_nothing() -> None:
     registrar, other = Registrar(Challenge(), OK), Registrar(Challenge(), OK)
     request, _ = other.retry(other.ask(register()), "secret")

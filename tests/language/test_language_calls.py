@@ -107,6 +107,9 @@ def test_challenges_as_steps() -> None:
     assert steps[0] == Challenge(407, place=place(3, 32))
     [steps] = reaction("on: {OPTIONS: [challenge: {password: p, algorithm: [SHA-256, MD5], qop: none}, 200]}").attempts
     assert steps[0] == Challenge(401, "", "p", "", ("SHA-256", "MD5"), "")
+    [steps] = reaction("on: {OPTIONS: [challenge: {password: p, stale: yes}, 200]}").attempts
+    assert steps[0] == Challenge(401, "", "p", stale=True)
+    assert reaction("registrar: {stale: yes}").attempts == ((Challenge(stale=True), Grant()),)
 
 
 def test_answers_by_number_and_by_what_a_request_says() -> None:

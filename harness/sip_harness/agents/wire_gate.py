@@ -67,7 +67,8 @@ class Gate:
         return tuple(settled)
 
     def _proof(self, step: Challenge, request: Message) -> bool | None:
-        """Whether the request has the right credentials; None if only the nonce is used up or not known any more."""
+        """Whether the request has the right credentials; None if only the nonce is used up or not known any more, or
+        the step has every nonce used up that was not given out because of that."""
         username, password = self._account(step)
         proof: bool | None = False
         for value in request.all(_ASKS[step.code][1]):
@@ -84,6 +85,9 @@ class Gate:
                 proof = None
                 continue
             self._counts[given.nonce] = given.nc
+            if step.stale and not challenge.stale:
+                proof = None
+                continue
             return True
         return proof
 
@@ -93,7 +97,7 @@ class Gate:
         for algorithm in step.algorithms:
             nonce = secrets.token_hex(16)
             realm = step.realm or self._user.domain
-            self._keep(digest.Challenge(realm, nonce, algorithm, (step.qop,) if step.qop else ()))
+            self._keep(digest.Challenge(realm, nonce, algorithm, (step.qop,) if step.qop else (), stale=stale))
             quality = f', qop="{step.qop}"' if step.qop else ""
             again = ", stale=true" if stale else ""
             headers.append((name, f'Digest realm="{realm}", nonce="{nonce}", algorithm={algorithm}{quality}{again}'))

@@ -56,6 +56,7 @@ class _AccountDoc(Part):
     realm: _Word | None = None
     algorithm: _Algorithms = "MD5"
     qop: _Quality = "auth"
+    stale: YesNo = False
 
     @model_validator(mode="after")
     def _whole(self) -> _AccountDoc:
@@ -69,7 +70,9 @@ class _AccountDoc(Part):
         """The step that asks for it."""
         algorithms = (self.algorithm,) if isinstance(self.algorithm, str) else tuple(self.algorithm)
         qop = "" if self.qop == "none" else self.qop
-        return Challenge(code, self.user or "", self.password or "", self.realm or "", algorithms, qop, place)
+        return Challenge(
+            code, self.user or "", self.password or "", self.realm or "", algorithms, qop, place, self.stale
+        )
 
 
 class ChallengeDoc(_AccountDoc):
@@ -97,7 +100,7 @@ class RegistrarDoc(_AccountDoc):
     def reaction(self, place: Place) -> Reaction:
         """What it does with REGISTER."""
         grant = Grant(self.expires or 0, self.min_expires or 0, place)
-        asks = self.challenge or any((self.user, self.password, self.realm))
+        asks = self.challenge or any((self.user, self.password, self.realm, self.stale))
         steps = (self.asks(401, place), grant) if asks else (grant,)
         return Reaction("REGISTER", (steps,), place)
 

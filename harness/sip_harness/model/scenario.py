@@ -213,6 +213,8 @@ class Challenge:
     qop: str = "auth"
     """Empty for a challenge as RFC 2069 knew it."""
     place: Place = NOWHERE
+    stale: bool = False
+    """Whether the first right credentials come too late: their nonce counts as used up (RFC 7616 3.3)."""
 
 
 @dataclass(frozen=True, slots=True)

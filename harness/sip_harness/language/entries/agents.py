@@ -193,6 +193,11 @@ def _account(example: str) -> dict[str, Entry]:
             "The quality: `auth` (default), `auth-int`, or `none` as before RFC 2617.",
             example.replace("{}", "{password: secret, qop: auth-int}"),
         ),
+        "stale": Entry(
+            "With `yes` the first right credentials are answered with `stale=true` and a fresh nonce, as where a nonce "
+            "has a short life: whoever gets that may try once more.",
+            example.replace("{}", "{password: secret, stale: yes}"),
+        ),
     }
 
 
