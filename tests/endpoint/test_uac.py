@@ -414,6 +414,7 @@ class TestDigest:
             (True, False),
             (False, True),
         ]
+        assert ["nc=00000002" in v for v in third.all("proxy-authorization")] == [True, False]  # a replay otherwise
 
     @in_virtual_time
     @pytest.mark.parametrize("challenge", ["Basic realm=x", 'Digest realm="x", nonce="n", algorithm=MD4', ""])

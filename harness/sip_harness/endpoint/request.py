@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -35,7 +36,12 @@ class Challenged:
     """The credentials that one request has been asked for so far."""
 
     credentials: Credentials
-    _given: dict[tuple[str, str], str] = field(default_factory=dict)
+    choose: Callable[[list[str]], digest.Challenge] = digest.choose
+    """Which of several challenges is answered."""
+    _given: dict[tuple[str, str], digest.Challenge] = field(default_factory=dict)
+    """What is answered, by header and realm."""
+    _uses: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How often each nonce of each realm was used: a count that comes twice is a replay (RFC 7616 3.4)."""
     _stale: set[tuple[str, str]] = field(default_factory=set)
     _retries: int = 0
 
@@ -48,27 +54,34 @@ class Challenged:
             return None
         asked, name = _ANSWERS[response.code]
         try:
-            challenge = digest.choose(response.all(asked))
+            challenge = self.choose(list(response.all(asked)))
             if challenge.realm in self.credentials.not_for:
                 return None
             realm = name, challenge.realm
             if realm in self._given and (not challenge.stale or realm in self._stale):
                 return None
-            value = digest.authorization(
-                challenge,
-                username=self.credentials.username,
-                password=self.credentials.password,
-                method=request.method,
-                uri=request.uri,
-                body=request.body,
-            )
+            given = {**self._given, realm: challenge}
+            headers = [(header, self._prove(one, request)) for (header, _), one in given.items()]
         except SipError:
             return None
         if realm in self._given:
             self._stale.add(realm)
         self._retries += 1
-        self._given[realm] = value
-        return [(given, text) for (given, _), text in self._given.items()]
+        self._given = given
+        return headers
+
+    def _prove(self, challenge: digest.Challenge, request: Message) -> str:
+        nonce = challenge.realm, challenge.nonce
+        self._uses[nonce] += 1
+        return digest.authorization(
+            challenge,
+            username=self.credentials.username,
+            password=self.credentials.password,
+            method=request.method,
+            uri=request.uri,
+            body=request.body,
+            nc=self._uses[nonce],
+        )
 
 
 Make = Callable[[Headers], bytes]
