@@ -11,7 +11,7 @@ from sip_harness.model.vocabulary import CAPABILITIES
 from sip_harness.systems.base import Binding, CannotBind, Lease, SystemFailed
 from sip_harness.systems.slots import carrier_addresses
 
-_KNOW_CARRIERS = {"carriers", "registers-at-carrier"}
+_KNOW_CARRIERS = {"carriers", "carrier-accounts", "registers-at-carrier"}
 _UNRESERVED = "-_.!~*'()"  # RFC 3261 25.1 `mark`; letters and digits are always safe
 
 

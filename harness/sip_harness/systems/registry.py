@@ -89,7 +89,7 @@ def _reference(*, digest: bool = False) -> _Entry:
 def _b2bua(*, digest: bool = False) -> _Entry:
     about = BuiltIn(
         name=b2bua.name_of(digest),
-        summary="embedded: PBX with ring and hunt groups, every leg a call of its own"
+        summary="embedded: PBX with ring and hunt groups and accounts at carriers, every leg a call of its own"
         + (", challenging registrations and callers" if digest else ""),
         kind="b2bua",
         capabilities=tuple(c for c in CAPABILITIES if c in b2bua.capabilities_of(digest)),

@@ -23,4 +23,28 @@ FAULTS = (
         "RFC 3261 13.2.2.4",
         "calls that are cut after 32 s because the device never learns that its answer arrived",
     ),
+    Fault(
+        "leaks-challenge",
+        "passes a carrier's challenge on to the caller instead of answering it",
+        "RFC 3261 22.2, 22.3",
+        "phones that are asked for the password of a trunk which they do not know",
+    ),
+    Fault(
+        "keeps-cseq-on-retry",
+        "gives the INVITE with the credentials the CSeq number of the one without",
+        "RFC 3261 22.2",
+        "trunks that take the retry for a retransmission or a merged request",
+    ),
+    Fault(
+        "takes-stale-for-refused",
+        "gives up at a carrier that says only the nonce was stale",
+        "RFC 7616 3.3",
+        "calls that fail whenever the carrier's nonces run out",
+    ),
+    Fault(
+        "answers-last-challenge",
+        "answers the last of several challenges instead of the first that it can",
+        "RFC 8760 2.4",
+        "clients that overwrite one header with the next: a weaker algorithm is used",
+    ),
 )

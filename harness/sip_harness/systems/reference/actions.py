@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sip_harness.endpoint.request import Credentials
 from sip_harness.sip.message import Message
 from sip_harness.systems.reference.best import Answer
 
@@ -18,6 +19,8 @@ class Target:
     """The higher, the earlier; equals are tried at once (RFC 3261 16.6)."""
     carrier: str = ""
     """Name of the carrier; empty for a device."""
+    account: Credentials | None = None
+    """What the carrier knows us by; None where it does not ask."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
-"""A back-to-back user agent as PBXs are: ring and hunt groups, every leg a call of its own (RFC 3261 6, RFC 7092)."""
+"""A back-to-back user agent as PBXs are: ring and hunt groups, accounts at carriers, every leg a call of its own
+(RFC 3261 6, RFC 7092)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sip_harness.model.entry import Address
 from sip_harness.model.faults import bridging
@@ -11,10 +13,12 @@ from sip_harness.model.scenario import Scenario
 from sip_harness.net.clock import Clock
 from sip_harness.systems.accounts import fresh_users
 from sip_harness.systems.base import Binding, Lease
+from sip_harness.systems.reference.auth import PASSWORD
 from sip_harness.systems.reference.b2bua_core import Pbx, Settings
 from sip_harness.systems.reference.embedded import Embedded
+from sip_harness.systems.reference.routes import routes
 
-CAPABILITIES = frozenset({"register", "ring", "hunt", "mixed", "tcp"})
+CAPABILITIES = frozenset({"register", "ring", "hunt", "mixed", "carrier-accounts", "tcp"})
 FAULTS = (
     "forks-on-after-6xx",
     "hunts-on-after-6xx",
@@ -33,6 +37,8 @@ FAULTS = (
     "drops-warning",
     "drops-body",
     "ignores-icmp",
+    "never-fails-over",
+    "answers-challenge-for-ever",
     *(fault.name for fault in bridging.FAULTS),
 )
 _OF_DIGEST = ("challenges-with-401", "accepts-any-password")
@@ -70,12 +76,21 @@ class ReferenceB2bua(Embedded):
         self._users: dict[str, tuple[str, ...]] = {}
 
     def bind(self, scenario: Scenario, lease: Lease) -> Binding:
-        """Fresh users for one run. Raises CannotBind with what is missing, SystemFailed before `start`."""
-        return fresh_users(scenario, lease, self.info)
+        """Fresh users for one run, an account at every carrier. Raises CannotBind with what is missing, SystemFailed
+        before `start`."""
+        binding = fresh_users(scenario, lease, self.info)
+        ours = {name: replace(binding.users[name], password=PASSWORD) for name in binding.listens}
+        return replace(binding, users={**binding.users, **ours})
 
     async def admit(self, scenario: Scenario, lease: Lease, binding: Binding) -> None:
-        """Remember who will have to be forgotten: every run has users of its own."""
-        self._users[lease.token] = tuple(user.name for user in binding.users.values())
+        """Route what is dialled to the carriers of this run, and remember who will have to be forgotten: every run has
+        users of its own."""
+        users = [user.name for user in binding.users.values()]
+        for dialled, carriers in routes(scenario, binding, accounts=True):
+            users.append(dialled)
+            if self._pbx is not None and carriers:
+                self._pbx.router.add(dialled, carriers)
+        self._users[lease.token] = tuple(users)
 
     async def release(self, lease: Lease) -> None:
         """Forget what the agents of the run may have left: they have gone."""
@@ -99,4 +114,5 @@ def policy(settings: Settings) -> Policy:
     timers = {"transaction": Timer(settings.transaction), "ring": Timer(settings.ring)}
     codes = {"ring-timeout": settings.ring_timeout, **{str(of): told for of, told in settings.codes.items()}}
     prompt = min(0.4, settings.transaction / 2, settings.ring / 2)
-    return Policy(prompt=prompt, settle=0.1, timers=timers, codes=codes)
+    failover = tuple(sorted(settings.failover))
+    return Policy(prompt=prompt, settle=0.1, timers=timers, codes=codes, failover=failover)

@@ -14,10 +14,10 @@ from sip_harness.net.clock import Timer
 from sip_harness.sip.codes import phrase
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message
+from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.b2bua_bridge import Side, join
 from sip_harness.systems.reference.b2bua_leg import Leg
 from sip_harness.systems.reference.headers import content_type, passed
-from sip_harness.systems.reference.registrar import Contact
 
 if TYPE_CHECKING:
     from sip_harness.systems.reference.b2bua_core import Pbx
@@ -38,7 +38,7 @@ class Failure:
 class Call:
     """An INVITE of a caller, and the legs that it makes. One To-tag towards the caller, whatever the legs have."""
 
-    def __init__(self, pbx: Pbx, server: Server, groups: list[list[Contact]]) -> None:
+    def __init__(self, pbx: Pbx, server: Server, groups: list[list[Target]]) -> None:
         self._pbx = pbx
         self._server = server
         self._tag = build.new_tag()
@@ -108,7 +108,9 @@ class Call:
             self._stop_others([("Reason", f"SIP;cause={code}")] if code >= 600 else [])
             for other in self._legs if code == 486 else ():
                 other.drop()
-        if self._ends_the_hunt(code):
+        if response is not None and leg.target.carrier and code in self._pbx.settings.failover:
+            self._pbx.router.note(leg.target, response, self._pbx.clock.now())
+        if self._ends_the_hunt(code) or self._stays(leg, code):
             self._groups.clear()
         if self._ends_at_once(code):
             self._fail()
@@ -124,6 +126,12 @@ class Call:
         if code >= 600:
             return "hunts-on-after-6xx" not in self._pbx.faults
         return code == 486 and bool({"stops-hunting-at-486", "one-486-ends-the-fork"} & self._pbx.faults)
+
+    def _stays(self, leg: Leg, code: int) -> bool:
+        """Whether the next carrier would do no better than this one."""
+        if not leg.target.carrier:
+            return False
+        return code not in self._pbx.settings.failover or "never-fails-over" in self._pbx.faults
 
     def _ends_at_once(self, code: int) -> bool:
         """The other devices' own final responses are waited for: one of them may still be an answer."""
@@ -143,11 +151,11 @@ class Call:
                 return
         self._fail()
 
-    def _make(self, group: list[Contact]) -> list[Leg]:
+    def _make(self, group: list[Target]) -> list[Leg]:
         legs = []
-        for contact in group:
+        for target in group:
             try:
-                legs.append(Leg(self._pbx, self, contact, self._server.request))
+                legs.append(Leg(self._pbx, self, target, self._server.request))
             except SipError:
                 self._failures.append(Failure(480))
         self._everyone += legs
@@ -160,6 +168,8 @@ class Call:
         for leg in open_legs:
             leg.given_up = True
             leg.cancel([])
+        if any(self._stays(leg, 408) for leg in open_legs):
+            self._groups.clear()
         self._failures += [Failure(self._pbx.settings.ring_timeout)] * len(open_legs)
         self._next()
 

@@ -20,7 +20,9 @@ from sip_harness.systems.reference.b2bua_bridge import Side
 from sip_harness.systems.reference.b2bua_call import Call
 from sip_harness.systems.reference.b2bua_leg import Leg
 from sip_harness.systems.reference.headers import hops_left, party, passed, user_of
-from sip_harness.systems.reference.registrar import Contact, Refused, Registrar
+from sip_harness.systems.reference.registrar import Refused, Registrar
+from sip_harness.systems.reference.router import Router
+from sip_harness.systems.reference.settings import FAILOVER, NO_CARRIER, NO_TARGET
 from sip_harness.systems.reference.station import ALLOW, Station
 
 MAX_CALLS = 10_000
@@ -45,6 +47,9 @@ class Settings:
     """Which provisional responses the caller gets."""
     ack: Literal["at-once", "with-caller"] = "at-once"
     """When a leg's 2xx is acknowledged; one with an offer always waits for the caller's answer."""
+
+    failover: frozenset[int] = FAILOVER
+    """Codes of a carrier after which the next one is tried; 408 stands for no answer."""
 
     digest: bool = False
     """Whether registrations and callers are asked for credentials."""
@@ -73,6 +78,7 @@ class Pbx:
         self.sides: dict[DialogId, Side] = {}
         self.calls: set[Call] = set()
         self.registrar = Registrar(faults)
+        self.router = Router(self.registrar, faults)
         self._door = Door(Authenticator(settings.password, clock.now), faults)
         self._late: dict[str, Leg] = {}
         self.station = Station(clock, self)
@@ -87,9 +93,10 @@ class Pbx:
         self.station.close()
 
     def forget(self, users: Iterable[str], token: str) -> None:
-        """Drop the contacts of these users, and without a word every call of anybody whose name has the token."""
+        """Drop the contacts and carriers of these users, and without a word every call of anybody whose name has the
+        token."""
         for user in users:
-            self.registrar.forget(user)
+            self.router.remove(user)
         for call in [c for c in self.calls if token in c.caller]:
             call.close()
         for side in [s for s in self.sides.values() if token in s.dialog.local or token in s.dialog.remote]:
@@ -173,16 +180,10 @@ class Pbx:
         else:
             self.station.respond(server, 200, headers=listed)
 
-    def _groups(self, user: str) -> list[list[Contact]]:
-        """The contacts of a user, most preferred first; equal ones together."""
-        groups: dict[float, list[Contact]] = {}
-        for contact in self.registrar.lookup(user, self.clock.now()):
-            groups.setdefault(contact.q, []).append(contact)
-        return [groups[q] for q in sorted(groups, reverse=True)]
-
     def _call(self, server: Server) -> None:
         request = server.request
-        groups = self._groups(user_of(request.uri))
+        user = user_of(request.uri)
+        groups = self.router.groups(user, self.clock.now())
         if hops_left(request) < 0:
             self.station.respond(server, 483)
         elif len(self.calls) + len(self.sides) >= MAX_CALLS:
@@ -190,7 +191,7 @@ class Pbx:
         elif not _has_parties(request):
             self.station.respond(server, 400, "Bad Request: From or To cannot be read")
         elif not groups:
-            self.station.respond(server, 480)
+            self.station.respond(server, NO_CARRIER if self.router.has_carriers(user) else NO_TARGET)
         else:
             call = Call(self, server, groups)
             self.calls.add(call)

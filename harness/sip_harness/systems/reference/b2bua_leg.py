@@ -1,4 +1,4 @@
-"""One leg from the back-to-back user agent to a device: a call of its own, from INVITE to its final response."""
+"""One leg from the back-to-back user agent: a call of its own, from INVITE to its final response."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message, parse
 from sip_harness.sip.message import build as assemble
 from sip_harness.sip.transaction import ack_for_failure
+from sip_harness.sip.uri import parse_uri
+from sip_harness.systems.reference.actions import Target
+from sip_harness.systems.reference.b2bua_account import Account
+from sip_harness.systems.reference.best import CHALLENGES
 from sip_harness.systems.reference.headers import content_type, hops_left, party, passed, user_of
-from sip_harness.systems.reference.registrar import Contact
+from sip_harness.systems.reference.settings import NO_CARRIER
 
 if TYPE_CHECKING:
     from sip_harness.systems.reference.b2bua_core import Pbx
@@ -35,18 +39,24 @@ class Caller(Protocol):
 
 
 class Leg:
-    """An INVITE of ours to one contact. Its Call-ID, tags, CSeq and Contact have nothing of the caller's (RFC 7092)."""
+    """An INVITE of ours to one target. Its Call-ID, tags, CSeq and Contact have nothing of the caller's (RFC 7092)."""
 
-    def __init__(self, pbx: Pbx, caller: Caller, contact: Contact, invite: Message) -> None:
-        """Nothing is sent yet. Raises SipError if the contact, or the caller's From, cannot be used."""
+    def __init__(self, pbx: Pbx, caller: Caller, target: Target, invite: Message) -> None:
+        """Nothing is sent yet. Raises SipError if the target, or the caller's From, cannot be used."""
+        self.target = target
+        """Where it goes."""
         self.over = False
         """It has failed or been answered; nothing is left to cancel."""
         self.given_up = False
         """Its answer is not wanted any more."""
         self._pbx = pbx
         self._caller = caller
-        self._hop = _hop(pbx, contact)
-        self._request = parse(self._invite(invite, str(contact.uri)))
+        self._hop = _hop(pbx, target.uri)
+        self._invite = invite
+        self._sender = f"{party(invite.get('from') or '')};tag={build.new_tag()}"
+        self._call_id = f"{build.new_tag()}{build.new_tag()}@{self._hop.transport.local[0]}"
+        self._account = Account(target.account, pbx.faults) if target.account is not None else None
+        self._request = self._make(1, [])
         self._client: Client | None = None
         self._rang = False
         self._cancel: Headers | None = None
@@ -55,7 +65,10 @@ class Leg:
 
     def start(self) -> None:
         """Send the INVITE."""
-        self._client = self._pbx.station.layer.request(self._request, self._hop, "protocol", self._on_response)
+        request = self._request
+        self._client = self._pbx.station.layer.request(
+            request, self._hop, "protocol", lambda response: self._on_response(request, response)
+        )
         self._client.on_failure = self._on_failure
         self._patience = self._pbx.clock.after(self._pbx.settings.transaction, self._dead)
 
@@ -113,28 +126,30 @@ class Leg:
         else:
             self._pbx.station.layer.send(ack_for_failure(self._request, response), self._hop, "protocol")
 
-    def _invite(self, invite: Message, uri: str) -> bytes:
-        transport = self._hop.transport
-        to = party(invite.get("to") or "")
-        sender = party(invite.get("from") or "")
+    def _make(self, seq: int, credentials: Headers) -> Message:
+        """The INVITE; all of its tries are of one call (RFC 3261 22.2)."""
+        invite, transport = self._invite, self._hop.transport
         own = [
-            ("Contact", self._pbx.station.contact(user_of(sender), transport)),
+            ("Contact", self._pbx.station.contact(user_of(self._sender), transport)),
             ("Max-Forwards", str(hops_left(invite))),
         ]
-        return build.request(
+        data = build.request(
             "INVITE",
-            uri,
+            self.target.uri,
             via=build.new_via(transport),
-            sender=f"{sender};tag={build.new_tag()}",
-            to=to,
-            call_id=f"{build.new_tag()}{build.new_tag()}@{transport.local[0]}",
-            cseq=1,
-            headers=[*own, *passed(invite)],
+            sender=self._sender,
+            to=party(invite.get("to") or ""),
+            call_id=self._call_id,
+            cseq=seq,
+            headers=[*own, *credentials, *passed(invite)],
             body=invite.body,
             content_type=content_type(invite),
         )
+        return parse(data)
 
-    def _on_response(self, response: Message) -> None:
+    def _on_response(self, request: Message, response: Message) -> None:
+        if request is not self._request:
+            return  # it answers a try that has had its final response
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
@@ -144,8 +159,28 @@ class Leg:
             self._provisional(response)
         elif response.code < 300:
             self._accepted(response)
-        elif not self.over:
+        elif not self.over and not self._tries_again(response):
             self.over = True
+            self._failed(response)
+
+    def _tries_again(self, response: Message) -> bool:
+        """Whether the INVITE was sent once more because a carrier has asked for credentials (RFC 3261 22.2, 22.3)."""
+        faults = self._pbx.faults
+        if self._account is None or self._cancel is not None or "leaks-challenge" in faults:
+            return False
+        credentials = self._account.answer(response, self._request)
+        if credentials is None:
+            return False
+        self._rang = False
+        self._request = self._make(self._request.cseq[0] + ("keeps-cseq-on-retry" not in faults), credentials)
+        self.start()
+        return True
+
+    def _failed(self, response: Message) -> None:
+        """What a carrier asks us for is no matter of the caller, who could not answer it."""
+        if self._account is not None and response.code in CHALLENGES and "leaks-challenge" not in self._pbx.faults:
+            self._caller.failed(self, None, NO_CARRIER)
+        else:
             self._caller.failed(self, response, response.code)
 
     def _provisional(self, response: Message) -> None:
@@ -188,12 +223,12 @@ class Leg:
         self._pbx.station.layer.request(parse(data), self._hop, "protocol", _ignore)
 
 
-def _hop(pbx: Pbx, contact: Contact) -> Hop:
-    """Where the contact points: addresses only, and on this machine."""
-    transport = pbx.station.transport(contact.uri.param("transport") or "")
-    address = address_of(str(contact.uri))
-    if transport is None or address is None or contact.uri.scheme != "sip":
-        raise SipError(f"nothing leads to {contact.uri} from here")
+def _hop(pbx: Pbx, target: str) -> Hop:
+    """Where the URI points: addresses only, and on this machine."""
+    uri, address = parse_uri(target), address_of(target)
+    transport = pbx.station.transport(uri.param("transport") or "")
+    if transport is None or address is None or uri.scheme != "sip":
+        raise SipError(f"nothing leads to {target} from here")
     return Hop(transport, address)
 
 

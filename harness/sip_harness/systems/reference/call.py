@@ -9,14 +9,13 @@ from functools import partial
 from sip_harness.endpoint.layer import Client, Server, Why
 from sip_harness.net.clock import Timer
 from sip_harness.sip.errors import SipError
-from sip_harness.sip.headers import contacts, seconds
+from sip_harness.sip.headers import contacts
 from sip_harness.sip.message import Message
 from sip_harness.systems.reference import forward
 from sip_harness.systems.reference.actions import Action, Cancel, Finish, Forward, GiveUp, Start, Target
 from sip_harness.systems.reference.best import Answer
 from sip_harness.systems.reference.context import Context
 from sip_harness.systems.reference.core import Core
-from sip_harness.systems.reference.router import LONGEST_BAN
 
 LATENESS = 0.8
 """Of the transaction timer: how late a CANCEL is under the fault `cancels-late`."""
@@ -170,15 +169,8 @@ class Call:
         """A carrier that cannot serve now says when to come again (RFC 3261 20.33, 21.5.4)."""
         if not target.carrier or response.code not in self._core.settings.failover:
             return
-        try:
-            pause = seconds(response, "retry-after")
-        except SipError:
-            return
-        if pause is None and response.code == 503 and "bans-after-503" in self._core.faults:
-            pause = round(LONGEST_BAN)
-        if pause:
+        if pause := self._core.router.note(target, response, self._now()):
             self._log(f"{target.carrier} is passed over for {pause} s")
-            self._core.router.ban(target, pause, self._now())
 
     def _redirects(self, response: Message) -> Iterable[Target]:
         """Contacts of a 3xx that we can reach."""

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from sip_harness.sip.errors import SipError
+from sip_harness.sip.headers import seconds
+from sip_harness.sip.message import Message
 from sip_harness.sip.uri import unescape
 from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.registrar import Registrar
@@ -59,10 +62,22 @@ class Router:
         ordered = sorted(targets, key=lambda target: -target.q)
         return [list(group) for _, group in groupby(ordered, key=lambda target: target.q)]
 
-    def ban(self, carrier: Target, seconds: float, now: float) -> None:
-        """Pass a carrier over for so long."""
+    def ban(self, carrier: Target, pause: float, now: float) -> None:
+        """Pass a carrier over for so many seconds."""
         for found in (c for carriers in self._routes.values() for c in carriers if c.target == carrier):
-            found.banned_until = now + min(seconds, LONGEST_BAN)
+            found.banned_until = now + min(pause, LONGEST_BAN)
+
+    def note(self, carrier: Target, response: Message, now: float) -> int:
+        """Pass a carrier over for as long as its failure asks for (RFC 3261 20.33, 21.5.4). Seconds; 0 for not."""
+        try:
+            pause = seconds(response, "retry-after")
+        except SipError:
+            return 0
+        if pause is None and response.code == 503 and "bans-after-503" in self.faults:
+            pause = round(LONGEST_BAN)
+        if pause:
+            self.ban(carrier, pause, now)
+        return pause or 0
 
     def _usable(self, carrier: Carrier, now: float) -> bool:
         banned = carrier.banned_until > now and "ignores-retry-after" not in self.faults

@@ -20,13 +20,12 @@ from sip_harness.systems.accounts import fresh_users
 from sip_harness.systems.base import Binding, Lease, SystemFailed, Watch
 from sip_harness.systems.kept import printable
 from sip_harness.systems.names import check_names
-from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.auth import OF_DIGEST
 from sip_harness.systems.reference.core import is_loopback
-from sip_harness.systems.reference.forward import readable
 from sip_harness.systems.reference.patience import PatientClock
 from sip_harness.systems.reference.probing import Prober
 from sip_harness.systems.reference.proxy import Proxy
+from sip_harness.systems.reference.routes import routes
 from sip_harness.systems.reference.settings import Settings
 from sip_harness.systems.slots import carrier_addresses
 from sip_harness.systems.watches import Watches
@@ -159,18 +158,10 @@ class Reference:
         if self._proxy is None:
             raise SystemFailed(f"{self.name} is not running")
         core, carriers, users = self._proxy.core, [], []
-        over_tcp = {device.name for device in scenario.devices if device.transport == "tcp"}
-        for target in scenario.targets:
-            dialled = readable(binding.uris[target.name])
-            if dialled is not None:
-                users.append(dialled.user)
-                members = [
-                    _carrier(name, dialled.user, binding, tcp=name in over_tcp)
-                    for name in target.members
-                    if name in binding.listens
-                ]
-                if members:
-                    carriers += core.router.add(dialled.user, members)
+        for dialled, members in routes(scenario, binding):
+            users.append(dialled)
+            if members:
+                carriers += core.router.add(dialled, members)
         self._users[lease.token] = (*users, *(user.name for user in binding.users.values()))
         if "probing" in scenario.needs:
             self._probers[lease.token] = Prober(core, carriers)
@@ -189,11 +180,6 @@ class Reference:
 
     def _log(self, text: str) -> None:
         self._watches.tell(Log(time.time_ns(), printable(text.encode("utf-8", "backslashreplace"))))
-
-
-def _carrier(name: str, user: str, binding: Binding, *, tcp: bool) -> Target:
-    uri = f"sip:{user}@{host_port(binding.listens[name])}{';transport=tcp' if tcp else ''}"
-    return Target(uri, binding.preferences.get(name, 1.0), name)
 
 
 def _nowhere(_entry: object) -> None:
