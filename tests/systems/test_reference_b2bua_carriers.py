@@ -300,3 +300,74 @@ async def test_a_carrier_that_asks_for_a_pause_gets_one() -> None:
             await trunks.g1.quiet(10)
 
     await on_trunks(play)
+
+
+async def in_call(trunks: Trunks) -> tuple[Message, Message]:
+    """A call with the first carrier: its INVITE, and the 200 that alice got."""
+    sent = trunks.dial()
+    trunks.g1.answer(await trunks.g1.expect("INVITE"), 200)
+    final = await trunks.alice.expect(200)
+    await trunks.g1.expect("ACK")
+    trunks.alice.again("ACK", sent, to=final.get("to") or "")
+    return sent, final
+
+
+@in_virtual_time
+@pytest.mark.parametrize("fault", ["", "leaks-challenge"])
+async def test_a_challenge_within_a_call_is_answered_as_well(fault: str) -> None:
+    async def play(trunks: Trunks) -> None:
+        alice, g1 = trunks.alice, trunks.g1
+        sent, final = await in_call(trunks)
+        alice.again("INVITE", sent, to=final.get("to") or "", cseq=2)
+        first = await g1.expect("INVITE")
+        await trunks.refuse(first, asking("n1"))
+        if fault:
+            await alice.expect(407)
+            return
+        second = await g1.expect("INVITE")
+        assert trunks.proves(second, asking("n1"))
+        assert (second.call_id, second.to_tag, second.cseq[0]) == (first.call_id, first.to_tag, first.cseq[0] + 1)
+        await trunks.refuse(second, asking("n2"))
+        told = await alice.expect(500)
+        assert told.all("proxy-authenticate") == []
+        alice.again("BYE", sent, to=final.get("to") or "", cseq=3)
+        await alice.expect(200)
+        g1.answer(await g1.expect("BYE"), 407, proxy_authenticate=asking("n3"))
+        assert "n3" in ((await g1.expect("BYE")).get("proxy-authorization") or "")
+
+    await on_trunks(play, *filter(None, [fault]))
+
+
+@in_virtual_time
+async def test_a_re_invite_that_was_cancelled_is_not_tried_again() -> None:
+    async def play(trunks: Trunks) -> None:
+        alice, g1 = trunks.alice, trunks.g1
+        sent, final = await in_call(trunks)
+        again = alice.again("INVITE", sent, to=final.get("to") or "", cseq=2)
+        first = await g1.expect("INVITE")
+        g1.answer(first, 180)
+        await alice.expect(180)
+        alice.again("CANCEL", again)
+        await alice.expect(200)
+        g1.answer(await g1.expect("CANCEL"), 200)
+        await trunks.refuse(first, asking("n1"))
+        await alice.expect(500)
+        await g1.quiet()
+
+    await on_trunks(play)
+
+
+@in_virtual_time
+async def test_nothing_is_tried_again_in_a_call_that_is_over() -> None:
+    async def play(trunks: Trunks) -> None:
+        alice, g1 = trunks.alice, trunks.g1
+        sent, final = await in_call(trunks)
+        alice.again("INVITE", sent, to=final.get("to") or "", cseq=2)
+        first = await g1.expect("INVITE")
+        alice.again("BYE", sent, to=final.get("to") or "", cseq=3)
+        await alice.expect(200)
+        g1.answer(await g1.expect("BYE"), 200)
+        await trunks.refuse(first, asking("n1"))
+        await g1.quiet()
+
+    await on_trunks(play)

@@ -8,7 +8,7 @@ CAPABILITIES = {
     "hunt": "tries the devices of a user in turn (serial forking)",
     "mixed": "tries groups of devices in turn, each group at once",
     "carriers": "routes to carriers in turn (trunks, gateways) and fails over",
-    "carrier-accounts": "routes to carriers in turn with an account at each, and answers their challenges to its calls",
+    "carrier-accounts": "routes to carriers in turn with an account at each, and answers their challenges",
     "probing": "asks carriers with OPTIONS whether they are there, and passes over those that are not",
     "registers-at-carrier": "registers at carriers by itself and answers their challenges (a trunk client)",
     "gives-accounts-up": "gives its accounts at carriers up when it is told to, while the carriers are still there",

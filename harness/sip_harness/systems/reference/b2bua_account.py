@@ -10,6 +10,9 @@ from sip_harness.sip.message import Message
 MAX_LOOPS = 20
 """How often a system that has gone wrong gives the same credentials: enough to be seen, and no flood."""
 
+NOBODY = Credentials("", "")
+"""Where there is no account: no challenge is answered."""
+
 
 class Account:
     """Answers the challenges to one INVITE."""

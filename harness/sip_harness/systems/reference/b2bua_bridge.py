@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 from sip_harness.endpoint.build import Headers
 from sip_harness.endpoint.dialog import Dialog
-from sip_harness.endpoint.layer import Client, Server
+from sip_harness.endpoint.layer import Server, Why
 from sip_harness.endpoint.leg import Acceptance
+from sip_harness.endpoint.request import Credentials, Request
 from sip_harness.sip.message import Message, parse
+from sip_harness.systems.reference.b2bua_account import NOBODY
+from sip_harness.systems.reference.best import CHALLENGES
 from sip_harness.systems.reference.headers import content_type, passed, user_of
+from sip_harness.systems.reference.settings import NO_CARRIER
 
 if TYPE_CHECKING:
     from sip_harness.systems.reference.b2bua_core import Pbx
@@ -23,15 +27,24 @@ _REFRESHES = ("INVITE", "UPDATE")
 class Side:
     """One dialog of a call, found by the requests within it until `close`."""
 
-    def __init__(self, pbx: Pbx, dialog: Dialog, on_early_bye: Callable[[Server], None] | None = None) -> None:
+    def __init__(
+        self,
+        pbx: Pbx,
+        dialog: Dialog,
+        on_early_bye: Callable[[Server], None] | None = None,
+        account: Credentials = NOBODY,
+    ) -> None:
         """`on_early_bye` gets a BYE that comes before the sides are joined."""
         self.dialog = dialog
+        self.account = account
+        """What the challenges of this side are answered with."""
         self.other: Side | None = None
         """The side that it is joined with."""
         self._pbx = pbx
         self._on_early_bye = on_early_bye
         self._inviting = False
         self._waits: dict[int, tuple[Acceptance, OnAck | None]] = {}
+        self._under_way: set[Request] = set()
         pbx.sides[dialog.id] = self
 
     @property
@@ -44,6 +57,8 @@ class Side:
         for acceptance, _ in self._waits.values():
             acceptance.stop()
         self._waits.clear()
+        for request in self._under_way:
+            request.retry = False
         if self._pbx.sides.get(self.dialog.id) is self:
             del self._pbx.sides[self.dialog.id]
 
@@ -82,7 +97,7 @@ class Side:
     def end(self, headers: Headers) -> None:
         """Send BYE and be over."""
         self.close()
-        self._pbx.bye(self.dialog, headers)
+        self._pbx.bye(self.dialog, headers, self.account)
 
     def _bye(self, server: Server) -> None:
         if self.other is None:
@@ -103,18 +118,34 @@ class Side:
         request = server.request
         self._inviting = request.method == "INVITE"
         contact = [("Contact", other.contact)] if request.method in _REFRESHES else []
-        data = other.dialog.request(
-            request.method, [*contact, *passed(request)], body=request.body, content_type=content_type(request)
-        )
-        out = parse(data)
+
+        def make(credentials: Headers) -> bytes:
+            more = [*contact, *credentials, *passed(request)]
+            body, kind = request.body, content_type(request)
+            return other.dialog.request(request.method, more, body=body, content_type=kind)
 
         def answer(response: Message) -> None:
-            self._answer(server, other, out, response)
+            if response.code >= 200:
+                other._under_way.discard(out)
+            self._answer(server, other, out.request, response)
 
-        client = self._pbx.station.layer.request(out, other.dialog.next_hop(), "protocol", answer)
-        client.on_failure = lambda _why: self._fail(server)
+        def fail(_why: Why) -> None:
+            other._under_way.discard(out)
+            self._fail(server)
+
+        out = Request(
+            self._pbx.station.layer,
+            make,
+            other.dialog.next_hop(),
+            "protocol",
+            other.account,
+            on_final=answer,
+            on_failure=fail,
+            on_provisional=answer,
+        )
+        other._under_way.add(out)
         if request.method == "INVITE":
-            server.on_cancel = lambda cancel: self._cancelled(cancel, client, other)
+            server.on_cancel = lambda cancel: self._cancelled(cancel, out, other)
 
     def _answer(self, server: Server, other: Side, out: Message, response: Message) -> None:
         if response.code <= 100:
@@ -129,6 +160,9 @@ class Side:
         if again or (accepted and other.dialog.ack and parse(other.dialog.ack).cseq[0] == out.cseq[0]):
             self._again(other, out)
             return
+        if response.code in CHALLENGES and other.account.password:
+            self._pbx.station.respond(server, NO_CARRIER, tag=self.dialog.local_tag)
+            return  # what a carrier asks us for is no matter of the other side
         refresh = out.method in _REFRESHES and response.code < 300
         if accepted and refresh:
             other.dialog.refresh(response)
@@ -159,9 +193,10 @@ class Side:
         server.on_cancel = None
         self._pbx.station.respond(server, 408)
 
-    def _cancelled(self, cancel: Server, client: Client, other: Side) -> None:
+    def _cancelled(self, cancel: Server, out: Request, other: Side) -> None:
         self._pbx.station.respond(cancel, 200, tag=self.dialog.local_tag)
-        self._pbx.cancel(client, other.dialog.next_hop())
+        out.retry = False
+        self._pbx.cancel(out.client, other.dialog.next_hop())
 
 
 def join(one: Side, other: Side) -> None:

@@ -88,7 +88,7 @@ class Call:
             return
         self._finish()
         self._stop_others([("Reason", _ELSEWHERE)])
-        callee = Side(self._pbx, leg.dialog(response))
+        callee = Side(self._pbx, leg.dialog(response), account=leg.account)
         data = self._respond(response.code, response)
         offer = bool(response.body) and not self._server.request.body
         waits = offer or self._pbx.settings.ack == "with-caller"

@@ -9,7 +9,8 @@ from typing import Literal
 
 from sip_harness.endpoint.build import Headers
 from sip_harness.endpoint.dialog import Dialog, DialogId
-from sip_harness.endpoint.layer import Client, Server
+from sip_harness.endpoint.layer import Client, Server, Why
+from sip_harness.endpoint.request import Credentials, Request
 from sip_harness.net.base import Hop
 from sip_harness.net.clock import Clock
 from sip_harness.sip.errors import SipError
@@ -112,9 +113,18 @@ class Pbx:
         """Headers of a device's response that the caller gets, too."""
         return [(name, value) for name, value in passed(response) if f"drops-{name.lower()}" not in self.faults]
 
-    def bye(self, dialog: Dialog, headers: Headers) -> None:
-        """Send BYE; whatever it is answered with, the dialog is over (RFC 3261 15.1.1)."""
-        self.station.layer.request(parse(dialog.request("BYE", headers)), dialog.next_hop(), "protocol", _ignore)
+    def bye(self, dialog: Dialog, headers: Headers, account: Credentials) -> None:
+        """Send BYE, with credentials if it is asked for them; whatever it is answered with then, the dialog is over
+        (RFC 3261 15.1.1)."""
+        Request(
+            self.station.layer,
+            lambda credentials: dialog.request("BYE", [*credentials, *headers]),
+            dialog.next_hop(),
+            "protocol",
+            account,
+            on_final=_ignore,
+            on_failure=_ignore,
+        )
 
     def cancel(self, client: Client, hop: Hop) -> None:
         """Send CANCEL for an INVITE of ours."""
@@ -207,5 +217,5 @@ def _has_parties(request: Message) -> bool:
     return True
 
 
-def _ignore(_response: Message) -> None:
-    """Of these requests no response matters."""
+def _ignore(_outcome: Message | Why) -> None:
+    """What becomes of these requests does not matter."""

@@ -8,6 +8,7 @@ from sip_harness.endpoint import build
 from sip_harness.endpoint.build import Headers
 from sip_harness.endpoint.dialog import Dialog, address_of, as_caller
 from sip_harness.endpoint.layer import Client, Why
+from sip_harness.endpoint.request import Credentials
 from sip_harness.net.base import Hop
 from sip_harness.net.clock import Timer
 from sip_harness.sip.errors import SipError
@@ -16,7 +17,7 @@ from sip_harness.sip.message import build as assemble
 from sip_harness.sip.transaction import ack_for_failure
 from sip_harness.sip.uri import parse_uri
 from sip_harness.systems.reference.actions import Target
-from sip_harness.systems.reference.b2bua_account import Account
+from sip_harness.systems.reference.b2bua_account import NOBODY, Account
 from sip_harness.systems.reference.best import CHALLENGES
 from sip_harness.systems.reference.headers import content_type, hops_left, party, passed, user_of
 from sip_harness.systems.reference.settings import NO_CARRIER
@@ -62,6 +63,12 @@ class Leg:
         self._cancel: Headers | None = None
         self._dialogs: dict[str, Dialog] = {}
         self._patience: Timer | None = None
+
+    @property
+    def account(self) -> Credentials:
+        """What challenges to requests within its dialogs are answered with."""
+        account = None if "leaks-challenge" in self._pbx.faults else self.target.account
+        return account or NOBODY
 
     def start(self) -> None:
         """Send the INVITE."""
@@ -114,7 +121,7 @@ class Leg:
         """ACK and BYE for an answer that nobody wants any more."""
         dialog = self.dialog(response)
         self.acknowledge(dialog)
-        self._pbx.bye(dialog, [])
+        self._pbx.bye(dialog, [], self.account)
 
     def on_late(self, response: Message) -> None:
         """A response after the device had been given up for dead."""
