@@ -252,7 +252,8 @@ async def test_a_cancel_waits_for_a_word_about_the_retry() -> None:
 
 @in_virtual_time
 @pytest.mark.parametrize(
-    ("code", "fault", "told"), [(503, "", 0), (486, "", 486), (603, "", 603), (503, "never-fails-over", 503)]
+    ("code", "fault", "told"),
+    [(503, "", 0), (486, "", 486), (603, "", 603), (503, "never-fails-over", 503), (603, "hunts-on-after-6xx", 0)],
 )
 async def test_which_failures_move_the_call_on(code: int, fault: str, told: int) -> None:
     async def play(trunks: Trunks) -> None:

@@ -131,7 +131,9 @@ class Call:
         """Whether the next carrier would do no better than this one."""
         if not leg.target.carrier:
             return False
-        return code not in self._pbx.settings.failover or "never-fails-over" in self._pbx.faults
+        faults = self._pbx.faults
+        goes_on = code in self._pbx.settings.failover or (code >= 600 and "hunts-on-after-6xx" in faults)
+        return not goes_on or "never-fails-over" in faults
 
     def _ends_at_once(self, code: int) -> bool:
         """The other devices' own final responses are waited for: one of them may still be an answer."""
