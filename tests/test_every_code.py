@@ -19,7 +19,8 @@ from sip_harness.agents.pjsua2.pool import Pool
 from sip_harness.agents.wire import WireAgent
 from sip_harness.language import load_text
 from sip_harness.model.entry import Entry, Malformed, Message, Note
-from sip_harness.model.scenario import Script, Send
+from sip_harness.model.script import Script
+from sip_harness.model.steps import Send
 from sip_harness.model.system import User
 from sip_harness.script.pjsua2_limits import obstacles
 from sip_harness.sip.codes import CODES

@@ -13,8 +13,9 @@ import pytest
 from kills import Matrix, able, built_in, cell, complaints, judge_again, samples, seen
 
 from sip_harness.language import load
-from sip_harness.model.scenario import Conforms, Scenario
+from sip_harness.model.scenario import Scenario
 from sip_harness.model.verdict import Outcome
+from sip_harness.model.wanted import Conforms
 from sip_harness.run.plan import CannotCarryOut, Stacks, choose_stacks
 from sip_harness.run.session import Options, open_session
 from sip_harness.sip.codes import CODES as KNOWN

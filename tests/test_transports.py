@@ -17,7 +17,8 @@ from wire_stage import Stage, stage
 
 from sip_harness.agents.wire import WireAgent
 from sip_harness.model.entry import Record
-from sip_harness.model.scenario import Send, Transport, Wait
+from sip_harness.model.scenario import Transport
+from sip_harness.model.steps import Send, Wait
 from sip_harness.model.system import SystemInfo, User
 from sip_harness.net.stream import StreamTransport
 from sip_harness.record.jsonl import read

@@ -10,7 +10,8 @@ import pytest
 from on_loop import on_loop
 from pjsua2_peer import Dialling, Peer, a_desk, a_peer, a_pool, device
 
-from sip_harness.model.scenario import Script, Send
+from sip_harness.model.script import Script
+from sip_harness.model.steps import Send
 from sip_harness.script.pjsua2_limits import ALLOW, SUPPORTED, obstacles, stack_adds
 from sip_harness.sip.message import Message, parse
 

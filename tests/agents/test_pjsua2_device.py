@@ -13,7 +13,7 @@ from pjsua2_peer import BUSY, OK, RINGING, Desk, Dialling, Peer, a_desk, a_peer,
 from sip_harness.agents.base import SetupRefused
 from sip_harness.model.entry import Message
 from sip_harness.model.pattern import Event, ResponsePattern
-from sip_harness.model.scenario import After, HangUp, Send, Silence, Step, Wait
+from sip_harness.model.steps import After, HangUp, Send, Silence, Step, Wait
 from sip_harness.model.system import User
 from sip_harness.sip import message as sip
 

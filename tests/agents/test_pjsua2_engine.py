@@ -9,7 +9,7 @@ from on_loop import on_loop
 from pjsua2_peer import BUSY, OK, RINGING, SDP, Desk, Dialling, a_desk, a_peer, a_pool, code_of, device, reply
 
 from sip_harness.model.entry import Malformed, Message
-from sip_harness.model.scenario import Send
+from sip_harness.model.steps import Send
 from sip_harness.sip import message as sip
 
 pytestmark = pytest.mark.needs_pjsua2

@@ -10,11 +10,13 @@ import pytest
 
 from sip_harness.agents.base import Assignment
 from sip_harness.agents.pjsua2 import ipc
-from sip_harness.model import scenario
+from sip_harness.model import scenario, script, steps
 from sip_harness.model.entry import Exit, Lag, Log, Malformed, Message, Note
 from sip_harness.model.pattern import Event, RequestPattern, ResponsePattern, Trigger
 from sip_harness.model.place import Place
-from sip_harness.model.scenario import After, Call, HangUp, Script, Send, Silence, Wait
+from sip_harness.model.scenario import Call
+from sip_harness.model.script import Script
+from sip_harness.model.steps import After, HangUp, Send, Silence, Wait
 from sip_harness.model.system import User
 
 EVENT = Event("mobile", "sends", ResponsePattern(frozenset({180, 183}), text="18x"), Place("a.yaml", 3, 5))
@@ -68,8 +70,8 @@ def test_what_is_sent_is_what_arrives(value: object) -> None:
 
 
 def test_every_step_of_the_language_can_be_said() -> None:
-    steps = [c for c in vars(scenario).values() if isinstance(c, type) and dataclasses.is_dataclass(c)]
-    assert {c.__name__ for c in steps} <= set(ipc._CLASSES)
+    words = [c for part in (steps, script, scenario) for c in vars(part).values() if isinstance(c, type)]
+    assert {c.__name__ for c in words if dataclasses.is_dataclass(c)} <= set(ipc._CLASSES)
 
 
 def test_values_come_out_of_any_pieces() -> None:

@@ -215,7 +215,8 @@ RUNNER = """
     from sip_harness.agents.base import Assignment
     from sip_harness.agents.pjsua2.client import Pjsua2Agent
     from sip_harness.agents.pjsua2.pool import Pool
-    from sip_harness.model.scenario import Script, Send
+    from sip_harness.model.script import Script
+    from sip_harness.model.steps import Send
     from sip_harness.model.system import User
 
     async def main():

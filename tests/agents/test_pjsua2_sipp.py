@@ -9,7 +9,7 @@ import pytest
 from on_loop import on_loop
 from pjsua2_peer import RINGING, Desk, a_desk, a_peer, a_pool, device
 
-from sip_harness.model.scenario import Send
+from sip_harness.model.steps import Send
 from sip_harness.sip import message as sip
 
 pytestmark = [pytest.mark.needs_pjsua2, pytest.mark.needs_sipp]

@@ -17,7 +17,8 @@ from sip_harness.agents.wire import WireAgent
 from sip_harness.model.entry import Lag
 from sip_harness.model.entry import Message as MessageEntry
 from sip_harness.model.pattern import Event, ResponsePattern, Trigger
-from sip_harness.model.scenario import After, Call, HangUp, Send, Silence, Step, Wait
+from sip_harness.model.scenario import Call
+from sip_harness.model.steps import After, HangUp, Send, Silence, Step, Wait
 from sip_harness.model.system import User
 
 RINGING = Send(180, "Ringing")

@@ -11,20 +11,9 @@ from wire_stage import FAST, Peer, Stage, peer, relay_acked, stage
 
 from sip_harness.agents.wire import WireAgent
 from sip_harness.model.pattern import Event, RequestPattern, ResponsePattern, Trigger
-from sip_harness.model.scenario import (
-    After,
-    Call,
-    Disconnect,
-    HangUp,
-    Loss,
-    Raw,
-    Reaction,
-    Request,
-    Script,
-    Send,
-    Step,
-    Wait,
-)  # fmt: skip
+from sip_harness.model.scenario import Call
+from sip_harness.model.script import Loss, Reaction, Script
+from sip_harness.model.steps import After, Disconnect, HangUp, Raw, Request, Send, Step, Wait  # fmt: skip
 from sip_harness.script.machine import ACKED
 from sip_harness.sip.message import Message, parse
 

@@ -9,18 +9,8 @@ from wire_stage import FAST, Stage, peer, stage
 from sip_harness.agents.wire import WireAgent
 from sip_harness.model.entry import Malformed, Message
 from sip_harness.model.pattern import Event, RequestPattern, ResponsePattern
-from sip_harness.model.scenario import (
-    After,
-    Again,
-    Call,
-    Delivery,
-    Mutation,
-    Raw,
-    Request,
-    Send,
-    Step,
-    Wait,
-)
+from sip_harness.model.scenario import Call
+from sip_harness.model.steps import After, Again, Delivery, Mutation, Raw, Request, Send, Step, Wait
 from sip_harness.sip.message import MAX_MESSAGE
 
 URI = "sip:bob@x.test"

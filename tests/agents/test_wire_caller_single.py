@@ -8,7 +8,9 @@ from wire_stage import FAST, TOKEN, stage
 from wire_stage import peer as raw_peer
 
 from sip_harness.model.pattern import ResponsePattern
-from sip_harness.model.scenario import Call, Loss, Reaction, Script, Send
+from sip_harness.model.scenario import Call
+from sip_harness.model.script import Loss, Reaction, Script
+from sip_harness.model.steps import Send
 
 URI = "sip:bob@x.test"
 

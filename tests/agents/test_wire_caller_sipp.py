@@ -10,7 +10,8 @@ from sipp_callee import accepted, answer, ask, callee, invited, only_with, recei
 from wire_stage import stage
 
 from sip_harness.model.pattern import Trigger
-from sip_harness.model.scenario import Call, HangUp, Request, Step, Wait
+from sip_harness.model.scenario import Call
+from sip_harness.model.steps import HangUp, Request, Step, Wait
 
 pytestmark = pytest.mark.needs_sipp
 

@@ -7,7 +7,8 @@ from wire_stage import Stage, stage
 
 from sip_harness.agents.wire import WireAgent
 from sip_harness.model.pattern import Trigger
-from sip_harness.model.scenario import Account, Call, Challenge, Request, Send, Step, Wait
+from sip_harness.model.scenario import Account, Call
+from sip_harness.model.steps import Challenge, Request, Send, Step, Wait
 
 URI = "sip:bob@x.test"
 RINGING, OK, BUSY = Send(180, "Ringing"), Send(200, "OK"), Send(486, "Busy Here")

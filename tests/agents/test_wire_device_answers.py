@@ -13,19 +13,7 @@ from sip_harness.agents.wire import WireAgent
 from sip_harness.model.entry import Malformed, Media
 from sip_harness.model.entry import Message as Entry
 from sip_harness.model.pattern import Event, RequestPattern
-from sip_harness.model.scenario import (
-    After,
-    Delivery,
-    HangUp,
-    Mutation,
-    NoTrying,
-    Raw,
-    Request,
-    Send,
-    Silence,
-    Step,
-    Wait,
-)
+from sip_harness.model.steps import After, Delivery, HangUp, Mutation, NoTrying, Raw, Request, Send, Silence, Step, Wait
 from sip_harness.net.clock import Clock
 from sip_harness.net.rtp import RtpPort
 from sip_harness.sip import sdp

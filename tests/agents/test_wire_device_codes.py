@@ -14,7 +14,7 @@ from wire_stage import Peer, Stage, peer, stage
 from sip_harness.agents.wire import WireAgent
 from sip_harness.model.entry import Header, Message, Record
 from sip_harness.model.policy import Policy
-from sip_harness.model.scenario import Delivery, Mutation, Send
+from sip_harness.model.steps import Delivery, Mutation, Send
 from sip_harness.record.pcapng import write
 from sip_harness.sip import message as sip
 from sip_harness.sip.codes import CODES, Code, default_body, default_headers

@@ -12,7 +12,8 @@ from wire_stage import FAST, LIMIT, peer, stage
 from sip_harness.endpoint.deafness import Deafness
 from sip_harness.model.entry import Message as Entry
 from sip_harness.model.pattern import Pattern, RequestPattern, ResponsePattern
-from sip_harness.model.scenario import Disconnect, HangUp, Loss, Send, Wait
+from sip_harness.model.script import Loss
+from sip_harness.model.steps import Disconnect, HangUp, Send, Wait
 from sip_harness.record.seen import Reader
 from sip_harness.sip.message import build, parse
 

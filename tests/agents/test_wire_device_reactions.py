@@ -10,7 +10,7 @@ from wire_stage import FAST, TOKEN, Peer, Stage, peer, script, stage
 
 from sip_harness.agents.base import Assignment
 from sip_harness.agents.wire import WireAgent
-from sip_harness.model.scenario import Delivery, HangUp, NoTrying, Raw, Request, Send, Silence, Step, Wait
+from sip_harness.model.steps import Delivery, HangUp, NoTrying, Raw, Request, Send, Silence, Step, Wait
 from sip_harness.model.system import User
 
 RINGING, OK, BUSY, ENDED = (

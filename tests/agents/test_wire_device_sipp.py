@@ -9,7 +9,7 @@ from on_loop import on_loop
 from sipp_caller import receive, run_sipp, scenario, send
 from wire_stage import stage
 
-from sip_harness.model.scenario import Delivery, NoTrying, Raw, Request, Send, Step, Wait
+from sip_harness.model.steps import Delivery, NoTrying, Raw, Request, Send, Step, Wait
 
 pytestmark = pytest.mark.needs_sipp
 

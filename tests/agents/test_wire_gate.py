@@ -7,7 +7,8 @@ import pytest
 from sip_harness.agents.base import SetupRefused
 from sip_harness.agents.wire_gate import Gate
 from sip_harness.endpoint.request import Challenged, Credentials
-from sip_harness.model.scenario import Challenge, Grant, Script, Send, Step
+from sip_harness.model.script import Script
+from sip_harness.model.steps import Challenge, Grant, Send, Step
 from sip_harness.model.system import User
 from sip_harness.script.choice import Attempts
 from sip_harness.sip.message import Message, build, parse

@@ -18,7 +18,8 @@ from sip_harness.agents.base import Assignment
 from sip_harness.agents.wire import WireAgent
 from sip_harness.model.entry import Address, Media, Message
 from sip_harness.model.result import Result
-from sip_harness.model.scenario import Call, Delivery, Send, Wait
+from sip_harness.model.scenario import Call
+from sip_harness.model.steps import Delivery, Send, Wait
 from sip_harness.model.system import User
 from sip_harness.model.verdict import Outcome
 from sip_harness.record import jsonl

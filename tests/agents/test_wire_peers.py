@@ -18,7 +18,8 @@ from witnesses import HOST, baresip, port, port_for_baresip, program, until_list
 from sip_harness.agents.base import SetupRefused
 from sip_harness.agents.wire import WireAgent
 from sip_harness.model.entry import Address
-from sip_harness.model.scenario import HangUp, Send, Step, Transport
+from sip_harness.model.scenario import Transport
+from sip_harness.model.steps import HangUp, Send, Step
 from sip_harness.net.authority import Authority
 from sip_harness.sip.message import Message, parse
 

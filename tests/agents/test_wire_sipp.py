@@ -9,7 +9,7 @@ from on_loop import on_loop
 from sipp_caller import ANSWERED, REFUSED, run_sipp
 from wire_stage import stage
 
-from sip_harness.model.scenario import Send
+from sip_harness.model.steps import Send
 
 pytestmark = pytest.mark.needs_sipp
 

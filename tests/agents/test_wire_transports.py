@@ -19,7 +19,8 @@ from sip_harness.agents.base import SetupRefused
 from sip_harness.agents.wire import WireAgent
 from sip_harness.model.entry import Address, Header, Record
 from sip_harness.model.policy import Policy
-from sip_harness.model.scenario import Delivery, Send, Step, Transport, Wait
+from sip_harness.model.scenario import Transport
+from sip_harness.model.steps import Delivery, Send, Step, Wait
 from sip_harness.net.authority import Authority
 from sip_harness.record.pcapng import write
 from sip_harness.sip.message import build

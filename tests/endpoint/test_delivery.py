@@ -6,7 +6,7 @@ import pytest
 
 from sip_harness.endpoint import build
 from sip_harness.endpoint.delivery import Made, damage, dress, fill, with_branch, with_tag
-from sip_harness.model.scenario import PLAIN, Delivery, Mutation
+from sip_harness.model.steps import PLAIN, Delivery, Mutation
 from sip_harness.sip.message import Message, parse
 from sip_harness.sip.message import build as serialise
 

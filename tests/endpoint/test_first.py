@@ -7,7 +7,7 @@ from on_loop import in_virtual_time
 from ua_bench import Bench
 
 from sip_harness.endpoint.first import First, Wish
-from sip_harness.model.scenario import Raw
+from sip_harness.model.steps import Raw
 from sip_harness.sip.message import Message, parse
 
 OWN = [("Contact", "<sip:me@h>"), ("Allow", "INVITE")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sip_harness.endpoint.mutate import GARBAGE, corrupt, duplicate, mutate, rewrite, strip, truncate
-from sip_harness.model.scenario import Mutation
+from sip_harness.model.steps import Mutation
 from sip_harness.sip.message import parse
 
 HEAD = (

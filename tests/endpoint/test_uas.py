@@ -6,7 +6,7 @@ import pytest
 from bench_desk import BUSY, E_SCHEDULE, FAR, OK, RINGING, Desk
 from on_loop import in_virtual_time
 
-from sip_harness.model.scenario import Send
+from sip_harness.model.steps import Send
 from sip_harness.sip import sdp
 
 

@@ -7,7 +7,7 @@ from bench_desk import BUSY, E_SCHEDULE, FAR, OFFER, OK, RINGING, Desk
 from on_loop import in_virtual_time
 from ua_bench import PEER
 
-from sip_harness.model.scenario import Delivery, Mutation, Raw, Request, Send
+from sip_harness.model.steps import Delivery, Mutation, Raw, Request, Send
 from sip_harness.sip.message import Message
 
 COPIED = b"Via: {via}\r\nFrom: {from}\r\nTo: {to};tag=raw\r\nCall-ID: {call-id}\r\nCSeq: {cseq}\r\n\r\n"

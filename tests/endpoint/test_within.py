@@ -7,7 +7,7 @@ from on_loop import in_virtual_time
 from outgoing import CHALLENGE, ROUTES, answered, contact, dial, reliable
 from ua_bench import PEER
 
-from sip_harness.model.scenario import Raw, Request
+from sip_harness.model.steps import Raw, Request
 from sip_harness.sip.message import Message
 
 DESK = "sip:desk@192.0.2.9:5080"

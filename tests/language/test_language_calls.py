@@ -9,23 +9,9 @@ from sip_harness.language import from_python, load_text
 from sip_harness.language import load as load_files
 from sip_harness.model.pattern import Event, RequestPattern, ResponsePattern, Trigger
 from sip_harness.model.place import NOWHERE, Place
-from sip_harness.model.scenario import (
-    PLAIN,
-    Account,
-    Again,
-    Call,
-    Challenge,
-    Delivery,
-    Grant,
-    Mutation,
-    Reaction,
-    Request,
-    Scenario,
-    Send,
-    Wait,
-    Watch,
-    When,
-)
+from sip_harness.model.scenario import Account, Call, Scenario, Watch
+from sip_harness.model.script import Reaction, When
+from sip_harness.model.steps import PLAIN, Again, Challenge, Delivery, Grant, Mutation, Request, Send, Wait
 from sip_harness.pytest_sip import Sip
 from sip_harness.systems.intent import request_uri
 

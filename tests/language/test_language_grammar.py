@@ -13,17 +13,8 @@ from sip_harness.language.source import File, Text
 from sip_harness.language.words import code_set, duration, whole
 from sip_harness.model.pattern import Event, RequestPattern, ResponsePattern, Trigger
 from sip_harness.model.place import NOWHERE, Place
-from sip_harness.model.scenario import (
-    After,
-    Disconnect,
-    Expected,
-    HangUp,
-    NoTrying,
-    Request,
-    Send,
-    Silence,
-    Wait,
-)
+from sip_harness.model.steps import After, Disconnect, HangUp, NoTrying, Request, Send, Silence, Wait
+from sip_harness.model.wanted import Expected
 
 NAMES = Names(devices=("desk", "mobile"), callers=("alice",), targets=("bob",))
 

@@ -15,20 +15,9 @@ import pytest
 from sip_harness.language import Diagnostic, LanguageError, from_python, load, load_text
 from sip_harness.model.pattern import Event, RequestPattern, ResponsePattern, Trigger
 from sip_harness.model.place import Place
-from sip_harness.model.scenario import (
-    AnyOrder,
-    Expected,
-    HangUp,
-    Never,
-    Order,
-    Reached,
-    Scenario,
-    Send,
-    Sequence,
-    Silence,
-    Target,
-    Wait,
-)
+from sip_harness.model.scenario import Scenario, Target
+from sip_harness.model.steps import HangUp, Send, Silence, Wait
+from sip_harness.model.wanted import AnyOrder, Expected, Never, Order, Reached, Sequence
 
 EXAMPLE = """\
 title: A phone that is busy everywhere stops the other phones

@@ -10,7 +10,9 @@ import pytest
 
 from sip_harness.language import LanguageError, from_python, load, load_text
 from sip_harness.model.place import Place
-from sip_harness.model.scenario import Scenario, Send, Sequence
+from sip_harness.model.scenario import Scenario
+from sip_harness.model.steps import Send
+from sip_harness.model.wanted import Sequence
 from sip_harness.sip.codes import CODES
 
 SMALL = """\

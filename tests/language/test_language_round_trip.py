@@ -12,21 +12,10 @@ from sip_harness.language import Diagnostic, LanguageError, from_python
 from sip_harness.language.words import METHODS
 from sip_harness.model.pattern import RequestPattern
 from sip_harness.model.place import NOWHERE, Place
-from sip_harness.model.scenario import (
-    Delivery,
-    Disconnect,
-    Expected,
-    HangUp,
-    Loss,
-    Mutation,
-    NoTrying,
-    Scenario,
-    Schedule,
-    Send,
-    Sequence,
-    Silence,
-    Step,
-)
+from sip_harness.model.scenario import Scenario
+from sip_harness.model.script import Loss
+from sip_harness.model.steps import Delivery, Disconnect, HangUp, Mutation, NoTrying, Send, Silence, Step
+from sip_harness.model.wanted import Expected, Schedule, Sequence
 
 TOKENS = st.text("abcXYZ019-.!%*_+`'~", min_size=1, max_size=8).filter(lambda t: t not in ("none", "other"))
 NAMES = st.sampled_from(["Via", "From", "To", "Contact", "Call-ID", "X-Odd"])

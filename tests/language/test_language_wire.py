@@ -14,30 +14,23 @@ from sip_harness.language import Diagnostic, LanguageError, from_python, load, l
 from sip_harness.language.words import IN_DIALOG, REACTED
 from sip_harness.model.pattern import Event, RequestPattern, ResponsePattern, Trigger
 from sip_harness.model.place import Place
-from sip_harness.model.scenario import (
+from sip_harness.model.scenario import Call, Device, Scenario
+from sip_harness.model.script import Loss, Reaction, Script
+from sip_harness.model.steps import (
     PLAIN,
-    AnyOrder,
-    Call,
     Delivery,
-    Device,
     Disconnect,
-    Expected,
     HangUp,
-    Loss,
     Mutation,
     NoTrying,
     Raw,
-    Reaction,
     Request,
-    Scenario,
-    Schedule,
-    Script,
     Send,
-    Sequence,
     Silence,
     Step,
     Wait,
 )
+from sip_harness.model.wanted import AnyOrder, Expected, Schedule, Sequence
 
 EXAMPLE = """\
 title: Everything that no telephone would send

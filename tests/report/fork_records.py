@@ -22,8 +22,10 @@ from sip_harness.model.pattern import RequestPattern, ResponsePattern
 from sip_harness.model.place import Place
 from sip_harness.model.policy import Policy, Timer
 from sip_harness.model.result import Result
-from sip_harness.model.scenario import Call, Device, Expected, Scenario, Script, Sequence, Target
+from sip_harness.model.scenario import Call, Device, Scenario, Target
+from sip_harness.model.script import Script
 from sip_harness.model.verdict import Finding, Outcome, Verdict
+from sip_harness.model.wanted import Expected, Sequence
 from sip_harness.sip.message import build
 
 START = 1_790_000_000_000_000_000

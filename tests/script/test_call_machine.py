@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sip_harness.model.pattern import Event, RequestPattern, ResponsePattern, Trigger
-from sip_harness.model.scenario import After, Call, HangUp, Request, Step, Wait
+from sip_harness.model.scenario import Call
+from sip_harness.model.steps import After, HangUp, Request, Step, Wait
 from sip_harness.script.machine import ACKED, CallMachine
 
 INFO, BYE, REINVITE = Request("INFO"), Request("BYE"), Request("INVITE")

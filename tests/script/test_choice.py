@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sip_harness.model.scenario import Case, Challenge, Reaction, Script, Send, When
+from sip_harness.model.script import Case, Reaction, Script, When
+from sip_harness.model.steps import Challenge, Send
 from sip_harness.script.choice import Attempts, case_of
 from sip_harness.sip.message import Message, build, parse
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sip_harness.language import load_text
-from sip_harness.model.scenario import Request, Scenario, Wait
+from sip_harness.model.scenario import Scenario
+from sip_harness.model.steps import Request, Wait
 from sip_harness.script.everything import awaited_in, seconds_in, steps_in, triggers_in
 
 TEXT = """\

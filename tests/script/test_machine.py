@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sip_harness.model.pattern import Event, RequestPattern, ResponsePattern, Trigger
-from sip_harness.model.scenario import After, Call, HangUp, Send, Silence, Step, Wait
+from sip_harness.model.scenario import Call
+from sip_harness.model.steps import After, HangUp, Send, Silence, Step, Wait
 from sip_harness.script.machine import ACKED, AnswerMachine, CallMachine
 
 RINGING, BUSY, OK = Send(180, "Ringing"), Send(486, "Busy Here"), Send(200, "OK")

@@ -9,31 +9,25 @@ import pytest
 
 from sip_harness.model.pattern import Event, RequestPattern, ResponsePattern, Trigger
 from sip_harness.model.place import Place
-from sip_harness.model.scenario import (
+from sip_harness.model.scenario import Account, Call, Device
+from sip_harness.model.script import Case, Loss, Reaction, Script, When
+from sip_harness.model.steps import (
     PLAIN,
-    Account,
     After,
-    Call,
-    Case,
     Challenge,
     Delivery,
-    Device,
     Disconnect,
     ForwardBack,
     HangUp,
-    Loss,
     Mutation,
     NoTrying,
     Raw,
-    Reaction,
     Request,
-    Script,
     Send,
     Silence,
     Step,
     Unregister,
     Wait,
-    When,
 )
 from sip_harness.script import pjsua2_beyond as beyond
 from sip_harness.script import pjsua2_limits as limits

@@ -6,7 +6,7 @@ from ua_bench import Bench
 
 from sip_harness.endpoint.layer import Server
 from sip_harness.endpoint.uas import IncomingCall
-from sip_harness.model.scenario import Send
+from sip_harness.model.steps import Send
 from sip_harness.sip import sdp
 from sip_harness.sip.message import Message
 

@@ -11,17 +11,8 @@ from typing import Any
 
 from sip_harness.model.expecting import Amount, Count, Heard, Match, Timing
 from sip_harness.model.pattern import Event, Pattern, RequestPattern, ResponsePattern
-from sip_harness.model.scenario import (
-    AnyOrder,
-    Expectation,
-    Expected,
-    Never,
-    Order,
-    Reached,
-    Scenario,
-    Schedule,
-    Sequence,
-)
+from sip_harness.model.scenario import Scenario
+from sip_harness.model.wanted import AnyOrder, Expectation, Expected, Never, Order, Reached, Schedule, Sequence
 
 Item = Expected | AnyOrder
 LATE, NEVER = Amount(3600), Amount(-1)

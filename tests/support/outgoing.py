@@ -8,7 +8,7 @@ from ua_bench import Bench
 
 from sip_harness.endpoint.first import Wish
 from sip_harness.endpoint.uac import OutgoingCall
-from sip_harness.model.scenario import Request
+from sip_harness.model.steps import Request
 from sip_harness.sip.message import Message
 
 CHALLENGE = 'Digest realm="b.test", nonce="n1", qop="auth"'

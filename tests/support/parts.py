@@ -8,7 +8,8 @@ from wire_stage import TOKEN, script
 
 from sip_harness.agents.base import Assignment
 from sip_harness.model.entry import Address
-from sip_harness.model.scenario import Call, Send, Step, Transport
+from sip_harness.model.scenario import Call, Transport
+from sip_harness.model.steps import Send, Step
 from sip_harness.model.system import User
 from sip_harness.net.authority import Authority
 

@@ -14,7 +14,8 @@ from sip_harness.agents.base import Assignment
 from sip_harness.agents.pjsua2.client import Pjsua2Agent
 from sip_harness.agents.pjsua2.pool import Pool
 from sip_harness.model.entry import Address, Entry, Message, Note
-from sip_harness.model.scenario import Script, Send, Step
+from sip_harness.model.script import Script
+from sip_harness.model.steps import Send, Step
 from sip_harness.model.system import User
 from sip_harness.sip import message as sip
 

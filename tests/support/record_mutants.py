@@ -13,7 +13,8 @@ from itertools import pairwise
 
 from sip_harness.model.entry import Message, Record
 from sip_harness.model.pattern import ResponsePattern
-from sip_harness.model.scenario import AnyOrder, Conforms, Expected, Scenario, Sequence
+from sip_harness.model.scenario import Scenario
+from sip_harness.model.wanted import AnyOrder, Conforms, Expected, Sequence
 from sip_harness.record.seen import matches
 from sip_harness.verdict.causes import Causes
 from sip_harness.verdict.traffic import Item, Owner, Traffic, sort_out

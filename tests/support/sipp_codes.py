@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 from sip_harness.model.entry import Address
-from sip_harness.model.scenario import Send
+from sip_harness.model.steps import Send
 
 SECONDS = 20
 """After which SIPp gives a call up."""

@@ -14,7 +14,8 @@ from sip_harness.agents.base import Assignment
 from sip_harness.agents.wire import WireAgent
 from sip_harness.model.entry import Address, Entry, Lag, Malformed, Note
 from sip_harness.model.entry import Message as MessageEntry
-from sip_harness.model.scenario import Loss, Reaction, Script, Step
+from sip_harness.model.script import Loss, Reaction, Script
+from sip_harness.model.steps import Step
 from sip_harness.model.system import User
 from sip_harness.script.machine import ACKED
 from sip_harness.sip.message import MalformedMessage, Message, build, parse

@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from sip_harness.model.policy import Policy
-from sip_harness.model.scenario import Call, Conforms, Device, Scenario, Script, Target
+from sip_harness.model.scenario import Call, Device, Scenario, Target
+from sip_harness.model.script import Script
 from sip_harness.model.system import SystemInfo
+from sip_harness.model.wanted import Conforms
 from sip_harness.systems import accounts
 from sip_harness.systems.accounts import fresh_users
 from sip_harness.systems.base import CannotBind, Lease, SystemFailed

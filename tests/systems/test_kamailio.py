@@ -16,7 +16,8 @@ from udp_phone import Phone, Stage, authorization, eventually, run
 
 from sip_harness.model.entry import Exit, Log
 from sip_harness.model.faults import FAULTS
-from sip_harness.model.scenario import Call, Device, Scenario, Script, Target
+from sip_harness.model.scenario import Call, Device, Scenario, Target
+from sip_harness.model.script import Script
 from sip_harness.model.system import User
 from sip_harness.sip.message import Message, parse
 from sip_harness.systems import kamailio, kept

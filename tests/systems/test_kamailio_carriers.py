@@ -11,7 +11,8 @@ import pytest
 from udp_phone import Phone, Stage, run
 
 from sip_harness.language import load
-from sip_harness.model.scenario import Device, Scenario, Script, Target
+from sip_harness.model.scenario import Device, Scenario, Target
+from sip_harness.model.script import Script
 from sip_harness.model.verdict import Outcome
 from sip_harness.run.session import Options, open_session
 from sip_harness.systems.base import CannotBind, Lease, SystemFailed

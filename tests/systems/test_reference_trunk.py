@@ -12,7 +12,9 @@ from ladders import scenario
 from on_loop import in_virtual_time, on_loop
 from udp_phone import Phone
 
-from sip_harness.model.scenario import Device, Scenario, Script, Send
+from sip_harness.model.scenario import Device, Scenario
+from sip_harness.model.script import Script
+from sip_harness.model.steps import Send
 from sip_harness.model.system import User
 from sip_harness.model.vocabulary import CAPABILITIES
 from sip_harness.sip.digest import Challenge, authorization

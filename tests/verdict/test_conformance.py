@@ -8,8 +8,9 @@ import pytest
 from ladders import EPOCH, TOKEN, record, scenario
 
 from sip_harness.model.entry import Lag, Note
-from sip_harness.model.scenario import Conforms, Scenario, Target
+from sip_harness.model.scenario import Scenario, Target
 from sip_harness.model.verdict import Outcome
+from sip_harness.model.wanted import Conforms
 from sip_harness.verdict import judge
 
 RING = replace(scenario("desk: {answer: [180]}\nmobile: {answer: [180]}", "desk: reached"), expectations=(Conforms(),))

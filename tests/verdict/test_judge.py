@@ -11,8 +11,9 @@ from sip_harness.language import load_text
 from sip_harness.model.entry import Exit, Lag, Note
 from sip_harness.model.place import NOWHERE
 from sip_harness.model.policy import Deviation
-from sip_harness.model.scenario import Expected, Scenario, Schedule, Sequence
+from sip_harness.model.scenario import Scenario
 from sip_harness.model.verdict import Finding, Outcome, Verdict
+from sip_harness.model.wanted import Expected, Schedule, Sequence
 from sip_harness.verdict import judge
 from sip_harness.verdict.known import weigh
 

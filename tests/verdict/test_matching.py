@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ladders import record, scenario
 
-from sip_harness.model.scenario import Sequence
+from sip_harness.model.wanted import Sequence
 from sip_harness.record.seen import matches
 from sip_harness.verdict.matching import Pair, lay_out
 from sip_harness.verdict.traffic import Item, sort_out

@@ -26,7 +26,7 @@ from sip_harness.verdict import choose, judge
 
 LIBRARY = Path(__file__).parents[2] / "scenarios"
 TOPICS = sorted(path.name for path in LIBRARY.iterdir() if path.is_dir())
-SYSTEMS = ("reference", "reference-digest", "reference-trunk")
+SYSTEMS = ("reference", "reference-digest", "reference-trunk", "reference-b2bua")
 
 
 @dataclass(frozen=True)

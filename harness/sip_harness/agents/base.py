@@ -8,7 +8,8 @@ from typing import Literal, Protocol
 
 from sip_harness.model.entry import Address, Entry
 from sip_harness.model.guard import GuardRules
-from sip_harness.model.scenario import Call, Listens, Script, Transport
+from sip_harness.model.scenario import Call, Listens, Transport
+from sip_harness.model.script import Script
 from sip_harness.model.system import User
 
 EXPIRES = 60

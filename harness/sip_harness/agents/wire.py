@@ -24,7 +24,8 @@ from sip_harness.endpoint.ua import Identity, UserAgent
 from sip_harness.model.entry import Address, Lag, Malformed, Note
 from sip_harness.model.entry import Message as MessageEntry
 from sip_harness.model.gate import Gate as Guard
-from sip_harness.model.scenario import Call, Listens, Script
+from sip_harness.model.scenario import Call, Listens
+from sip_harness.model.script import Script
 from sip_harness.net.base import Disconnection, Hop, Receiver, SendFailed, host_port
 from sip_harness.net.clock import Clock
 from sip_harness.net.opening import open_transport

@@ -9,7 +9,8 @@ from sip_harness.agents.wire_parts import Owner
 from sip_harness.endpoint.delivery import damage, fill
 from sip_harness.endpoint.first import First, Wish
 from sip_harness.endpoint.ua import UserAgent
-from sip_harness.model.scenario import Again, Call, Raw, Request
+from sip_harness.model.scenario import Call
+from sip_harness.model.steps import Again, Raw, Request
 from sip_harness.net.base import Hop
 from sip_harness.sip.message import Message, build, parse
 

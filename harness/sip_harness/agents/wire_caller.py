@@ -14,7 +14,8 @@ from sip_harness.endpoint.request import Credentials
 from sip_harness.endpoint.single import SingleRequest
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.endpoint.uac import AckTime, OutgoingCall
-from sip_harness.model.scenario import Again, Call, Raw, Request, Send
+from sip_harness.model.scenario import Call
+from sip_harness.model.steps import Again, Raw, Request, Send
 from sip_harness.net.base import Hop
 from sip_harness.script.machine import CallerAction, CallMachine, acked_in
 from sip_harness.sip.fields import canonical

@@ -10,7 +10,7 @@ from sip_harness.endpoint.layer import Server
 from sip_harness.endpoint.returned import Returned
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.endpoint.uas import IncomingCall
-from sip_harness.model.scenario import Raw, Request, Send, Step
+from sip_harness.model.steps import Raw, Request, Send, Step
 from sip_harness.sip.message import Message
 
 

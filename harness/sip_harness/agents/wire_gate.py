@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from sip_harness.agents.base import SetupRefused
 from sip_harness.endpoint.own import bindings
-from sip_harness.model.scenario import Challenge, Grant, Script, Send, Step
+from sip_harness.model.script import Script
+from sip_harness.model.steps import Challenge, Grant, Send, Step
 from sip_harness.model.system import User
 from sip_harness.script.choice import Attempts, case_of
 from sip_harness.script.everything import steps_of

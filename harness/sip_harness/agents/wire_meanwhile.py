@@ -8,7 +8,8 @@ from typing import Protocol
 from sip_harness.agents.wire_parts import Alarm, Owner
 from sip_harness.agents.wire_steps import in_words, marks
 from sip_harness.endpoint.ua import UserAgent
-from sip_harness.model.scenario import Again, Call, Disconnect, Raw, Request
+from sip_harness.model.scenario import Call
+from sip_harness.model.steps import Again, Disconnect, Raw, Request
 from sip_harness.script.machine import AnswerMachine, Due
 
 

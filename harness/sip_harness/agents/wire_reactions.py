@@ -18,7 +18,8 @@ from sip_harness.endpoint.reliable import Reliables
 from sip_harness.endpoint.session import Session
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.endpoint.within import Within
-from sip_harness.model.scenario import Raw, Request, Script, Send, Step
+from sip_harness.model.script import Script
+from sip_harness.model.steps import Raw, Request, Send, Step
 from sip_harness.script.choice import Attempts
 from sip_harness.sip.message import Message
 

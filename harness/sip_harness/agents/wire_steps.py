@@ -8,7 +8,7 @@ from typing import Protocol
 
 from sip_harness.agents.wire_parts import Alarm, Owner
 from sip_harness.endpoint.ua import UserAgent
-from sip_harness.model.scenario import (
+from sip_harness.model.steps import (
     Again,
     Disconnect,
     ForwardBack,

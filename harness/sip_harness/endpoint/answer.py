@@ -13,7 +13,7 @@ from sip_harness.endpoint.own import needs_session, own_headers
 from sip_harness.endpoint.session import Session
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.model.entry import Origin
-from sip_harness.model.scenario import PLAIN, Delivery, Raw, Send
+from sip_harness.model.steps import PLAIN, Delivery, Raw, Send
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message, parse
 from sip_harness.sip.transaction_key import COOKIE

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sip_harness.model.entry import Malformed
 from sip_harness.model.entry import Message as MessageEntry
-from sip_harness.model.scenario import Loss
+from sip_harness.model.script import Loss
 from sip_harness.net.base import Hop, Receiver, Recorder
 from sip_harness.record.seen import Reader, Seen, matches
 from sip_harness.sip.errors import SipError

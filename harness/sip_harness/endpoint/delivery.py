@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from sip_harness.endpoint.mutate import mutate, rewrite
-from sip_harness.model.scenario import Delivery
+from sip_harness.model.steps import Delivery
 from sip_harness.sip.message import Message, first_element, text
 
 _TAG = re.compile(r"\s*;\s*tag\s*=\s*[^;\s,]*", re.IGNORECASE)

@@ -9,7 +9,7 @@ from sip_harness.endpoint import build
 from sip_harness.endpoint.build import Headers
 from sip_harness.endpoint.delivery import fill
 from sip_harness.endpoint.within import Given, left_in, others, sender_of, without
-from sip_harness.model.scenario import PLAIN, Delivery, Raw
+from sip_harness.model.steps import PLAIN, Delivery, Raw
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.fields import canonical
 from sip_harness.sip.message import Message, parse

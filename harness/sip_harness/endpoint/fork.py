@@ -12,7 +12,7 @@ from sip_harness.endpoint.session import Session
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.endpoint.within import given_credentials
 from sip_harness.model.entry import Origin
-from sip_harness.model.scenario import Request
+from sip_harness.model.steps import Request
 from sip_harness.net.base import Hop
 from sip_harness.sip.message import Message
 

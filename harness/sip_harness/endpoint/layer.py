@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from sip_harness.endpoint.delivery import damage
 from sip_harness.model.entry import Origin
-from sip_harness.model.scenario import PLAIN, Delivery
+from sip_harness.model.steps import PLAIN, Delivery
 from sip_harness.net.base import Hop, OnLost, SendFailed
 from sip_harness.net.clock import Clock, Timer
 from sip_harness.sip.message import Message, first_element

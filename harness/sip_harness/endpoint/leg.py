@@ -16,8 +16,8 @@ from sip_harness.endpoint.request import Request
 from sip_harness.endpoint.served import SERVED, accept
 from sip_harness.endpoint.session import Session
 from sip_harness.model.entry import Origin
-from sip_harness.model.scenario import PLAIN, Delivery
-from sip_harness.model.scenario import Request as Step
+from sip_harness.model.steps import PLAIN, Delivery
+from sip_harness.model.steps import Request as Step
 from sip_harness.net.clock import Clock, Timer
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from sip_harness.model.scenario import Mutation
+from sip_harness.model.steps import Mutation
 from sip_harness.sip.message import COMPACT
 
 GARBAGE = b'\xff\xfe"<\x01'

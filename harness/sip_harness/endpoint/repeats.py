@@ -10,9 +10,9 @@ from sip_harness.endpoint.delivery import Made, dress, fill
 from sip_harness.endpoint.layer import Client
 from sip_harness.endpoint.request import Request
 from sip_harness.endpoint.ua import UserAgent
-from sip_harness.model import scenario
+from sip_harness.model import steps
 from sip_harness.model.entry import Origin
-from sip_harness.model.scenario import Delivery
+from sip_harness.model.steps import Delivery
 from sip_harness.sip.message import Message, parse
 from sip_harness.sip.transaction import cancel_for
 from sip_harness.sip.transaction_key import COOKIE
@@ -30,7 +30,7 @@ class Repeats:
         """Repetitions on branches of their own that have no final response, by branch."""
         self._ringing: set[str] = set()
 
-    def again(self, step: scenario.Again, origin: Origin) -> None:
+    def again(self, step: steps.Again, origin: Origin) -> None:
         """Send the request as it was sent last: the very bytes, or on another branch, in a transaction of its own."""
         if not step.branch:
             self._request.client.again(origin)
@@ -41,7 +41,7 @@ class Repeats:
         client.on_failure = lambda _why: self._forget(branch)
         self._merged[branch] = client
 
-    def cancel(self, step: scenario.Request, origin: Origin) -> None:
+    def cancel(self, step: steps.Request, origin: Origin) -> None:
         """Send CANCEL at once, with the headers of the step."""
         request = self._request.request
         given = [(name, self._filled(value, request)) for name, value in step.headers]

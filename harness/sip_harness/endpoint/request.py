@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sip_harness.endpoint.build import Headers
 from sip_harness.endpoint.layer import Client, Layer, Why
 from sip_harness.model.entry import Origin
-from sip_harness.model.scenario import PLAIN, Delivery
+from sip_harness.model.steps import PLAIN, Delivery
 from sip_harness.net.base import Hop
 from sip_harness.sip import digest
 from sip_harness.sip.errors import SipError

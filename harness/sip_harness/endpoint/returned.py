@@ -6,7 +6,7 @@ from sip_harness.endpoint import build
 from sip_harness.endpoint.layer import Why
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.endpoint.uas import IncomingCall
-from sip_harness.model.scenario import Send
+from sip_harness.model.steps import Send
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.headers import max_forwards
 from sip_harness.sip.message import Message, parse, split_list

@@ -13,7 +13,7 @@ from sip_harness.endpoint.request import Credentials, Request
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.endpoint.within import REFRESHES
 from sip_harness.model.entry import Origin
-from sip_harness.model.scenario import Raw
+from sip_harness.model.steps import Raw
 from sip_harness.net.base import Hop
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message

@@ -19,7 +19,7 @@ from sip_harness.endpoint.request import Credentials, Request
 from sip_harness.endpoint.session import Session
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.endpoint.within import Within, own_headers
-from sip_harness.model import scenario
+from sip_harness.model import steps
 from sip_harness.model.entry import Origin
 from sip_harness.net.base import Hop
 from sip_harness.net.clock import Timer
@@ -133,7 +133,7 @@ class OutgoingCall:
         if self._provisional:
             self._send_cancel(origin)
 
-    def cancel_at_once(self, step: scenario.Request, origin: Origin) -> None:
+    def cancel_at_once(self, step: steps.Request, origin: Origin) -> None:
         """Send CANCEL, whether a provisional or the final response has come or nothing at all."""
         self._request.retry = False
         self._cancel_origin = origin
@@ -142,7 +142,7 @@ class OutgoingCall:
             self._cancelled = True
             self._wait_for_the_end()
 
-    def again(self, step: scenario.Again, origin: Origin) -> None:
+    def again(self, step: steps.Again, origin: Origin) -> None:
         """Send the INVITE once more, whatever has become of it."""
         self._repeats.again(step, origin)
 
@@ -155,7 +155,7 @@ class OutgoingCall:
         self._fork.acknowledge(origin)
         self._settle()
 
-    def ask(self, step: scenario.Request, origin: Origin, on_over: Callable[[], None]) -> None:
+    def ask(self, step: steps.Request, origin: Origin, on_over: Callable[[], None]) -> None:
         """Send a request within the answered call, before the answer within its first early dialog; `on_over` once it
         has its final response, or has failed.
 
@@ -170,7 +170,7 @@ class OutgoingCall:
         else:
             Within(self._ua, leg, step, origin, on_over, prack=self._prack)
 
-    def raw(self, step: scenario.Raw, origin: Origin) -> None:
+    def raw(self, step: steps.Raw, origin: Origin) -> None:
         """Send exact bytes on the way of the answered call; their placeholders stand for the headers of the request
         that would be next within it. Before the answer they go the way of the INVITE, for whose headers they stand."""
         if self._main is None:
@@ -182,7 +182,7 @@ class OutgoingCall:
         request = parse(dialog.request(method[1].decode() if method else "INVITE", [], seq=seq))
         self._send_raw(step, request, dialog.next_hop(), origin)
 
-    def _send_raw(self, step: scenario.Raw, request: Message, hop: Hop, origin: Origin) -> None:
+    def _send_raw(self, step: steps.Raw, request: Message, hop: Hop, origin: Origin) -> None:
         data = fill(step.data, request, self._ua.contact, self._ua.identity.token)
         self._ua.layer.send(data, hop, origin)
 

@@ -15,7 +15,7 @@ from sip_harness.endpoint.session import Session
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.endpoint.within import Within
 from sip_harness.model.entry import Origin
-from sip_harness.model.scenario import Raw, Request, Send
+from sip_harness.model.steps import Raw, Request, Send
 from sip_harness.sip.message import Message
 
 

@@ -10,7 +10,7 @@ from sip_harness.endpoint.build import Headers
 from sip_harness.endpoint.prack import OPTION, Pracks
 from sip_harness.endpoint.request import Request
 from sip_harness.endpoint.served import ALLOW
-from sip_harness.model import scenario
+from sip_harness.model import steps
 from sip_harness.model.entry import Origin
 from sip_harness.sip.fields import canonical
 from sip_harness.sip.message import Message, tag_of
@@ -33,7 +33,7 @@ class Within:
         self,
         ua: UserAgent,
         leg: Leg,
-        step: scenario.Request,
+        step: steps.Request,
         origin: Origin,
         on_over: Callable[[], None],
         *,
@@ -91,7 +91,7 @@ class Within:
             on_over()
 
 
-def request_bytes(leg: Leg, step: scenario.Request, contact: str, credentials: Headers, offer: bytes = b"") -> bytes:
+def request_bytes(leg: Leg, step: steps.Request, contact: str, credentials: Headers, offer: bytes = b"") -> bytes:
     """The next request within the dialog, as the script has it; its headers replace ours of the same name."""
     body, kind = step.body.encode("utf-8", "surrogateescape"), step.content_type or build.SDP
     if not body:

@@ -12,7 +12,7 @@ from sip_harness.language.headers import Headers, canonical, one_line
 from sip_harness.language.names import Names
 from sip_harness.language.source import Text, Word
 from sip_harness.language.words import Cursor, code, duration, is_duration, method, within_dialog
-from sip_harness.model.scenario import (
+from sip_harness.model.steps import (
     PLAIN,
     After,
     Again,

@@ -20,7 +20,8 @@ from sip_harness.language.part import Part
 from sip_harness.language.source import Map, Seq, Text
 from sip_harness.language.step_doc import StepDoc, Steps, steps_of
 from sip_harness.model.place import NOWHERE
-from sip_harness.model.scenario import Case, Step, When
+from sip_harness.model.script import Case, When
+from sip_harness.model.steps import Step
 
 Path = tuple[str | int, ...]
 

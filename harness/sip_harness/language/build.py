@@ -16,7 +16,8 @@ from sip_harness.language.schema import ScenarioDoc
 from sip_harness.language.sense import senseless
 from sip_harness.language.source import Map
 from sip_harness.language.watch_doc import watch_of
-from sip_harness.model.scenario import Conforms, Device, Scenario, Target
+from sip_harness.model.scenario import Device, Scenario, Target
+from sip_harness.model.wanted import Conforms
 
 
 def build(root: Map, mistakes: list[Diagnostic], directory: Path) -> Scenario:

@@ -11,7 +11,7 @@ from sip_harness.language.headers import one_line
 from sip_harness.language.names import Names
 from sip_harness.language.source import Text
 from sip_harness.model.place import Place
-from sip_harness.model.scenario import Raw
+from sip_harness.model.steps import Raw
 
 MAX_BYTES = 65_535
 """No datagram is longer."""

@@ -36,8 +36,10 @@ from sip_harness.language.reaction_doc import Reactions, reactions_of
 from sip_harness.language.response_doc import AskingDoc
 from sip_harness.language.source import Map, Text
 from sip_harness.language.step_doc import Steps, steps_of
-from sip_harness.model import scenario as model
-from sip_harness.model.scenario import URI_PLACEHOLDER, Account, Call, HangUp, Raw, Request, Script
+from sip_harness.model import wanted
+from sip_harness.model.scenario import URI_PLACEHOLDER, Account, Call
+from sip_harness.model.script import Script
+from sip_harness.model.steps import HangUp, Raw, Request
 from sip_harness.sip.message import MalformedMessage, parse
 
 _OF_CALLS = ("cancel", "hang_up", "ack", "prack", "early", "then")
@@ -161,7 +163,7 @@ class CallDoc(AskingDoc):
         except MalformedMessage:
             return ""
 
-    def expectations(self, number: int) -> Iterator[model.Expectation]:
+    def expectations(self, number: int) -> Iterator[wanted.Expectation]:
         """What agents get in this call."""
         return expectations(self.expect, self._named(number))
 

@@ -15,7 +15,8 @@ from sip_harness.language.source import Map, Seq, Text
 from sip_harness.language.values import YesNo
 from sip_harness.language.words import MAX_SECONDS, duration
 from sip_harness.model.place import Place
-from sip_harness.model.scenario import Challenge, Grant, Reaction
+from sip_harness.model.script import Reaction
+from sip_harness.model.steps import Challenge, Grant
 
 _ALGORITHMS = tuple(f"{name}{more}" for name in ("MD5", "SHA-256", "SHA-512-256") for more in ("", "-sess"))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sip_harness.language.words import RE_INVITE
-from sip_harness.model.scenario import (
+from sip_harness.model.steps import (
     After,
     Again,
     Challenge,

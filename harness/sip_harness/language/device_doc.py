@@ -16,7 +16,9 @@ from sip_harness.language.reaction_doc import Reactions, reactions_of
 from sip_harness.language.source import Text
 from sip_harness.language.step_doc import StepDoc, Steps, steps_of
 from sip_harness.model.place import NOWHERE
-from sip_harness.model.scenario import Device, Listens, Script, Send, Step
+from sip_harness.model.scenario import Device, Listens
+from sip_harness.model.script import Script
+from sip_harness.model.steps import Send, Step
 
 
 def _in_order(steps: list[StepDoc]) -> list[StepDoc]:

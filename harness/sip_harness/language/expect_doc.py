@@ -28,7 +28,7 @@ from sip_harness.language.part import Part, by_kind
 from sip_harness.language.source import Map, Text
 from sip_harness.language.values import Resent
 from sip_harness.model.pattern import Event, Pattern, RequestPattern
-from sip_harness.model.scenario import Expected, Schedule
+from sip_harness.model.wanted import Expected, Schedule
 
 T1, T2 = 0.5, 4.0
 """Seconds, RFC 3261 17.1.1.1 and 17.1.2.1."""

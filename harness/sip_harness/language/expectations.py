@@ -18,7 +18,7 @@ from sip_harness.language.source import Text
 from sip_harness.model.expecting import Severity
 from sip_harness.model.pattern import Event
 from sip_harness.model.policy import Kind
-from sip_harness.model.scenario import (
+from sip_harness.model.wanted import (
     AnyOrder,
     ByFailover,
     ByKind,

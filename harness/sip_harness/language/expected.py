@@ -14,7 +14,7 @@ from sip_harness.language.words import Cursor
 from sip_harness.model.entry import Level
 from sip_harness.model.expecting import Heard, Severity
 from sip_harness.model.pattern import RequestPattern
-from sip_harness.model.scenario import Expected, Reached
+from sip_harness.model.wanted import Expected, Reached
 
 MAX_PACKETS = 100_000
 _LEVELS: dict[str, Level] = {"tone": "tone", "silence": "silence", "nothing": ""}

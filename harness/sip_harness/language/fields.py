@@ -21,8 +21,11 @@ from sip_harness.language.words import code, duration, failover, method, reacted
 from sip_harness.model.expecting import Count, Heard, Timing
 from sip_harness.model.faults import FAULTS
 from sip_harness.model.pattern import Event, Trigger
-from sip_harness.model.scenario import After, Expected, Loss, Reached, Request, Stack, Transport, Wait
+from sip_harness.model.scenario import Stack, Transport
+from sip_harness.model.script import Loss
+from sip_harness.model.steps import After, Request, Wait
 from sip_harness.model.vocabulary import CAPABILITIES
+from sip_harness.model.wanted import Expected, Reached
 
 MAX_ID = 64
 MAX_TITLE = 200

@@ -27,7 +27,7 @@ from sip_harness.language.words import (
     whole,
 )
 from sip_harness.model.pattern import Event, Pattern, RequestPattern, ResponsePattern, Trigger, Verb
-from sip_harness.model.scenario import Loss
+from sip_harness.model.script import Loss
 
 _VERBS: dict[str, Verb] = {"sends": "sends", "gets": "gets"}
 _MEANT: dict[str, Verb] = {

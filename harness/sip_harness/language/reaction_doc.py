@@ -13,7 +13,7 @@ from sip_harness.language.conduct import misplaced_in_reaction
 from sip_harness.language.fields import Misfit, ReactedKey, of_kind
 from sip_harness.language.source import Seq, Text
 from sip_harness.language.step_doc import StepDoc, Steps, steps_of
-from sip_harness.model.scenario import Reaction
+from sip_harness.model.script import Reaction
 
 
 def _form(value: object) -> str:

@@ -28,7 +28,7 @@ from sip_harness.language.values import (
 )
 from sip_harness.language.words import code
 from sip_harness.model.place import Place
-from sip_harness.model.scenario import Delivery, Mutation, Request, Send
+from sip_harness.model.steps import Delivery, Mutation, Request, Send
 
 _DAMAGES: tuple[Literal["strip", "duplicate", "corrupt"], ...] = ("strip", "duplicate", "corrupt")
 

@@ -13,7 +13,7 @@ from sip_harness.language.schema import ScenarioDoc
 from sip_harness.language.sent import impossible
 from sip_harness.language.step_doc import StepDoc, located, steps_of
 from sip_harness.language.waits import order_events
-from sip_harness.model.scenario import Disconnect, Request, Send, Step, Unregister
+from sip_harness.model.steps import Disconnect, Request, Send, Step, Unregister
 
 _Path = tuple[str | int, ...]
 _TCP = "add 'transport: tcp'"

@@ -12,19 +12,8 @@ from sip_harness.language.schema import ScenarioDoc
 from sip_harness.language.waits import events
 from sip_harness.language.words import METHODS, RE_INVITE
 from sip_harness.model.pattern import Pattern, RequestPattern
-from sip_harness.model.scenario import (
-    Challenge,
-    ForwardBack,
-    Grant,
-    NoTrying,
-    Raw,
-    Reaction,
-    Request,
-    Script,
-    Send,
-    Silence,
-    Step,
-)
+from sip_harness.model.script import Reaction, Script
+from sip_harness.model.steps import Challenge, ForwardBack, Grant, NoTrying, Raw, Request, Send, Silence, Step
 
 _BY_ITSELF = frozenset({"ACK", "BYE", "CANCEL", "NOTIFY", "PRACK", "REGISTER"})
 """Requests that a user agent sends without being told."""

@@ -17,7 +17,7 @@ from sip_harness.language.source import Map, Text
 from sip_harness.language.values import OtherBranch
 from sip_harness.language.words import code, within_dialog
 from sip_harness.model.place import NOWHERE
-from sip_harness.model.scenario import Again, Raw, Request, Step
+from sip_harness.model.steps import Again, Raw, Request, Step
 
 
 class WaitDoc(Part):

@@ -11,7 +11,7 @@ from sip_harness.language.schema import ScenarioDoc
 from sip_harness.language.step_doc import StepDoc, steps_of
 from sip_harness.language.watch_doc import WatchDoc
 from sip_harness.model.pattern import Event, Trigger
-from sip_harness.model.scenario import After
+from sip_harness.model.steps import After
 
 _Path = tuple[str | int, ...]
 

@@ -74,7 +74,7 @@ class Transport(Protocol):
         """Keep the way to there open, through NATs as well: no message (RFC 5626 4.4.1). Nothing is opened for it."""
 
     def disconnect(self, kind: Disconnection, remote: Address | None = None) -> None:
-        """Break the transport on purpose: see `model.scenario.Disconnect`. Raises SendFailed where it cannot.
+        """Break the transport on purpose: see `model.steps.Disconnect`. Raises SendFailed where it cannot.
 
         With `remote` only the connection with that peer; its port stays open for others.
         """

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from sip_harness.model.scenario import Challenge as ChallengeStep
-from sip_harness.model.scenario import Reaction, Script, Send, Step, When
+from sip_harness.model.script import Reaction, Script, When
+from sip_harness.model.steps import Challenge as ChallengeStep
+from sip_harness.model.steps import Send, Step
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message
 from sip_harness.sip.uri import parse_uri, uri_text

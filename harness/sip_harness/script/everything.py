@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sip_harness.model.pattern import Event, Trigger
-from sip_harness.model.scenario import After, Request, Scenario, Script, Send, Step, Wait
+from sip_harness.model.scenario import Scenario
+from sip_harness.model.script import Script
+from sip_harness.model.steps import After, Request, Send, Step, Wait
 from sip_harness.sip.digest import realm_of
 from sip_harness.sip.fields import canonical
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sip_harness.model.pattern import Trigger
-from sip_harness.model.scenario import (
+from sip_harness.model.scenario import Call
+from sip_harness.model.steps import (
     After,
     Again,
-    Call,
     Challenge,
     Disconnect,
     ForwardBack,

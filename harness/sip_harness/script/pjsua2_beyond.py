@@ -8,19 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sip_harness.model.place import Place
-from sip_harness.model.scenario import (
+from sip_harness.model.scenario import Call, Device
+from sip_harness.model.script import Script
+from sip_harness.model.steps import (
     Again,
-    Call,
     Challenge,
     Delivery,
-    Device,
     Disconnect,
     ForwardBack,
     Grant,
     NoTrying,
     Raw,
     Request,
-    Script,
     Silence,
     Step,
     Unregister,

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sip_harness.model.place import NOWHERE, Place
-from sip_harness.model.scenario import Call, Device, HangUp, Script, Send, Step
+from sip_harness.model.scenario import Call, Device
+from sip_harness.model.script import Script
+from sip_harness.model.steps import HangUp, Send, Step
 from sip_harness.script import pjsua2_beyond as beyond
 from sip_harness.sip.message import COMPACT
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from sip_harness.model.entry import Address
-from sip_harness.model.scenario import Conforms, Scenario
+from sip_harness.model.scenario import Scenario
 from sip_harness.model.system import SystemInfo, User
 from sip_harness.model.vocabulary import CAPABILITIES
+from sip_harness.model.wanted import Conforms
 from sip_harness.systems.base import Binding, CannotBind, Lease, SystemFailed
 from sip_harness.systems.slots import carrier_addresses
 

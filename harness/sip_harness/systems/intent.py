@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from sip_harness.model.guard import GuardRules
-from sip_harness.model.scenario import URI_PLACEHOLDER, Call, Raw, Request, Scenario, Send, Step
+from sip_harness.model.scenario import URI_PLACEHOLDER, Call, Scenario
+from sip_harness.model.steps import Raw, Request, Send, Step
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import COMPACT, Message, parse, split_list
 from sip_harness.sip.uri import parse_uri, uri_text

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from sip_harness.model.entry import Header
 from sip_harness.model.pattern import RequestPattern
-from sip_harness.model.scenario import Expected, Scenario
+from sip_harness.model.scenario import Scenario
+from sip_harness.model.wanted import Expected
 from sip_harness.verdict.traffic import Item, Traffic
 
 

@@ -8,16 +8,8 @@ from dataclasses import dataclass, replace
 from sip_harness.model.expecting import Amount, Heard, Timing
 from sip_harness.model.pattern import ResponsePattern
 from sip_harness.model.policy import Kind, Policy
-from sip_harness.model.scenario import (
-    AnyOrder,
-    ByFailover,
-    ByKind,
-    Expectation,
-    Expected,
-    ItemsByKind,
-    Scenario,
-    Sequence,
-)
+from sip_harness.model.scenario import Scenario
+from sip_harness.model.wanted import AnyOrder, ByFailover, ByKind, Expectation, Expected, ItemsByKind, Sequence
 
 
 class CannotChoose(ValueError):

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from sip_harness.model.entry import Note
 from sip_harness.model.pattern import RequestPattern
-from sip_harness.model.scenario import AnyOrder, Conforms, Expected, Sequence
 from sip_harness.model.verdict import Finding, Outcome
+from sip_harness.model.wanted import AnyOrder, Conforms, Expected, Sequence
 from sip_harness.verdict import words
 from sip_harness.verdict.case import Case
 from sip_harness.verdict.forks import Forked, answers, forks_of

@@ -14,8 +14,9 @@ from itertools import islice, pairwise
 from sip_harness.model.entry import Exit, Note, Record
 from sip_harness.model.expecting import Heard
 from sip_harness.model.pattern import Event
-from sip_harness.model.scenario import Conforms, Never, Order, Reached, Scenario, Sequence
+from sip_harness.model.scenario import Scenario
 from sip_harness.model.verdict import Finding, Outcome, Verdict
+from sip_harness.model.wanted import Conforms, Never, Order, Reached, Sequence
 from sip_harness.record.seen import happens
 from sip_harness.verdict import words
 from sip_harness.verdict.case import Case

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 
-from sip_harness.model.scenario import AnyOrder, Expected
+from sip_harness.model.wanted import AnyOrder, Expected
 from sip_harness.verdict.traffic import Item
 
 Fits = Callable[[Expected, Item], bool]

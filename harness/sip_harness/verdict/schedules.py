@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sip_harness.model.policy import Policy, Timer
-from sip_harness.model.scenario import Schedule
+from sip_harness.model.wanted import Schedule
 from sip_harness.verdict.traffic import Item
 
 MAX_SENDINGS = 32

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from sip_harness.model.pattern import RequestPattern, ResponsePattern
-from sip_harness.model.scenario import AnyOrder, Expected, ItemsByKind, Sequence
 from sip_harness.model.verdict import Finding, Outcome
+from sip_harness.model.wanted import AnyOrder, Expected, ItemsByKind, Sequence
 from sip_harness.record.seen import matches
 from sip_harness.verdict import words
 from sip_harness.verdict.case import Case

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sip_harness.model.entry import Exit, Note, Record
 from sip_harness.model.pattern import Event, RequestPattern
-from sip_harness.model.scenario import Expected, Order, Sequence
+from sip_harness.model.wanted import Expected, Order, Sequence
 from sip_harness.verdict.causes import Cause
 from sip_harness.verdict.order import Follows, Span
 from sip_harness.verdict.traffic import Item

@@ -16,9 +16,9 @@ import pjsua2 as pj  # noqa: TID251 - this runs in a worker process
 from sip_harness.agents.base import Assignment
 from sip_harness.agents.pjsua2.directors import Account, Call
 from sip_harness.agents.pjsua2.trace import Trace
-from sip_harness.model import scenario
+from sip_harness.model import scenario, script
 from sip_harness.model.entry import Origin
-from sip_harness.model.scenario import HangUp, Send
+from sip_harness.model.steps import HangUp, Send
 from sip_harness.script.choice import Attempts
 from sip_harness.script.machine import AnswerMachine, CallMachine, Due
 from sip_harness.script.pjsua2_limits import Headers, to_add
@@ -74,7 +74,7 @@ class Attempt:
 class DevicePart:
     """Answers as the script says."""
 
-    def __init__(self, script: scenario.Script, happened: Collection[str], trace: Trace, note: NoteSink) -> None:
+    def __init__(self, script: script.Script, happened: Collection[str], trace: Trace, note: NoteSink) -> None:
         self._script = script
         self._happened = happened
         self._trace = trace

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal
 
 from sip_harness.agents.base import Assignment
-from sip_harness.model import entry, guard, pattern, place, scenario, system
+from sip_harness.model import entry, guard, pattern, place, scenario, script, steps, system, wanted
 from sip_harness.model.entry import Address
 from sip_harness.model.scenario import Call
 
@@ -91,7 +91,7 @@ class Ended:
     """To the runner: the lease is over and nothing is left of it."""
 
 
-_MODULES = (entry, guard, pattern, place, scenario, system)
+_MODULES = (entry, guard, pattern, place, scenario, script, steps, system, wanted)
 _CLASSES: dict[str, type[Any]] = {
     c.__name__: c
     for c in (
