@@ -103,6 +103,12 @@ def test_a_response_answers_a_request_of_the_agent(old: str, new: str) -> None:
     assert "instead" in said
 
 
+def test_a_response_comes_after_its_request() -> None:
+    early = REFUSED.replace("0.000 alice > INVITE", "0.100 alice > INVITE").replace("0.001 alice < 100", "")
+    said = seen(judge(REFUSES, record(early)))
+    assert "which came before the request of alice that it answers" in said
+
+
 def test_it_is_noticed_also_where_provisionals_need_not_be_named() -> None:
     wanted = scenario("desk: {answer: [ringing, 486]}", "alice: [486]\ndesk: [INVITE, ACK to 486]")
     said = seen(judge(wanted, odd(REFUSED, "alice", "SIP/2.0 180", "branch=z9", "branch=z9x")))

@@ -1,7 +1,8 @@
 """Whether what an agent got belongs to something of its own: a user agent has no use for any other message.
 
-A response has to answer a request that the agent sent (RFC 3261 17.1.3), a CANCEL to name an INVITE that it got (9.2),
-an ACK a final response (17.1.1.3, 13.2.2.4), and a request within a dialog one that the agent is in (12.2.2).
+A response has to answer a request that the agent has sent before (RFC 3261 17.1.3), a CANCEL to name an INVITE that
+it got (9.2), an ACK a final response (17.1.1.3, 13.2.2.4), and a request within a dialog one that the agent is in
+(12.2.2).
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ class Belongings:
     """All that the agents of a record sent and got which a message may belong to."""
 
     def __init__(self, record: Record, messages: Iterable[Seen]) -> None:
-        self._requests: set[tuple[object, ...]] = set()
+        self._requests: dict[tuple[object, ...], int] = {}
+        """Of what the agents sent when it was first sent, nanoseconds since the epoch."""
         self._invites: set[tuple[object, ...]] = set()
         self._finals: set[tuple[object, ...]] = set()
         self._dialogs: set[tuple[str, ...]] = set()
         self._odd = {e.agent for e in record.entries if isinstance(e, Malformed) and e.direction == "sent"}
         """Agents whose own messages leave open what belongs to them."""
+        self._uncertainty = record.header.uncertainty
         for seen in messages:
             self._take(seen)
 
@@ -31,7 +34,10 @@ class Belongings:
         if not seen.received and _is_odd(m):
             self._odd.add(agent)
         if m.is_request:
-            (self._invites if seen.received else self._requests).add(_transaction(agent, m))
+            if seen.received:
+                self._invites.add(_transaction(agent, m))
+            else:
+                self._requests.setdefault(_transaction(agent, m), seen.entry.time)
         elif m.code > 100:
             tags = (m.from_tag, m.to_tag) if seen.received else (m.to_tag, m.from_tag)
             self._dialogs.add((agent, m.call_id, *tags))
@@ -45,8 +51,11 @@ class Belongings:
             return ""
         m, agent = seen.sip, seen.agent
         if not m.is_request:
-            known = _transaction(agent, m) in self._requests
-            return "" if known else f"which answers no request of {agent}"
+            asked = self._requests.get(_transaction(agent, m))
+            if asked is None:
+                return f"which answers no request of {agent}"
+            early = seen.entry.time + self._uncertainty < asked
+            return f"which came before the request of {agent} that it answers" if early else ""
         if m.method == "CANCEL":
             known = (*_transaction(agent, m)[:-1], "INVITE") in self._invites
             return "" if known else f"which cancels no INVITE that {agent} got"
