@@ -45,11 +45,20 @@ def tried(paths: Sequence[Path], job: Job, jobs: int) -> tuple[list[Seen], float
     return asyncio.run(seen(job.system, job.fault, chosen, jobs=jobs)), time.monotonic() - begin
 
 
+def faults_of(system: str) -> list[str]:
+    """The faults to try on a system: of one that asks for credentials those that the same one without them lacks, for
+    the others are carried out by the same lines, behind the credentials."""
+    own = [fault.name for fault in built_in(system).faults]
+    plain = system.removesuffix("-digest")
+    there = {fault.name for fault in built_in(plain).faults} if plain != system else set()
+    return [name for name in own if name not in there]
+
+
 def jobs_of(systems: Sequence[str], scenarios: Sequence[Scenario], *, proofs: bool) -> Iterator[Job]:
     """All that is to be run: each system without a fault first."""
     for system in systems:
         here = able(system, scenarios)
-        faults = [fault.name for fault in built_in(system).faults]
+        faults = faults_of(system)
         if proofs:
             here = [s for s in here if set(s.proof) & set(faults)]
         yield Job(system, "", tuple(s.id for s in here))
