@@ -6,6 +6,7 @@ A disagreement is shrunk by hypothesis; what is left of it is a scenario file, i
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,8 @@ from sip_harness.systems.registry import create
 
 SIDE_BY_SIDE = 6
 """Forks of one example: they run at once, so that waiting for one is waiting for all."""
+PATIENCE = 50.0
+"""Seconds after which what has been found is simple enough: timers of a system take their time."""
 CODES = (200, 302, 401, 404, 407, 480, 486, 499, 500, 503, 599, 600, 603, 699)
 NAMES = ("desk", "mobile", "softphone", "kitchen", "attic")
 
@@ -151,13 +154,16 @@ def simpler(fork: Fork) -> Iterator[Fork]:
                 yield (*rest[0], plain, *rest[1]), cancel, shape
 
 
-def shrunk(stage: Stage, fork: Fork) -> tuple[str, str]:
-    """The simplest scenario that still breaks a rule, and which."""
+def shrunk(stage: Stage, fork: Fork, until: float | None = None) -> tuple[str, str]:
+    """The simplest scenario that still breaks a rule, and which; the simplest found by `until` (monotonic seconds)."""
+    until = time.monotonic() + PATIENCE if until is None else until
     written = text(*fork, 1)
     said = complaint(stage.run([written])[0])
     for candidate in simpler(fork) if said else ():
+        if time.monotonic() > until:
+            break
         if complaint(stage.run([text(*candidate, 1)])[0]):
-            return shrunk(stage, candidate)
+            return shrunk(stage, candidate, until)
     return written, said
 
 

@@ -174,6 +174,15 @@ def test_a_hunt_goes_on_when_the_ring_timer_ends() -> None:
     assert told.answers == (Answer(200, "b"),)
 
 
+@pytest.mark.parametrize("code", [200, 699])
+def test_what_a_phone_says_at_once_does_not_speak_against_its_own_call(code: int) -> None:
+    """It may be over before the latest time at which it had to be tried."""
+    steps = (("a",), ("b",), ("c",))
+    told = owed(Branch("a", 0, 0, 0.1, math.inf, 0), Branch("b", 1, 3.12, 3.13, 3.14, code), steps=steps)
+    assert set(told.tried) == {"a", "b"}
+    assert told.untried == {"c"}
+
+
 def test_the_best_of_a_hunt_is_that_of_all_its_groups() -> None:
     told = owed(Branch("a", 0, 0, 0.1, 0.2, 486), Branch("b", 1, 0.21, 0.3, 0.4, 500), steps=(("a",), ("b",)))
     assert told.wanted == {Answer(486, "a")}

@@ -165,17 +165,24 @@ class Fork:
         begin, due = (min(ending, ring + slack) for slack in (-self.timers.late, self.timers.late))
         return Window(max(begin, branch.provisional), max(due, branch.provisional))
 
+    def _ended_before(self, step: int) -> float:
+        """When what came before a group has ended the search."""
+        enough = [b.final for b in self.branches if b.step < step and b.code and (b.code < 300 or b.code >= 600)]
+        return min([self.caller_cancels, *enough])
+
     def _search(self) -> tuple[dict[str, Window], frozenset[str]]:
         """Who has to be tried, and who must not be: a group is due once all before it are over, unless that has ended
-        the search."""
-        ending, over = self._ending(), Window(0.0, 0.0)
+        the search. Where that may have been sooner or later than the other, it is the proxy's choice."""
+        over = Window(0.0, 0.0)
         tried: dict[str, Window] = {}
         untried: set[str] = set()
         for number, group in enumerate(self.steps):
-            if ending <= over.due:
+            ended = self._ended_before(number)
+            if ended <= over.begin:
                 untried |= set(group)
                 continue
-            tried |= dict.fromkeys(group, over)
+            if ended > over.due:
+                tried |= dict.fromkeys(group, over)
             here = [self._over(b) for b in self.branches if b.step == number]
             begin = max([over.begin, *(w.begin for w in here)]) if here else math.inf
             over = Window(begin, max([over.due, *(w.due for w in here)]) if here else math.inf)
