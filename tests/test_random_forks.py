@@ -91,10 +91,12 @@ Fork = tuple[tuple[Phone, ...], int | None, str]
 
 def allowed(system: str, fork: Fork) -> Fork:
     """The fork without what is a known deviation. Kamailio answers a caller who gives up with its own 487 at once while
-    a phone has said nothing that could be cancelled, whatever others have answered: not as RFC 3261 16.7 step 6."""
+    a phone has said nothing that could be cancelled, or was cancelled already for the 6xx of another one and is not yet
+    over, whatever others have answered: not as RFC 3261 16.7 steps 5 and 6."""
     phones, cancel, shape = fork
     silent = cancel is not None and any(p.provisional is None or p.provisional >= cancel for p in phones)
-    return (phones, None, shape) if system == "kamailio" and (silent or shape != "ring") else fork
+    refused = any(p.code >= 600 and p.final is not None for p in phones)
+    return (phones, None, shape) if system == "kamailio" and (silent or refused or shape != "ring") else fork
 
 
 class Stage:
