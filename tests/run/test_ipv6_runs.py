@@ -21,7 +21,7 @@ SYSTEMS = [
     ("reference", "tcp"),
     pytest.param(("kamailio", "udp"), marks=KAMAILIO),
     pytest.param(("kamailio", "tcp"), marks=KAMAILIO),
-    pytest.param(("kamailio-tls", "tls"), marks=KAMAILIO),
+    pytest.param(("kamailio-tls", "tls"), marks=pytest.mark.needs_kamailio_tls),
 ]
 EXPECT = "alice: [180, 200 from mobile]\ndesk: [INVITE, CANCEL, ACK to 487]\nmobile: [INVITE, ACK to 200, BYE]"
 

@@ -95,6 +95,8 @@ def runner():
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # Whoever runs the tests under nohup has it ignored, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         )
         started.append(process)
         wanted = 5 if "fork" in arguments else 4
