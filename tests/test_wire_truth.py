@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from capture import Capture, MayNotCapture, Packet, WitnessMissed
+from dumpcap import Capture, MayNotCapture, Packet, WitnessMissed
 from outside import HARNESS, Command, invited
 
 from sip_harness.model.entry import Address, Malformed, Message, Record

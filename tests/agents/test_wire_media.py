@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from capture import Capture, MayNotCapture
+from dumpcap import Capture, MayNotCapture
 from ladders import scenario
 from on_loop import on_loop
 from wire_stage import TOKEN, Stage, stage

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from capture import Capture, MayNotCapture
+from dumpcap import Capture, MayNotCapture
 from on_loop import on_loop
 from streams import ends, options
 

@@ -26,6 +26,8 @@ RUNNER = """
 import asyncio, os, signal, sys
 from sip_harness.systems.kept import Kept
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and children inherit that
+
 def say(text):
     os.write(1, f"{text}\\n".encode())
 
@@ -95,8 +97,6 @@ def runner():
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            # Whoever runs the tests under nohup has it ignored, and children inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         )
         started.append(process)
         wanted = 5 if "fork" in arguments else 4

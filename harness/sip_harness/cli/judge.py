@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
 
+from sip_harness.capture.packets import BadCapture
+from sip_harness.capture.record import assign
+from sip_harness.capture.record import record as record_of
+from sip_harness.capture.story import Node
+from sip_harness.cli.captures import Endpoint, Named, choose, is_record, stop
 from sip_harness.cli.files import load_or_exit
+from sip_harness.language import LanguageError, load_profile
 from sip_harness.model.entry import Record
+from sip_harness.model.policy import Kind, Policy
+from sip_harness.model.profile import BuiltInProfile
 from sip_harness.model.result import Result
 from sip_harness.model.scenario import Scenario
 from sip_harness.model.verdict import exit_code
@@ -53,26 +61,61 @@ def _unreadable(record: Record) -> Iterator[str]:
             yield f"message {number} ({entry.agent}, {entry.direction}) is no SIP message: {error}"
 
 
-@click.command()
+@click.command(
+    epilog="""\b
+Examples:
+  sip-harness judge FK-01.sip.yaml results/FK-01.jsonl     what a run has recorded, once more
+  sip-harness judge FK-01.sip.yaml ticket.pcap             what happened elsewhere, by our rules
+"""
+)
 @click.argument("scenario_file", metavar="SCENARIO", type=click.Path(path_type=Path))
 @click.argument("record_file", metavar="RECORD", type=click.Path(path_type=Path))
 @click.option("--strict", is_flag=True, help="A broken SHOULD is a failure.")
-def judge(scenario_file: Path, record_file: Path, strict: bool) -> None:
-    """Judge a stored record (ID.jsonl) again by a scenario, perhaps a changed one."""
+@click.option(
+    "--at",
+    "systems",
+    type=Endpoint(),
+    multiple=True,
+    metavar="ADDRESS",
+    help="In a capture, the system's address: HOST or HOST:PORT; again for each further one.",
+)
+@click.option(
+    "--agent",
+    "agents",
+    type=Named(),
+    multiple=True,
+    metavar="NAME=ADDRESS",
+    help="In a capture, the address of a device or carrier of the scenario.",
+)
+@click.option(
+    "--call",
+    "number",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="In a capture, which call; without it they are listed.",
+)
+@click.option("--system", "profile", type=click.Path(path_type=Path), metavar="FILE",
+              help="Profile of the system in a capture: its kind, its timers, its known deviations.")  # fmt: skip
+def judge(
+    scenario_file: Path,
+    record_file: Path,
+    strict: bool,
+    systems: tuple[Node, ...],
+    agents: tuple[tuple[str, Node], ...],
+    number: int | None,
+    profile: Path | None,
+) -> None:
+    """Judge RECORD by a scenario, perhaps one that was changed since.
+
+    RECORD is what a run has kept (ID.jsonl), or a capture from anywhere (pcap, pcapng, a log with SIP messages in it):
+    then the system is found as `reproduce` finds it, and who of the scenario is who by the order in which they were
+    tried, unless `--agent` says so.
+    """
     scenarios = load_or_exit([scenario_file])
-    try:
-        record = jsonl.read(record_file)
-    except (jsonl.BadRecord, OSError) as error:
-        click.echo(str(error), err=True)
-        sys.exit(2)
-    if unreadable := next(_unreadable(record), ""):
-        click.echo(f"{record_file}: {unreadable}", err=True)
-        sys.exit(2)
-    scenario = next((s for s in scenarios if s.id == record.header.scenario), None)
-    if scenario is None:
-        ids = ", ".join(s.id for s in scenarios)
-        click.echo(f"{record_file} is a record of {record.header.scenario}; {scenario_file} has {ids}", err=True)
-        sys.exit(2)
+    if is_record(record_file):
+        scenario, record = _stored(scenarios, scenario_file, record_file)
+    else:
+        scenario, record = _captured(scenarios, scenario_file, record_file, systems, dict(agents), number, profile)
     last = max((e.time for e in record.entries), default=record.header.started)
     result = Result(
         scenario,
@@ -85,3 +128,50 @@ def judge(scenario_file: Path, record_file: Path, strict: bool) -> None:
     click.echo(summary.line(result))
     click.echo(explain.text(result))
     sys.exit(exit_code([result.verdict.outcome], strict=strict))
+
+
+def _stored(scenarios: Sequence[Scenario], scenario_file: Path, record_file: Path) -> tuple[Scenario, Record]:
+    """What a run has kept, and the scenario that it is of."""
+    try:
+        record = jsonl.read(record_file)
+    except (jsonl.BadRecord, OSError) as error:
+        stop(str(error))
+    if unreadable := next(_unreadable(record), ""):
+        stop(f"{record_file}: {unreadable}")
+    scenario = next((s for s in scenarios if s.id == record.header.scenario), None)
+    if scenario is None:
+        ids = ", ".join(s.id for s in scenarios)
+        stop(f"{record_file} is a record of {record.header.scenario}; {scenario_file} has {ids}")
+    return scenario, record
+
+
+def _captured(
+    scenarios: Sequence[Scenario],
+    scenario_file: Path,
+    file: Path,
+    systems: Sequence[Node],
+    agents: dict[str, Node],
+    number: int | None,
+    profile: Path | None,
+) -> tuple[Scenario, Record]:
+    """A call in a capture as a record."""
+    if len(scenarios) != 1:
+        stop(f"{scenario_file} has {len(scenarios)} cases; a capture is judged by one scenario")
+    policy, name = Policy(), "captured"
+    kind: Kind | None = None
+    if profile is not None:
+        try:
+            known = load_profile(profile)
+        except LanguageError as error:
+            stop(str(error))
+        if isinstance(known, BuiltInProfile):
+            stop(f"{profile} is of a built-in system; what is in a capture is an external one")
+        policy, kind, name = known.policy, known.kind, known.name
+    story = choose(file, systems, number)
+    try:
+        record = record_of(
+            story, scenarios[0], assign(story, scenarios[0], agents), system=name, policy=policy, kind=kind
+        )
+    except BadCapture as error:
+        stop(f"{file}: {error}")
+    return scenarios[0], record

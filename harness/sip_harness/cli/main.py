@@ -18,6 +18,7 @@ _COMMANDS = {
     "systems": "systems:systems",
     "schema": "schema:schema",
     "judge": "judge:judge",
+    "reproduce": "reproduce:reproduce",
     "respond": "respond:command",
     "call": "call:command",
 }
@@ -56,6 +57,7 @@ Examples:
   sip-harness run my/scenarios -k busy     some of your own
   sip-harness check my/scenarios           only read and judge the files
   sip-harness codes busy-here              what a response code means and must carry
+  sip-harness reproduce ticket.pcap        a scenario made from a capture
 """,
 )
 @click.version_option(__version__, prog_name="sip-harness")

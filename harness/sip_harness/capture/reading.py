@@ -1,0 +1,58 @@
+"""A capture or a trace, whatever kind of file it is in."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+from sip_harness.capture import text
+from sip_harness.capture.files import frames, is_capture
+from sip_harness.capture.network import units
+from sip_harness.capture.packets import MAX_FILE, MAX_MESSAGES, BadCapture, Capture, Packet
+from sip_harness.capture.streams import messages
+
+
+def read(path: Path) -> Capture:
+    """All SIP messages of a file in time order. Raises BadCapture for a file that cannot be opened, is too large, or in
+    which nothing is SIP."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise BadCapture(f"{path}: cannot be read: {error.strerror or error}") from None
+    if len(data) > MAX_FILE:
+        raise BadCapture(f"{path}: more than {MAX_FILE} bytes")
+    return read_bytes(data, str(path))
+
+
+def read_bytes(data: bytes, name: str) -> Capture:
+    """The same from memory; `name` is what errors call it."""
+    if is_capture(data):
+        found, remarks, timed = *_captured(data, name), True
+    else:
+        # Logs are not always UTF-8 throughout; what is odd stays as it is.
+        found, timed = text.packets(data.decode("utf-8", "surrogateescape"))
+        remarks = []
+    if len(found) > MAX_MESSAGES:
+        remarks.append(f"{name}: only the first {MAX_MESSAGES} messages were read")
+    if not found:
+        raise BadCapture(f"{name}: {'; '.join(remarks) or _nothing(data)}")
+    return Capture(tuple(sorted(found[:MAX_MESSAGES], key=lambda packet: packet.time)), tuple(remarks), timed)
+
+
+def _captured(data: bytes, name: str) -> tuple[list[Packet], list[str]]:
+    found: list[Packet] = []
+    try:
+        found.extend(islice(messages(units(frames(data))), MAX_MESSAGES + 1))
+    except BadCapture as error:
+        return found, [f"{name}: {error}"]
+    return found, []
+
+
+def _nothing(data: bytes) -> str:
+    if is_capture(data):
+        return (
+            "no SIP message in it (of TLS and WebSocket only the decrypted messages can be read: in Wireshark, "
+            "File > Export PDUs to File, OSI layer 7)"
+        )
+    return "no SIP message in it: neither a capture (pcap, pcapng) nor text with a start line of SIP"

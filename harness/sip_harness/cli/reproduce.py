@@ -1,0 +1,86 @@
+"""`sip-harness reproduce`: a scenario out of a capture, for the ticket that comes with one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sip_harness.capture.scenario import cast, identity_of, write
+from sip_harness.capture.story import Node
+from sip_harness.cli.captures import Endpoint, choose, stop
+from sip_harness.language import LanguageError, load_text
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  sip-harness reproduce ticket-4711.pcap                    the scenario, on the screen
+  sip-harness reproduce ticket-4711.pcap -o 4711.sip.yaml   into a file, to be run at once
+  sip-harness reproduce pbx.log --at 192.0.2.1 --call 3     the third call through that PBX
+"""
+)
+@click.argument("capture", type=click.Path(path_type=Path))
+@click.option(
+    "--at",
+    "systems",
+    type=Endpoint(),
+    multiple=True,
+    metavar="ADDRESS",
+    help="The system's address in the capture, HOST or HOST:PORT; again for each further one.",
+)
+@click.option(
+    "--call",
+    "number",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Which call, where there are several; without it they are listed.",
+)
+@click.option(
+    "--phones/--carriers",
+    "phones",
+    default=None,
+    help="What those are that were called; without it, carriers if they were tried in turn.",
+)
+@click.option("--exact-times", is_flag=True, help="Keep waits as long as they were.")
+@click.option("--id", "identity", metavar="ID", help="Id of the scenario; without it, from the name of the file.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), metavar="FILE",
+              help="Write there instead of to the screen; an existing file is left alone.")  # fmt: skip
+def reproduce(
+    capture: Path,
+    systems: tuple[Node, ...],
+    number: int | None,
+    phones: bool | None,
+    exact_times: bool,
+    identity: str | None,
+    out: Path | None,
+) -> None:
+    """Make a scenario out of CAPTURE: everybody answers as they did there.
+
+    CAPTURE is a pcap or pcapng file, or text with SIP messages in it: what sngrep, ngrep or Homer save, the SIP logs of
+    Asterisk and FreeSWITCH, or a message pasted from a mail. Codes, reason phrases, headers, order and pauses are
+    kept; users, numbers, addresses and credentials are not. What was seen is expected: read it, and change it to
+    what has to happen.
+    """
+    story = choose(capture, systems, number)
+    named = cast(story, phones=phones)
+    text = write(story, named, identity=identity or identity_of(capture.stem), source=capture.name, exact=exact_times)
+    try:
+        load_text(text, str(out or "the scenario"))
+    except LanguageError as error:
+        stop(f"{text}\n{error}\nThe capture holds what the language cannot say; the scenario above has to be mended.")
+    _deliver(text, out)
+
+
+def _deliver(text: str, out: Path | None) -> None:
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        with out.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        stop(f"{out} is there already; nothing was written")
+    except OSError as error:
+        stop(f"{out}: cannot be written: {error.strerror or error}")
+    click.echo(f"{out} is written; read it, then: sip-harness run {out}")

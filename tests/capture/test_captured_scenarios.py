@@ -1,0 +1,246 @@
+"""Scenarios out of captures: everybody answers as they did, the files are sound, and what was recorded can be run."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from told import ALICE, G1, G2, PBX, SDP, Told, carrier_call
+
+from sip_harness.capture.reading import read
+from sip_harness.capture.scenario import cast, identity_of, write
+from sip_harness.capture.story import stories
+from sip_harness.language import load, load_text
+from sip_harness.model.result import Result
+from sip_harness.model.scenario import Scenario
+from sip_harness.model.steps import Send
+from sip_harness.model.verdict import Outcome
+from sip_harness.record import pcapng
+from sip_harness.run.session import Options, open_session
+from sip_harness.systems.registry import create
+
+LIBRARY = Path(__file__).parents[2] / "scenarios"
+RECORDED = [
+    "busy/600-stops-the-other-phones", "busy/486-lets-the-other-phones-ring", "busy/desk-mobile-softphone",
+    "hunting/486-moves-the-hunt-on", "hunting/600-ends-the-hunt", "cancel/caller-gives-up",
+    "races/cancel-crosses-the-answer", "carriers/503-moves-the-call-on", "carriers/503-is-no-ban",
+    "carriers/603-suspended-account", "carriers/false-answer", "carriers/488-with-a-warning",
+    "carriers/announcement-in-a-body", "silence/silent-phone", "silence/100-then-silence",
+]  # fmt: skip
+
+
+def run(scenario: Scenario) -> Result:
+    async def work() -> Result:
+        async with open_session(create("reference"), Options("wire"), [scenario]) as session:
+            return await session.run(scenario)
+
+    return asyncio.run(work())
+
+
+def made(told: Told, *, exact: bool = False, phones: bool | None = None) -> str:
+    [story] = stories(told.packets)
+    return write(story, cast(story, phones=phones), identity="T-1", source="t.pcap", exact=exact)
+
+
+def said(scenario: Scenario) -> list[tuple[str, list[list[tuple[int, str]]]]]:
+    """Codes and phrases of every device's script, by attempt."""
+    return [
+        (
+            d.name,
+            [[(s.code, s.reason) for s in a if isinstance(s, Send) and s.code != 100] for a in d.script.attempts],
+        )
+        for d in scenario.devices
+    ]
+
+
+def test_a_carrier_ticket() -> None:
+    text = made(carrier_call())
+    assert text.splitlines()[4:] == [
+        'title: "As captured - g1 answers 503 All circuits busy, g2 answers 200 OK"',
+        "id: T-1",
+        "needs: [carriers]",
+        "tags: [captured]",
+        "targets: {pstn: {hunt: [g1, g2]}}",
+        "carriers:",
+        "  g1: {answer: [wait 250ms, {503: {reason: All circuits busy, headers: {Retry-After: 30, "
+        "Reason: 'Q.850;cause=34;text=\"no, circuit\"'}}}]}",
+        "  g2: {answer: [wait 50ms, 183, wait 1s, 200]}",
+        "calls: [{from: alice, to: pstn, hang up: 1s}]",
+        "expect:",
+        "  alice: [200 from g2]",
+        "  g1: [INVITE, ACK to 503]",
+        "  g2: [INVITE, ACK to 200, BYE]",
+    ]
+    assert "wait 3s" in made(carrier_call(), exact=True)
+
+
+def test_what_the_capture_does_not_show_is_said() -> None:
+    told = Told([p for p in carrier_call().packets if ALICE not in (p.source, p.target)])
+    text = made(told)
+    assert "# Not repeated: the caller, who is not in the capture." in text
+    assert "alice: [2xx]  # not in the capture" in text
+    load_text(text, "t")
+
+
+@pytest.mark.parametrize(
+    ("responses", "script"),
+    [
+        pytest.param([], "[silence]", id="nothing"),
+        pytest.param([(0.01, "100 Trying")], '["100"]', id="100 and nothing more"),
+        pytest.param([(0.5, "486 Busy Here")], "[no 100, wait 500ms, 486]", id="no 100"),
+        pytest.param([(0.1, "486 Busy Here")], "[wait 100ms, 486]", id="soon enough to need no 100"),
+        pytest.param([(0.01, "100 Trying"), (0.011, "486 ")], '[{486: {reason: ""}}]', id="no phrase"),
+        pytest.param([(0.01, "603 No: thanks")], '[{603: {reason: "No: thanks"}}]', id="a phrase that YAML would read"),
+        pytest.param([(0.01, "486 Busy Here"), (0.2, "603 Decline")], "[486, wait 190ms, 603]", id="two finals"),
+        pytest.param([(0.01, "699 Never heard of")], "[699 Never heard of]", id="a code of no table"),
+    ],
+)
+def test_what_one_carrier_says(responses: list[tuple[float, str]], script: str) -> None:
+    told = Told()
+    told.ask(0, ALICE, PBX, "INVITE")
+    told.ask(0, PBX, G1, "INVITE")
+    for at, line in responses:
+        told.answer(at, G1, PBX, line)
+    text = made(told)
+    assert f"g1: {{answer: {script.replace(chr(34) + '100' + chr(34), '100')}}}" in text
+    load_text(text, "t")
+
+
+def test_headers_of_the_carrier_are_kept_and_those_of_people_are_not() -> None:
+    told = Told()
+    told.ask(0, PBX, G1, "INVITE")
+    told.answer(
+        0.01, G1, PBX, "403 Forbidden", "X-Why: a", "X-Why: b", "P-Asserted-Identity: <tel:+4930123>", "Server: x"
+    )
+    told.ask(0.02, PBX, G1, "ACK", to_tag=G1[0])
+    text = made(told)
+    assert "{403: {headers: {x-why: [a, b]}}}" in text
+    assert "4930123" not in text
+
+
+def test_headers_that_a_code_must_have_and_has_not_are_left_out_on_purpose() -> None:
+    told = Told()
+    told.ask(0, PBX, G1, "INVITE")
+    told.answer(0.01, G1, PBX, "405 Method Not Allowed")
+    [device] = load_text(made(told), "t").devices
+    assert device.script.attempts[0][-1].omit == {"allow"}  # type: ignore[union-attr]
+
+
+def test_what_is_no_text_is_left_out_and_said() -> None:
+    told = Told()
+    told.ask(0, PBX, G1, "INVITE")
+    told.answer(0.01, G1, PBX, "503 \udcff", "X-Odd: \udcfe", "X-Good: ü")
+    text = made(told)
+    assert "# Not repeated: g1: the phrase of 503: it is no text." in text
+    assert "# Not repeated: g1: the header X-Odd of 503: it is no text." in text
+    assert 'g1: {answer: [{503: {headers: {x-good: "ü"}}}]}' in text
+    load_text(text, "t")
+
+
+def test_challenges_early_media_and_bodies() -> None:
+    told = Told()
+    told.ask(0, PBX, G1, "INVITE")
+    told.answer(0.01, G1, PBX, "407 Proxy Authentication Required")
+    told.ask(0.02, PBX, G1, "INVITE", "Proxy-Authorization: Digest secret", cseq=2)
+    told.answer(0.03, G1, PBX, "180 Ringing", "Content-Type: application/sdp", cseq=2, body=SDP)
+    told.answer(0.04, G1, PBX, "503 Service Unavailable", "Content-Type: text/plain", cseq=2, body='say "no"\n')
+    told.ask(0.05, PBX, G1, "ACK", cseq=2, to_tag=G1[0])
+    text = made(told)
+    steps = r'[challenge 407, {180: {media: silence}}, {503: {body: "say \"no\"\n", type: text/plain}}]'
+    assert f"g1: {{answer: {steps}}}" in text
+    assert "g1: [INVITE, INVITE, ACK to 503]" in text
+    assert "secret" not in text
+    load_text(text, "t")
+
+
+def test_a_caller_who_gives_up_and_a_device_that_takes_its_time() -> None:
+    told = Told()
+    told.ask(0, ALICE, PBX, "INVITE")
+    told.ask(0.001, PBX, G1, "INVITE")
+    told.ask(0.002, PBX, G2, "INVITE")
+    told.answer(0.1, G1, PBX, "180 Ringing")
+    told.answer(0.15, G2, PBX, "180 Ringing")
+    told.ask(0.5, ALICE, PBX, "CANCEL")
+    for phone in (G1, G2):
+        told.ask(0.501, PBX, phone, "CANCEL")
+    told.answer(0.502, G1, PBX, "200 OK", method="CANCEL")
+    told.answer(0.503, G1, PBX, "487 Request Terminated")
+    told.answer(0.8, G2, PBX, "200 OK")
+    text = made(told)
+    assert "calls: [{from: alice, to: bob, cancel: 350ms after mobile sends 180}]" in text
+    assert "desk: {answer: [no 100, wait 100ms, 180]}" not in text  # 100 ms is soon enough
+    assert "desk: {answer: [wait 100ms, 180]}" in text
+    assert "mobile: {answer: [wait 150ms, 180], on: {CANCEL: [wait 300ms, 200 to INVITE]}}" in text
+    load_text(text, "t")
+
+
+def test_requests_within_the_call_are_named_and_not_repeated() -> None:
+    told = carrier_call()
+    told.ask(4.0, ALICE, PBX, "INVITE", cseq=2, branch="z9hG4bKre", to_tag=G2[0])
+    told.ask(4.001, PBX, G2, "INVITE", cseq=2, branch="z9hG4bKre2", to_tag=G2[0])
+    told.answer(4.01, G2, PBX, "488 Not Acceptable Here", cseq=2, branch="z9hG4bKre2")
+    told.answer(4.011, PBX, ALICE, "488 Not Acceptable Here", cseq=2, branch="z9hG4bKre", tag=G2[0])
+    told.packets.sort(key=lambda p: p.time)
+    text = made(told)
+    assert "# Not repeated: requests within the call: re-INVITE." in text
+    assert "488" not in text
+
+
+@pytest.mark.parametrize(
+    ("codes", "what"),
+    [((503,), "carriers"), ((404,), "devices"), ((503, 486), "devices"), ((408, 500), "carriers"), ((401,), "devices")],
+)
+def test_carriers_are_those_that_were_left_for_want_of_service(codes: tuple[int, ...], what: str) -> None:
+    told = Told()
+    for number, code in enumerate(codes):
+        peer = (f"203.0.113.{number + 1}", 5060)
+        told.ask(number, PBX, peer, "INVITE")
+        told.answer(number + 0.5, peer, PBX, f"{code} Whatever")
+    told.ask(9, PBX, ("203.0.113.99", 5060), "INVITE")
+    assert f"\n{what}:\n" in made(told)
+    assert "\ndevices:\n" in made(told, phones=True)
+    assert "\ncarriers:\n" in made(told, phones=False)
+
+
+@given(
+    st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), min_size=1, max_size=40),
+    st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), max_size=40),
+)
+def test_whatever_a_phrase_or_a_header_holds_the_scenario_is_sound(phrase: str, value: str) -> None:
+    told = Told()
+    told.ask(0, PBX, G1, "INVITE")
+    told.answer(0.01, G1, PBX, f"503 {phrase}", f"X-Odd: {value}")
+    [device] = load_text(made(told), "t").devices
+    sent = device.script.attempts[0][-1]
+    assert isinstance(sent, Send)
+    assert sent.reason == phrase
+    assert [v for name, v in sent.headers if name.lower() == "x-odd"] == [value.strip(" \t")]
+
+
+@pytest.mark.parametrize(
+    ("stem", "identity"),
+    [("ticket 4711", "ticket-4711"), ("../x", "x"), ("..", "captured"), ("Ü", "captured"), ("a.b", "a.b")],
+)
+def test_ids_come_from_file_names(stem: str, identity: str) -> None:
+    assert identity_of(stem) == identity
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_what_a_run_has_captured_can_be_run_again(name: str, tmp_path: Path) -> None:
+    [scenario, *_] = load([LIBRARY / f"{name}.sip.yaml"])
+    first = run(scenario)
+    assert first.verdict.outcome is Outcome.PASS
+    assert first.record is not None
+    pcapng.write(tmp_path / "first.pcapng", first.record)
+    story = stories(read(tmp_path / "first.pcapng").packets)[0]
+    text = write(story, cast(story, phones="carriers" not in scenario.needs), identity="AGAIN", source="first.pcapng")
+    again = load_text(text, "again")
+    if len(scenario.calls) == 1:
+        assert {tuple(map(str, attempts)) for _, attempts in said(again)} <= {
+            tuple(map(str, attempts)) for _, attempts in said(scenario)
+        }
+    second = run(again)
+    assert second.verdict.outcome is Outcome.PASS, f"{text}\n{second.verdict}"

@@ -1,0 +1,165 @@
+"""`sip-harness reproduce`, and `judge` with a capture: what they print, refuse and ask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from told import ALICE, G1, G2, PBX, START, Told, carrier_call
+
+from sip_harness.capture.packets import Packet
+from sip_harness.cli.main import main
+from sip_harness.language import load
+
+SCENARIO = """\
+title: The second carrier takes what the first has no room for
+id: T-1
+cite: RFC 3261 21.5.4
+targets: {pstn: {hunt: [g1, g2]}}
+carriers: {g1: {answer: [503]}, g2: {answer: [183, ok]}}
+calls: [{from: alice, to: pstn}]
+expect: {alice: [200], g1: [INVITE, ACK to 503], g2: [INVITE, ACK to 200, BYE]}
+order: [g1 sends 503, g2 gets INVITE]
+"""
+
+
+def sip_harness(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def trace(packets: list[Packet]) -> str:
+    """As sngrep saves it."""
+    return "\n\n".join(
+        f"2026/11/27 10:15:{(p.time - START) / 1e9:09.6f} {p.source[0]}:{p.source[1]} -> {p.target[0]}:{p.target[1]}\n"
+        + p.data.decode()
+        for p in packets
+    )
+
+
+@pytest.fixture
+def ticket(tmp_path: Path) -> Path:
+    path = tmp_path / "ticket 4711.txt"
+    path.write_text(trace(carrier_call().packets), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Path:
+    path = tmp_path / "t.sip.yaml"
+    path.write_text(SCENARIO, encoding="utf-8")
+    return path
+
+
+def two_calls() -> Told:
+    told = carrier_call()
+    told.ask(9, ALICE, PBX, "INVITE", call="b", user="4940")
+    told.ask(9.1, PBX, G1, "INVITE", call="b", user="4940")
+    told.answer(9.2, G1, PBX, "404 Not Found", call="b")
+    return told
+
+
+def test_a_ticket_becomes_a_scenario_that_is_read(ticket: Path, tmp_path: Path) -> None:
+    out = tmp_path / "t.sip.yaml"
+    done = sip_harness("reproduce", ticket, "-o", out)
+    assert (done.exit_code, done.output) == (0, f"{out} is written; read it, then: sip-harness run {out}\n")
+    [scenario] = load([out])
+    assert (scenario.id, [device.name for device in scenario.devices]) == ("ticket-4711", ["g1", "g2"])
+    assert sip_harness("reproduce", ticket, "--id", "X-1").output.splitlines()[5] == "id: X-1"
+
+
+def test_a_file_that_is_there_is_left_alone(ticket: Path, scenario: Path) -> None:
+    done = sip_harness("reproduce", ticket, "-o", scenario)
+    assert (done.exit_code, done.output) == (2, f"{scenario} is there already; nothing was written\n")
+    assert scenario.read_text(encoding="utf-8") == SCENARIO
+    assert "cannot be written" in sip_harness("reproduce", ticket, "-o", scenario / "x").output
+
+
+def test_several_calls_are_listed(tmp_path: Path) -> None:
+    path = tmp_path / "calls.txt"
+    path.write_text(trace(two_calls().packets), encoding="utf-8")
+    done = sip_harness("reproduce", path)
+    assert done.exit_code == 2
+    assert done.output.splitlines() == [
+        f"{path}: 2 calls; say `--call N`",
+        "    1  2026-11-27 10:15:00  to 4930123               g1 answers 503 All circuits busy, g2 answers 200 OK",
+        "    2  2026-11-27 10:15:09  to 4940                  g1 answers 404 Not Found",
+    ]
+    assert "g1: {answer: [wait 100ms, 404]}" in sip_harness("reproduce", path, "--call", "2").output
+    assert "there is no call 3, only 2" in sip_harness("reproduce", path, "--call", "3").output
+
+
+@pytest.mark.parametrize("command", ["reproduce", "judge"])
+def test_what_is_no_capture(command: str, tmp_path: Path, scenario: Path) -> None:
+    before = [scenario] if command == "judge" else []
+    odd = tmp_path / "odd"
+    odd.write_bytes(b"\x89PNG\r\n\x1a\n")
+    for path, why in ((odd, "no SIP message in it"), (tmp_path / "none", "No such file or directory")):
+        done = sip_harness(command, *before, path)
+        assert done.exit_code == 2
+        assert why in done.output
+
+
+@pytest.mark.parametrize("address", ["", ":5060", "host:0", "host:65536", "host:sip", "[]:5060"])
+def test_what_is_no_address(address: str, ticket: Path) -> None:
+    done = sip_harness("reproduce", ticket, "--at", address)
+    assert done.exit_code == 2
+    assert "is no address: HOST or HOST:PORT" in done.output
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "192.0.2.1:5060"])
+def test_the_system_may_be_named(address: str, ticket: Path) -> None:
+    assert "carriers:" in sip_harness("reproduce", ticket, "--at", address).output
+    wrong = sip_harness("reproduce", ticket, "--at", "192.0.2.99")
+    assert "no call through 192.0.2.99; INVITEs were seen between 192.0.2.7:5060, 192.0.2.1:5060" in wrong.output
+
+
+def test_a_capture_is_judged(ticket: Path, scenario: Path) -> None:
+    done = sip_harness("judge", scenario, ticket)
+    assert done.exit_code == 0, done.output
+    assert "PASS  T-1" in done.output
+    assert "503 All circuits busy" in done.output
+
+
+def test_what_the_system_did_wrong_in_a_capture_is_a_failure(ticket: Path, scenario: Path) -> None:
+    scenario.write_text(SCENARIO.replace("g2: [INVITE, ACK to 200, BYE]", "g2: never"), encoding="utf-8")
+    done = sip_harness("judge", scenario, ticket)
+    assert done.exit_code == 1
+    assert "expected  g2: never" in done.output
+
+
+def test_who_is_who_is_asked_where_it_cannot_be_told(tmp_path: Path, scenario: Path) -> None:
+    told = Told()
+    told.ask(0, ALICE, PBX, "INVITE")
+    for phone in (G1, G2):
+        told.ask(0.001, PBX, phone, "INVITE")
+    path = tmp_path / "fork.txt"
+    path.write_text(trace(told.packets), encoding="utf-8")
+    scenario.write_text(SCENARIO.replace("{hunt: [g1, g2]}", "{hunt: [g1]}"), encoding="utf-8")
+    asked = sip_harness("judge", scenario, path)
+    assert asked.exit_code == 2
+    assert "203.0.113.1:5060 says nothing; 203.0.113.2:5060 says nothing: who of them is g1?" in asked.output
+    assert "Say `--agent g1=203.0.113.1:5060`" in asked.output
+    left = sip_harness("judge", scenario, path, "--agent", "g1=203.0.113.1")
+    assert "203.0.113.2:5060 says nothing: none of the scenario's devices is left for it" in left.output
+    assert "has no g9; it has g1, g2" in sip_harness("judge", scenario, path, "--agent", "g9=203.0.113.1").output
+    assert "is no agent with its address" in sip_harness("judge", scenario, path, "--agent", "g1").output
+    told_all = sip_harness("judge", scenario, path, "--agent", "g1=203.0.113.1", "--agent", "g2=203.0.113.2")
+    assert (told_all.exit_code, "alice never got 200" in told_all.output) == (1, True)
+
+
+def test_a_capture_without_the_caller_cannot_be_judged(tmp_path: Path, scenario: Path) -> None:
+    path = tmp_path / "half.txt"
+    path.write_text(trace([p for p in carrier_call().packets if ALICE not in (p.source, p.target)]), encoding="utf-8")
+    done = sip_harness("judge", scenario, path)
+    assert (done.exit_code, "it does not show the caller" in done.output) == (2, True)
+
+
+def test_the_profile_of_the_system_judges(ticket: Path, scenario: Path, tmp_path: Path) -> None:
+    profile = tmp_path / "pbx.system.yaml"
+    text = "name: pbx\nkind: proxy\naddress: 192.0.2.1:5060\nroles: {alice: {user: '1'}}\n"
+    profile.write_text(f"{text}policy: {{prompt: 1ms}}\n", encoding="utf-8")
+    done = sip_harness("judge", scenario, ticket, "--system", profile)
+    assert (done.exit_code, "it was due within 1ms" in done.output) == (1, True)
+    profile.write_text("name: k\nbuiltin: kamailio\n", encoding="utf-8")
+    assert "is of a built-in system" in sip_harness("judge", scenario, ticket, "--system", profile).output
