@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ladders import record, scenario
+from ladders import EPOCH, TOKEN, record, scenario
 
 from sip_harness.language import load_text
+from sip_harness.model.entry import Note
 from sip_harness.model.policy import Kind
 from sip_harness.model.scenario import Scenario, Target
 from sip_harness.verdict.causes import Causes
@@ -20,6 +21,11 @@ HUNT = replace(
     devices=DEVICES,
     targets=(Target("bob", "hunt", ("desk", "mobile", "tablet"), together=(("desk", "mobile"), ("tablet",))),),
 )
+FORKED_MESSAGE = scenario(
+    "desk: {answer: [180]}\nmobile: {answer: [180]}",
+    "alice: [607 to MESSAGE]",
+    calls="[{from: alice, to: bob, method: MESSAGE}]",
+)
 RINGING = """
     0.000 alice > INVITE
     0.002 desk < INVITE
@@ -30,9 +36,9 @@ RINGING = """
 """
 
 
-def cause(ladder: str, of: str, at: str, kind: Kind = "proxy", on: Scenario = FORK) -> str | None:
+def cause(ladder: str, of: str, at: str, kind: Kind = "proxy", on: Scenario = FORK, *notes: Note) -> str | None:
     """The cause of the last message of that name at an agent."""
-    taken = record(ladder, kind=kind)
+    taken = record(ladder, *notes, kind=kind)
     traffic = sort_out(taken)
     item = [i for i in traffic.items if i.seen.name.startswith(of) and i.seen.agent == at and i.seen.received][-1]
     found = Causes(on, taken.header, traffic).of(item)
@@ -69,6 +75,25 @@ def cause(ladder: str, of: str, at: str, kind: Kind = "proxy", on: Scenario = FO
 )
 def test_cause(ladder: str, of: str, at: str, expected: str) -> None:
     assert cause(ladder, of, at) == expected
+
+
+MESSAGES = "0.0 alice > MESSAGE\n0.1 desk < MESSAGE\n0.1 mobile < MESSAGE\n"
+
+
+@pytest.mark.parametrize(
+    ("ladder", "expected"),
+    [
+        ("0.2 desk > 486 to MESSAGE\n0.9 mobile > 404 to MESSAGE\n1 alice < 486 to MESSAGE", "mobile sent 404 Phrase"),
+        ("0.2 desk > 607 to MESSAGE\n3.0 alice < 607 to MESSAGE", None),
+        ("0.2 desk > 200 to MESSAGE\n0.3 alice < 200 to MESSAGE from desk", "desk sent 200 Phrase"),
+    ],
+    ids=["the last phone has answered", "a phone without a final", "an answer waits for nobody"],
+)
+def test_the_cause_of_the_answer_to_a_forked_message(ladder: str, expected: str | None) -> None:
+    note = Note(EPOCH, "alice", "call", "", {"call": "call-1", "call_id": f"{TOKEN}-1", "method": "MESSAGE"})
+    code = ladder.split("alice < ")[1][:3]
+    found = cause(MESSAGES + ladder, code, "alice", "proxy", FORKED_MESSAGE, note)
+    assert found == (expected and f"{expected} to MESSAGE")
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,9 @@ class Causes:
             return self._of_response(item)
         if m.cseq[1] == "CANCEL":
             return _last(i for i in self._own(item, "CANCEL"))
+        if m.code >= 300 and self._kind == "proxy" and (devices := self._asked(item)):
+            ends = self._ends(devices, self._earlier(item), m.cseq[1])
+            return None if ends is None else _last(ends)
         return _last(self._relayed(item))
 
     def of_missing(self, agent: str, expected: Expected, end: int) -> Cause | None:
@@ -183,11 +186,19 @@ class Causes:
     def _own(self, item: Item, method: str) -> list[Item]:
         return [i for i in self._earlier(item) if i.seen.agent == item.seen.agent and i.seen.sip.method == method]
 
-    def _ends(self, devices: set[str], sent: list[Item]) -> list[Item] | None:
+    def _asked(self, answer: Item) -> set[str]:
+        """Devices that a request outside of a dialog reached, other than INVITE, to which this is the answer."""
+        asked = [i for i in self._own(answer, answer.seen.sip.cseq[1]) if not i.seen.sip.to_tag]
+        begin = max((i.time for i in asked), default=answer.time)
+        got = [i for d in self._devices for i in self._traffic.at(d, received=True) if begin <= i.time < answer.time]
+        return {i.seen.agent for i in got if i.seen.sip.method == answer.seen.sip.cseq[1] and not i.seen.sip.to_tag}
+
+    def _ends(self, devices: set[str], sent: list[Item], method: str = "INVITE") -> list[Item] | None:
         """The first final of each device, or None if one has sent none: a timer ended its branch, not a reaction."""
         finals: dict[str, Item] = {}
         for item in sorted(sent, key=lambda i: i.time):
-            if item.seen.agent in devices and self._is_final(item):
+            final = self._is_final(item) if method == "INVITE" else _ends_a(method, item)
+            if item.seen.agent in devices and final:
                 finals.setdefault(item.seen.agent, item)
         return list(finals.values()) if finals.keys() == devices else None
 
@@ -224,6 +235,10 @@ def _last(items: Iterable[Item]) -> Cause | None:
 
 def _until(item: Item) -> int:
     return item.seen.entry.time + item.seen.entry.slack
+
+
+def _ends_a(method: str, item: Item) -> bool:
+    return item.seen.sip.code >= 200 and item.seen.sip.cseq[1] == method
 
 
 def _says_final(item: Item) -> bool:
