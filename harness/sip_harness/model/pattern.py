@@ -76,4 +76,7 @@ def seconds(value: float) -> str:
 
 
 def _codes(codes: frozenset[int]) -> str:
-    return " or ".join(str(c) for c in sorted(codes))
+    """Whole classes as such: `4xx`."""
+    whole = {c // 100: range(c // 100 * 100, c // 100 * 100 + 100) for c in codes}
+    names = {family: f"{family}xx" for family, members in whole.items() if codes.issuperset(members)}
+    return " or ".join(dict.fromkeys(names.get(c // 100, str(c)) for c in sorted(codes)))
