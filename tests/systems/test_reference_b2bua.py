@@ -418,6 +418,24 @@ async def test_a_cancel_waits_until_the_phone_has_said_something() -> None:
 
 
 @in_virtual_time
+async def test_a_phone_that_has_refused_cannot_answer_any_more() -> None:
+    """RFC 3261 17.1.1.2: what comes after a final response is not for the transaction user."""
+
+    async def play(desk: Desk) -> None:
+        desk.dial()
+        one, other = await desk.rung()
+        desk.phones[0].answer(one, 503)
+        await desk.phones[0].expect("ACK")
+        desk.phones[0].answer(one, 200)
+        await desk.phones[0].quiet(0.5)
+        await desk.phones[1].quiet(0)
+        desk.phones[1].answer(other, 486)
+        await desk.alice.expect(486)
+
+    await on_desk(play)
+
+
+@in_virtual_time
 async def test_a_bye_before_the_answer_ends_the_call() -> None:
     async def play(desk: Desk) -> None:
         alice = desk.alice

@@ -60,6 +60,7 @@ class Leg:
         self._request = self._make(1, [])
         self._client: Client | None = None
         self._rang = False
+        self._refused = False
         self._cancel: Headers | None = None
         self._dialogs: dict[str, Dialog] = {}
         self._patience: Timer | None = None
@@ -164,10 +165,10 @@ class Leg:
             return
         if response.code < 200:
             self._provisional(response)
-        elif response.code < 300:
+        elif response.code < 300 and not self._refused:
             self._accepted(response)
-        elif not self.over and not self._tries_again(response):
-            self.over = True
+        elif response.code >= 300 and not self.over and not self._tries_again(response):
+            self.over = self._refused = True  # what it says from now on counts no more (RFC 3261 17.1.1.2)
             self._failed(response)
 
     def _tries_again(self, response: Message) -> bool:
