@@ -418,6 +418,41 @@ async def test_a_cancel_waits_until_the_phone_has_said_something() -> None:
 
 
 @in_virtual_time
+@pytest.mark.parametrize(("expires", "ends"), [("2", 2.0), ("600", 3.0), ("soon", 3.0)])
+async def test_an_invitation_that_expires_is_over(expires: str, ends: float) -> None:
+    async def play(desk: Desk) -> None:
+        loop, [phone] = asyncio.get_running_loop(), desk.phones
+        desk.dial(("Expires", expires))
+        begin = loop.time()
+        await desk.rung()
+        await phone.expect("CANCEL")
+        assert loop.time() - begin == pytest.approx(ends, abs=0.05)
+        await desk.alice.expect(487 if ends < 3 else 480)
+
+    async def rings_on(desk: Desk) -> None:
+        desk.dial(("Expires", expires))
+        await desk.rung()
+        await desk.alice.expect(480)
+
+    await on_desk(play, preferences=(1.0,))
+    await on_desk(rings_on, "ignores-expires", preferences=(1.0,))
+
+
+@in_virtual_time
+async def test_an_invitation_that_was_answered_expires_no_more() -> None:
+    async def play(desk: Desk) -> None:
+        sent, [phone] = desk.dial(("Expires", "2")), desk.phones
+        [invite] = await desk.rung()
+        phone.answer(invite, 200)
+        answer = await desk.alice.expect(200)
+        desk.alice.again("ACK", sent, to=answer.get("to") or "")
+        await phone.expect("ACK")
+        await phone.quiet(10)
+
+    await on_desk(play, preferences=(1.0,))
+
+
+@in_virtual_time
 async def test_a_phone_that_has_refused_cannot_answer_any_more() -> None:
     """RFC 3261 17.1.1.2: what comes after a final response is not for the transaction user."""
 

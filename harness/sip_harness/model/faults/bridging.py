@@ -47,4 +47,10 @@ FAULTS = (
         "RFC 8760 2.4",
         "clients that overwrite one header with the next: a weaker algorithm is used",
     ),
+    Fault(
+        "ignores-expires",
+        "lets an invitation ring on that has expired",
+        "RFC 3261 13.3.1",
+        "PBXs that do not read the Expires of a call",
+    ),
 )

@@ -13,6 +13,7 @@ from sip_harness.endpoint.layer import Server, Why
 from sip_harness.net.clock import Timer
 from sip_harness.sip.codes import phrase
 from sip_harness.sip.errors import SipError
+from sip_harness.sip.headers import seconds
 from sip_harness.sip.message import Message
 from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.b2bua_bridge import Side, join
@@ -48,6 +49,7 @@ class Call:
         self._failures: list[Failure] = []
         self._progress = 0
         self._timer: Timer | None = None
+        self._validity: Timer | None = None
         self._over = False
         self._dialog = as_callee(server.request, self._tag, server.source)
         self._side = Side(pbx, self._dialog, on_early_bye=self._hung_up)
@@ -62,6 +64,9 @@ class Call:
     def start(self) -> None:
         """Ring the first group."""
         self._pbx.station.respond(self._server, 100)
+        lasts = valid_for(self._server.request)
+        if lasts is not None and not {"ignores-expires", "rings-for-ever"} & self._pbx.faults:
+            self._validity = self._pbx.clock.after(lasts, self._expired)
         self._next()
 
     def close(self) -> None:
@@ -200,6 +205,10 @@ class Call:
         self._pbx.station.respond(cancel, 200, tag=self._tag)
         self._end([(f.name, f.value) for f in cancel.request.fields if f.key == "reason"])
 
+    def _expired(self) -> None:
+        """Nobody has answered while the invitation was valid (RFC 3261 13.3.1)."""
+        self._end([])
+
     def _hung_up(self, bye: Server) -> None:
         """A BYE before any answer ends the call as well (RFC 3261 15.1.2)."""
         self._pbx.station.respond(bye, 200)
@@ -231,6 +240,8 @@ class Call:
 
     def _finish(self) -> None:
         self._rest()
+        if self._validity is not None:
+            self._validity.cancel()
         self._over = True
         self._server.on_cancel = None
         self._pbx.calls.discard(self)
@@ -239,6 +250,14 @@ class Call:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def valid_for(invite: Message) -> int | None:
+    """Seconds for which somebody may answer it (RFC 3261 20.19); None if it does not say, or cannot be read."""
+    try:
+        return seconds(invite, "expires")
+    except SipError:
+        return None
 
 
 def best(failures: list[Failure]) -> Failure:
