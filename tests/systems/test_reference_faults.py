@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
+from fork_scenes import CASES, case
 from proxy_stage import HERE, Caller, Phone, Stage
 
 from sip_harness.sip.digest import Challenge, authorization
@@ -12,19 +11,6 @@ from sip_harness.systems.reference import system
 from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.auth import OF_DIGEST
 from sip_harness.systems.reference.probing import Prober
-
-Act = Callable[[Stage], object]
-"""Plays a scene; returns what is looked at."""
-CASES: dict[str, tuple[Act, object, object]] = {}
-"""By fault: the scene, what is seen without and with it."""
-
-
-def case(fault: str, right: object, wrong: object) -> Callable[[Act], Act]:
-    def add(act: Act) -> Act:
-        CASES[fault] = act, right, wrong
-        return act
-
-    return add
 
 
 def test_every_switch_has_its_scene() -> None:

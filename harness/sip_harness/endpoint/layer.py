@@ -186,7 +186,10 @@ class Client(_Kept):
 
     def receive(self, response: Message) -> None:
         """A response that matches."""
+        again = response.code >= 300 and self.transaction.state in (State.COMPLETED, State.ACCEPTED)
         self._carry_out(self.transaction.receive(response, self._layer.clock.now()))
+        if again and self._layer.hands_up_all:
+            self._deliver(response)
 
     def hold_ack(self) -> None:
         """From now on keep the ACK to a non-2xx final back (RFC 3261 17.1.1.3 sends it at once): for scripts that
@@ -315,6 +318,9 @@ class Layer:
         self.heeds_icmp = True
         """Whether a request that ICMP reports undelivered has failed at once (RFC 3261 18.4), on a transport that
         hears of it; settable."""
+        self.hands_up_all = False
+        """Whether failures after the final response of an INVITE are delivered, too, against RFC 3261 17.1.1.2;
+        settable."""
         self.clients: dict[Key, Client] = {}
         self.servers: dict[Key, Server] = {}
         self.request_bytes = 0

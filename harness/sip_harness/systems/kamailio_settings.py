@@ -25,6 +25,7 @@ FAULTS = (
     "fails-over-on-486",
     "leaks-503",
     "forwards-loops",
+    "keeps-contacts-per-call-id",
 )
 """Fault switches, named as in the vocabulary; each is a define of the configuration."""
 CAPABILITIES = frozenset({"register", "ring", "hunt", "mixed", "carriers", "probing", "tcp"})
@@ -41,6 +42,7 @@ _GOES_ON = (
     "calls the next one at the ring limit before the last one has ended (against RFC 3261 16.8), so that "
     "both may answer; seen with 5.6.3"
 )
+_BY_BRANCH = "takes a CANCEL by its branch alone, whoever sent it (against RFC 3261 17.2.3); seen with 5.6.3"
 _LATE = "200 from desk within 1s of desk sends 200"
 _TWO_CALLS = "INVITE, ACK to 503, INVITE after 2s of g1 sends 503, ACK to 503"
 DEVIATIONS = (
@@ -77,8 +79,23 @@ DEVIATIONS = (
         "408 Request Timeout made by the system itself",
         _DEAF,
     ),
-    Deviation("SH-04-late", f"alice: nothing but {_LATE}", "also 200 OK from mobile", _GOES_ON),
-    Deviation("SH-04-late", "mobile: never", "INVITE", _GOES_ON),
+    *(
+        Deviation(name, expectation, observed, _GOES_ON)
+        for name in ("SH-04-late", "SH-05")
+        for expectation, observed in (
+            (f"alice: nothing but {_LATE}", "also 200 OK from mobile"),
+            ("mobile: never", "INVITE"),
+        )
+    ),
+    *(
+        Deviation("CN-17", expectation, observed, _BY_BRANCH)
+        for expectation, observed in (
+            ("alice: 481 to CANCEL", "487 Request Terminated from desk"),
+            ("alice: 486 from desk", "nothing"),
+            ("desk: nothing but INVITE, ACK to 486", "also CANCEL"),
+            ("desk: ACK to 486", "ACK to 487"),
+        )
+    ),
     Deviation("RB-20", "alice: 420 from system", "200 OK from desk", _EXTENSIONS),
     Deviation("RB-20", "desk: never", "INVITE", _EXTENSIONS),
 )

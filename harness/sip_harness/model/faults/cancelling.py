@@ -83,4 +83,34 @@ FAULTS = (
         "RFC 3261 22.1",
         "systems that challenge every request",
     ),
+    Fault(
+        "gives-up-after-481",
+        "takes a 481 to its CANCEL for the end of the call at that device",
+        "RFC 3261 16.7 step 6, 9.1",
+        "systems that lose what a device says to the INVITE after it has not known the CANCEL",
+    ),
+    Fault(
+        "drops-callers-reason",
+        "passes a CANCEL on without the Reason that the caller gave",
+        "RFC 3326 2",
+        "phones that list a missed call although it was answered elsewhere",
+    ),
+    Fault(
+        "cancels-by-branch-alone",
+        "takes a CANCEL for that of a call which has the same branch, whoever sent it",
+        "RFC 3261 17.2.3",
+        "Kamailio 5.6 does not look at who sent it",
+    ),
+    Fault(
+        "looks-up-for-cancel",
+        "looks up where the user is once more for a CANCEL, and sends none to a phone that has logged off",
+        "RFC 3261 16.10",
+        "scripts that treat a CANCEL like a request of its own: the phone rings on",
+    ),
+    Fault(
+        "cancels-other-requests",
+        "sends a CANCEL for requests that are no INVITE",
+        "RFC 3261 9.1",
+        "proxies that treat all requests as if they were calls",
+    ),
 )

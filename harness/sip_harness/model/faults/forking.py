@@ -134,7 +134,25 @@ FAULTS = (
     Fault(
         "rings-for-ever",
         "never gives up a device that has said 100 or 180",
-        "RFC 3261 16.8",
+        "RFC 3261 16.8, 9.1",
         "proxies without Timer C: the caller listens to ringback until he gives up",
+    ),
+    Fault(
+        "counts-second-finals",
+        "takes a further final response of a device for its word",
+        "RFC 3261 17.1.1.2",
+        "proxies that read responses without a transaction: a phone that says 486 and then 603 silences all others",
+    ),
+    Fault(
+        "passes-every-2xx-on",
+        "passes on every success of a forked MESSAGE or OPTIONS, not only the first",
+        "RFC 3261 16.7 step 5",
+        "proxies that treat all requests as if they were calls",
+    ),
+    Fault(
+        "calls-latecomers",
+        "calls a phone that registers during a call as well, whatever was said until then",
+        "RFC 3261 16.7 step 5",
+        "push gateways that add every new contact to the open calls of its user",
     ),
 )

@@ -71,4 +71,10 @@ FAULTS = (
         "RFC 3261 22.2, RFC 7616 3.4",
         "systems with a password check that was switched off for a test",
     ),
+    Fault(
+        "keeps-contacts-per-call-id",
+        "keeps a contact twice that is registered again with another Call-ID",
+        "RFC 3261 10.3 step 7, 16.5",
+        "Kamailio's usrloc with matching_mode 1: a phone that was restarted is called twice",
+    ),
 )

@@ -8,7 +8,7 @@ FAULTS = (
     Fault(
         "never-retransmits",
         "sends a request that nobody answers only once",
-        "RFC 3261 17.1.1.2",
+        "RFC 3261 17.1.1.2, 17.1.2.2",
         "UDP transports that leave retransmission to the network",
     ),
     Fault(
@@ -130,5 +130,29 @@ FAULTS = (
         "answers 408 to OPTIONS, MESSAGE and the like when nobody else has answered",
         "RFC 4320 4.2",
         "Kamailio 5.6",
+    ),
+    Fault(
+        "drops-unknown-headers",
+        "passes only those headers of a response on that it knows",
+        "RFC 3261 16.7 step 9",
+        "carriers whose own error codes are lost on the way",
+    ),
+    Fault(
+        "strips-100rel",
+        "passes a reliable provisional response on as an ordinary one",
+        "RFC 3261 16.7 step 9",
+        "systems without 100rel: a phone repeats its 183 until it gives the call up (RFC 3262 3)",
+    ),
+    Fault(
+        "hops-per-attempt",
+        "takes one more hop off for every further attempt of a hunt",
+        "RFC 3261 16.6 step 3",
+        "hunts whose last phones are never reached: 483",
+    ),
+    Fault(
+        "calls-by-udp-only",
+        "calls every device by UDP whatever its contact says",
+        "RFC 3261 16.6 step 7, RFC 3263 4.1",
+        "phones behind TCP that can call and never ring",
     ),
 )

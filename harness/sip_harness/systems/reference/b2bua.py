@@ -30,6 +30,7 @@ FAULTS = (
     "rings-for-ever",
     "forgets-cancel",
     "ignores-callers-cancel",
+    "drops-callers-reason",
     "swallows-2xx-after-cancel",
     "swallows-ringing",
     "drops-reason",

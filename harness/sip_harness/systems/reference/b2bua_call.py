@@ -203,7 +203,8 @@ class Call:
     def _cancelled(self, cancel: Server) -> None:
         """RFC 3261 9.2: the CANCEL itself is answered, the INVITE gets 487."""
         self._pbx.station.respond(cancel, 200, tag=self._tag)
-        self._end([(f.name, f.value) for f in cancel.request.fields if f.key == "reason"])
+        kept = "drops-callers-reason" not in self._pbx.faults
+        self._end([(f.name, f.value) for f in cancel.request.fields if f.key == "reason" and kept])
 
     def _expired(self) -> None:
         """Nobody has answered while the invitation was valid (RFC 3261 13.3.1)."""

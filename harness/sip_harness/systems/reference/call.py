@@ -11,6 +11,7 @@ from sip_harness.net.clock import Timer
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.headers import contacts
 from sip_harness.sip.message import Message
+from sip_harness.sip.uri import unescape
 from sip_harness.systems.reference import forward
 from sip_harness.systems.reference.actions import Action, Cancel, Finish, Forward, GiveUp, Start, Target
 from sip_harness.systems.reference.best import Answer
@@ -46,6 +47,16 @@ class Call:
         self._core.open.add(self)
         self._perform(self._context.begin(self._now()))
 
+    @property
+    def user(self) -> str:
+        """Who is called."""
+        called = forward.readable(self._server.request.uri)
+        return unescape(called.user) if called is not None else ""
+
+    def join(self, target: Target) -> None:
+        """A fault: call this one as well."""
+        self._perform(self._context.join(target, self._now()))
+
     def close(self) -> None:
         """Stop its timer."""
         if self._timer is not None:
@@ -59,7 +70,7 @@ class Call:
             self._waiting.append(cancel)
         else:
             self._core.reply(cancel, 200)
-        self._reasons = cancel.request.all("reason")
+        self._reasons = [] if "drops-callers-reason" in self._core.faults else cancel.request.all("reason")
         self._perform(self._context.cancel(self._now()))
 
     def _on_response(self, number: int, response: Message) -> None:
@@ -102,12 +113,15 @@ class Call:
 
     def _start(self, action: Start) -> list[Action]:
         request, uri = self._server.request, action.target.uri
-        hop = self._core.hop_to(forward.next_hop(uri, self._routes))
+        faults, group = self._core.faults, self._context.branches[action.branch].group
+        by_udp = "calls-by-udp-only" in faults
+        hop = self._core.hop_to(forward.next_hop(forward.without_transport(uri) if by_udp else uri, self._routes))
         if hop is None:
             self._log(f"branch {action.branch}: {uri} is not on loopback or not by UDP or TCP: nothing is sent there")
             return self._context.fail(action.branch, _FAILED["transport"], self._now())
         self._log(f"branch {action.branch}: {request.method} to {uri}")
-        onward = self._core.onward(request, self._server.source, uri, self._routes, hop)
+        spent = group if "hops-per-attempt" in faults else 0
+        onward = self._core.onward(request, self._server.source, uri, self._routes, hop, spent=spent)
         client = self._core.layer.request(onward, hop, "protocol", partial(self._on_response, action.branch))
         client.on_failure = partial(self._on_failure, action.branch)
         self._clients[action.branch] = client
@@ -122,23 +136,35 @@ class Call:
 
     def _cancel(self, action: Cancel) -> None:
         client = self._clients[action.branch]
+        if "looks-up-for-cancel" in self._core.faults and not self._is_registered(action.branch):
+            self._log(f"no CANCEL on branch {action.branch}: nobody is registered there any more")
+            return
         cancel = self._core.cancel_of(client.request, [action.reason] if action.reason else self._reasons)
         self._log(f"CANCEL on branch {action.branch}")
         if "acknowledges-no-487" in self._core.faults:
             client.hold_ack()
         if "cancels-late" in self._core.faults:
-            self._core.clock.after(
-                LATENESS * self._core.settings.transaction, partial(self._send_cancel, cancel, client)
-            )
+            later = partial(self._send_cancel, cancel, action.branch)
+            self._core.clock.after(LATENESS * self._core.settings.transaction, later)
         else:
-            self._send_cancel(cancel, client)
+            self._send_cancel(cancel, action.branch)
 
-    def _send_cancel(self, cancel: Message, client: Client) -> None:
-        layer = self._core.layer
-        layer.request(cancel, client.hop, "protocol", lambda _: None)
+    def _send_cancel(self, cancel: Message, number: int) -> None:
+        layer, client = self._core.layer, self._clients[number]
+        layer.request(cancel, client.hop, "protocol", partial(self._cancel_answered, number))
         if "repeats-cancel" in self._core.faults:
             for times in (1, 2):
                 layer.later(times * 0.4 * self._core.settings.transaction, cancel.data, client.hop, "protocol")
+
+    def _cancel_answered(self, number: int, response: Message) -> None:
+        """Whatever is said to a CANCEL, the INVITE has a final response of its own (RFC 3261 9.1)."""
+        if response.code == 481 and "gives-up-after-481" in self._core.faults:
+            self._clients[number].stop()
+            self._perform(self._context.fail(number, 487, self._now()))
+
+    def _is_registered(self, number: int) -> bool:
+        groups = self._core.router.groups(self.user, self._now())
+        return any(self._context.branches[number].target.uri == t.uri for group in groups for t in group)
 
     def _finish(self, action: Finish) -> None:
         answer = self._told(action.answer)

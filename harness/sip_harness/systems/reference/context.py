@@ -78,6 +78,12 @@ class Context:
         branch = self.branches[number]
         return [] if branch.final else self._end(branch, Answer(code, None, branch.group), now)
 
+    def join(self, target: Target, now: float) -> list[Action]:
+        """A fault: one more target, whatever has been said so far."""
+        if self.finished or self.answered is not None:
+            return []
+        return self._start([target], self._next - 1, now)
+
     def cancel(self, now: float) -> list[Action]:
         """The caller cancels (RFC 3261 16.10)."""
         if self.finished or self.answered is not None:
@@ -129,8 +135,10 @@ class Context:
         """Passed on at once, whatever else has happened; all other branches are cancelled (steps 5 and 10)."""
         if branch.final >= 300 and "forwards-stray-2xx" in self.faults:
             return [Forward(number, response, past=True)]
-        if branch.final >= 300 or (not self.invite and self.answered is not None):
+        if branch.final >= 300:
             return []  # it has had its final response: this one belongs to nothing (RFC 6026 8.10)
+        if not self.invite and self.answered is not None:  # of these there is one final response (step 5)
+            return [Forward(number, response, past=True)] if "passes-every-2xx-on" in self.faults else []
         again = branch.final > 0
         if self._swallows(again, response):
             return []
@@ -154,7 +162,7 @@ class Context:
 
     def _failure(self, branch: Branch, response: Message, now: float, number: int) -> list[Action]:
         if branch.final:
-            return []
+            return self._once_more(branch, response, now, number)
         recurses = 300 <= response.code < 400 and self.settings.recurse and not self._closed
         if recurses and (targets := self._untried(response)):
             branch.final = response.code
@@ -165,6 +173,14 @@ class Context:
         if self.answered is not None and branch.cancelled and "relays-487-after-answer" in self.faults:
             actions.append(Forward(number, response, past=True))
         return actions
+
+    def _once_more(self, branch: Branch, response: Message, now: float, number: int) -> list[Action]:
+        """It has had its final response: this one is acknowledged, and that is all (RFC 3261 17.1.1.2)."""
+        if "counts-second-finals" not in self.faults or response.code == branch.final:
+            return []
+        if branch.final < 300:
+            return [Forward(number, response, past=True)]
+        return self._end(branch, Answer(response.code, response, branch.group), now)
 
     def _end(self, branch: Branch, answer: Answer, now: float) -> list[Action]:
         """A branch is over without a 2xx: stop the others, wait for them, go on, or answer."""
@@ -253,18 +269,20 @@ class Context:
         return math.inf if "rings-for-ever" in self.faults else self.settings.ring
 
     def _cancel_pending(self, reason: str, now: float) -> list[Action]:
-        if not self.invite or ("forgets-cancel" in self.faults and reason):
+        if "forgets-cancel" in self.faults and reason:
+            return []
+        if not self.invite and "cancels-other-requests" not in self.faults:  # RFC 3261 9.1
             return []
         actions: list[Action] = []
         for number, branch in enumerate(self.branches):
             if branch.final or branch.wants_cancel is not None:
                 continue
             branch.wants_cancel = reason
-            if branch.provisional or "cancels-before-1xx" in self.faults:  # RFC 3261 9.1
+            if branch.provisional or not self.invite or "cancels-before-1xx" in self.faults:  # RFC 3261 9.1
                 actions += self._cancel(number, branch, now)
         return actions
 
     def _cancel(self, number: int, branch: Branch, now: float) -> list[Action]:
         branch.cancelled = True
-        branch.due = now + self.settings.transaction
+        branch.due = math.inf if "rings-for-ever" in self.faults else now + self.settings.transaction
         return [Cancel(number, branch.wants_cancel or "")]

@@ -53,6 +53,7 @@ class Core:
         self.layer = Layer(clock, settings.timers(), user)
         self.layer.most_servers = MAX_TRANSACTIONS
         self.layer.heeds_icmp = "ignores-icmp" not in settings.faults
+        self.layer.hands_up_all = "counts-second-finals" in settings.faults
         self.registrar = Registrar(settings.faults)
         self.router = Router(self.registrar, settings.faults)
         self.transports: Mapping[str, Transport] = {}
@@ -91,8 +92,10 @@ class Core:
         transport = self.transports.get((parsed.param("transport") or "udp").lower())
         return None if transport is None else Hop(transport, address)
 
-    def onward(self, request: Message, source: Hop, uri: str, routes: list[str], hop: Hop) -> Message:
-        """The request as it goes to this hop, in a transaction of its own."""
+    def onward(
+        self, request: Message, source: Hop, uri: str, routes: list[str], hop: Hop, *, spent: int = 0
+    ) -> Message:
+        """The request as it goes to this hop, in a transaction of its own. `spent` are hops that were lost before."""
         branch = forward.branch_of(request, secrets.token_hex(6))
         via = f"SIP/2.0/{hop.transport.name} {host_port(self.here)};branch={branch}"
         stays = request.method in forward.RECORDED and not request.to_tag and "records-no-route" not in self.faults
@@ -105,6 +108,7 @@ class Core:
             record=self._record_routes(source, hop) if stays else [],
             realm=REALM if self.settings.digest else "",
             faults=self.faults,
+            spent=spent,
         )
         return parse(data)
 

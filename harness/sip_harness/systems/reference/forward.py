@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2s
 
 from sip_harness.model.entry import Address
@@ -18,6 +19,16 @@ DEFAULT_HOPS = 70
 RECORDED = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 """Methods whose dialogs we stay in the path of (RFC 3261 16.6 step 4)."""
 
+_OF_100REL = frozenset({"require", "rseq"})
+_OF_RFC_3261 = frozenset({
+    "accept", "accept-encoding", "accept-language", "alert-info", "allow", "call-id", "call-info", "contact",
+    "content-disposition", "content-encoding", "content-language", "content-length", "content-type", "cseq", "date",
+    "error-info", "expires", "from", "max-forwards", "mime-version", "min-expires", "organization",
+    "proxy-authenticate", "record-route", "reply-to", "require", "retry-after", "route", "server", "subject",
+    "supported", "timestamp", "to", "unsupported", "user-agent", "via", "warning", "www-authenticate",
+})  # fmt: skip
+"""Headers that a response may have by RFC 3261 20."""
+
 Headers = list[tuple[str, str]]
 
 
@@ -31,11 +42,12 @@ def request_on(
     record: list[str],
     realm: str = "",
     faults: frozenset[str] = frozenset(),
+    spent: int = 0,
 ) -> bytes:
     """The request as it goes to the next hop: our Via on top, one hop less, the rest as it came.
 
     `routes` replace its Route values, `record` are Record-Route values of ours. Credentials for our own `realm` were
-    meant for us and go no further (RFC 3261 22.3).
+    meant for us and go no further (RFC 3261 22.3). `spent` hops are taken off besides: a fault.
     """
     headers: Headers = [("Via", via), *(("Record-Route", value) for value in record)]
     first_via, routed, counted = True, False, False
@@ -46,7 +58,7 @@ def request_on(
         if name == "via" and first_via:
             first_via, value = False, with_source(value, *source)
         elif name == "max-forwards":
-            value, counted = str(hops_left(request, faults)), True
+            value, counted = str(max(hops_left(request, faults) - spent, 0)), True
         elif name == "route":
             if not routed:
                 headers += [("Route", route) for route in routes]
@@ -82,7 +94,9 @@ def response_on(response: Message, more: Headers | None = None, faults: frozense
             if not rest:
                 continue
             value = ", ".join(rest)
-        if field.key in _lost(faults):
+        if field.key in _lost(faults) or (field.key in _OF_100REL and "strips-100rel" in faults):
+            continue
+        if field.key not in _OF_RFC_3261 and "drops-unknown-headers" in faults:
             continue
         if field.key == "to" and "changes-to-tag" in faults and response.code > 100:
             value = f"{value.partition(';tag=')[0]};tag=changed{response.code}"
@@ -95,6 +109,11 @@ def response_on(response: Message, more: Headers | None = None, faults: frozense
 def _lost(faults: frozenset[str]) -> frozenset[str]:
     names = {"drops-reason": "reason", "drops-retry-after": "retry-after", "drops-warning": "warning"}
     return frozenset(header for fault, header in names.items() if fault in faults)
+
+
+def without_transport(uri: str) -> str:
+    """The URI without what it says of the transport."""
+    return re.sub(r";transport=[^;>?]*", "", uri, flags=re.IGNORECASE)
 
 
 def loop_mark(request: Message) -> str:

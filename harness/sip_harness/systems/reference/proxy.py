@@ -8,9 +8,10 @@ from sip_harness.endpoint.layer import Client, Server
 from sip_harness.net.base import Hop
 from sip_harness.net.clock import Clock
 from sip_harness.sip.errors import SipError
-from sip_harness.sip.headers import listed, max_forwards
+from sip_harness.sip.headers import contacts, listed, max_forwards
 from sip_harness.sip.message import Message
 from sip_harness.sip.transaction_key import server_key
+from sip_harness.sip.uri import unescape, uri_text
 from sip_harness.sip.via import parse_via
 from sip_harness.systems.reference import forward
 from sip_harness.systems.reference.actions import Target
@@ -128,6 +129,9 @@ class Proxy:
         if "challenges-cancel" in self.core.faults and self._challenge(server):
             return True
         invite = self.core.layer.invite_of(server.request)
+        if invite is None and "cancels-by-branch-alone" in self.core.faults:
+            branch, all_of_them = server.request.branch, self.core.layer.servers.values()
+            invite = next((s for s in all_of_them if (s.request.method, s.request.branch) == ("INVITE", branch)), None)
         if invite is None:
             self.core.reply(server, 200 if "accepts-any-cancel" in self.core.faults else 481)
         elif invite.on_cancel is None:  # it is over: nothing to cancel any more
@@ -195,7 +199,16 @@ class Proxy:
         else:
             self.core.log(server.request, f"REGISTER: {len(headers)} contacts")
             self.core.reply(server, 200, headers)
+            if "calls-latecomers" in self.core.faults:
+                self._call_too(server.request)
         return True
+
+    def _call_too(self, register: Message) -> None:
+        """A fault: whoever registers joins the calls that are under way to that user."""
+        user = forward.readable(uri_text(register.get("to") or ""))
+        for call in [c for c in self.core.open if isinstance(c, Call) and user and c.user == unescape(user.user)]:
+            for contact in contacts(register):
+                call.join(Target(contact.uri))
 
     def _route(self, server: Server) -> None:
         """To whom the dialled user is known, and to nobody else: this is an instrument for one machine."""

@@ -109,7 +109,10 @@ class Registrar:
             raise Refused(400)
         lifetime = asked.expires if asked.expires is not None else general
         lifetime = min(DEFAULT_EXPIRES if lifetime is None else lifetime, MAX_EXPIRES)
-        place = next((i for i, c in enumerate(known) if c.uri.equivalent(uri)), None)
+        same = [i for i, c in enumerate(known) if c.uri.equivalent(uri)]
+        if "keeps-contacts-per-call-id" in self._faults:
+            same = [i for i in same if known[i].call_id == request.call_id]
+        place = next(iter(same), None)
         if place is not None:
             self._check_order(known[place], request)
         rest = [*islice(known, place), *islice(known, place + 1, None)] if place is not None else list(known)

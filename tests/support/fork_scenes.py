@@ -1,0 +1,153 @@
+"""Scenes of the reference proxy for faults of forks, of CANCEL and of what passes through: what is seen without each
+of them and with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from proxy_stage import Caller, Stage
+
+from sip_harness.sip.transaction import cancel_for
+
+Act = Callable[[Stage], object]
+"""Plays a scene; returns what is looked at."""
+CASES: dict[str, tuple[Act, object, object]] = {}
+"""By fault: the scene, what is seen without and with it."""
+
+
+def case(fault: str, right: object, wrong: object) -> Callable[[Act], Act]:
+    def add(act: Act) -> Act:
+        CASES[fault] = act, right, wrong
+        return act
+
+    return add
+
+
+def answers(stage: Stage, method: str, *codes: str) -> list[str]:
+    """What alice gets for a request of this method to two phones, of which each answers with one of the codes."""
+    for number, code in enumerate(codes):
+        phone = stage.phone(f"phone{number}")
+        phone.steps[method] = [0.1 * (number + 1), int(code)]
+    stage.alice.heard.clear()
+    stage.alice.request(method, stage.bob)
+    stage.run(5)
+    return stage.alice.got
+
+
+@case("counts-second-finals", ([200], False), ([603], True))
+def _(stage: Stage) -> object:
+    stage.phone("desk", 180, 0.1, 486, 0.1, (603, {"again": "yes"}))
+    mobile = stage.phone("mobile", 180, 0.4, 200)
+    stage.call()
+    return stage.alice.finals, "CANCEL" in mobile.got
+
+
+@case("passes-every-2xx-on", ["200"], ["200", "202"])
+def _(stage: Stage) -> object:
+    return answers(stage, "MESSAGE", "200", "202")
+
+
+@case("calls-latecomers", [], ["INVITE"])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 180, 0.1, 600)
+    stage.phone("mobile", 180, cancel=(200, 0.4, 487))
+    stage.call(0.3)
+    late = stage.phone("late", 180)
+    stage.run(0.05)
+    return late.got
+
+
+def unknown_cancel(stage: Stage, then: int) -> list[int]:
+    """What alice hears from a phone that answers her CANCEL with 481, and a moment later the INVITE."""
+    desk = stage.phone("desk", 180, cancel=())
+    invite = stage.call(0.1)
+    stage.alice.cancel(invite)
+    stage.run(0.1)
+    desk.answer(desk.messages("CANCEL")[0], 481, {})
+    stage.run(0.1)
+    desk.answer(desk.messages("INVITE")[0], then, {})
+    stage.run(5)
+    return stage.alice.finals
+
+
+@case("gives-up-after-481", [200], [487])
+def _(stage: Stage) -> object:
+    return unknown_cancel(stage, 200)
+
+
+@case("drops-callers-reason", ["SIP;cause=200"], [])
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 180)
+    invite = stage.call(0.1)
+    cancel = invite.data.replace(b" INVITE\r\n", b" CANCEL\r\n").replace(b"INVITE ", b"CANCEL ", 1)
+    stage.alice.send(cancel.replace(b"\r\nContact:", b"\r\nReason: SIP;cause=200\r\nContact:"))
+    stage.run(1)
+    return desk.messages("CANCEL")[0].all("reason")
+
+
+@case("cancels-by-branch-alone", ([481], [486]), ([200], [487]))
+def _(stage: Stage) -> object:
+    stage.phone("desk", 180, 0.3, 486)
+    mallory = Caller(stage, "mallory")
+    invite = stage.call(0.1)
+    ours, hers = (f"{host}:{port}".encode() for host, port in (stage.alice.address, mallory.address))
+    mallory.send(cancel_for(invite).replace(b"UDP " + ours, b"UDP " + hers))
+    stage.run(5)
+    return [m.code for _, m in mallory.heard], stage.alice.finals
+
+
+@case("looks-up-for-cancel", ["INVITE", "CANCEL", "ACK"], ["INVITE"])
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 180)
+    invite = stage.call(0.1)
+    stage.register(desk.uri, expires=0)
+    stage.alice.cancel(invite)
+    stage.run(0.5)
+    return desk.got
+
+
+@case("cancels-other-requests", ["MESSAGE"], ["MESSAGE", "CANCEL"])
+def _(stage: Stage) -> object:
+    desk, mobile = stage.phone("desk"), stage.phone("mobile")
+    desk.steps["MESSAGE"], mobile.steps["MESSAGE"], mobile.steps["CANCEL"] = [200], [0.3, 200], [200]
+    stage.alice.request("MESSAGE", stage.bob)
+    stage.run(0.2)
+    return mobile.got
+
+
+@case("drops-unknown-headers", (["1"], ["why"]), ([], ["why"]))
+def _(stage: Stage) -> object:
+    stage.phone("desk", (486, {"X-Own": "1", "Warning": "why"}))
+    stage.call()
+    [final] = stage.alice.messages("486")
+    return final.all("x-own"), final.all("warning")
+
+
+@case("strips-100rel", ("100rel", "7"), (None, None))
+def _(stage: Stage) -> object:
+    stage.phone("desk", (183, {"Require": "100rel", "RSeq": "7"}))
+    stage.call(0.1)
+    [progress] = stage.alice.messages("183")
+    return progress.get("require"), progress.get("rseq")
+
+
+@case("hops-per-attempt", ["9", "9", "9"], ["9", "8", "7"])
+def _(stage: Stage) -> object:
+    phones = [stage.phone(f"phone{number}", 486, q=1 - number / 10) for number in range(3)]
+    stage.call(Max_Forwards="10")
+    return [phone.messages("INVITE")[0].get("max-forwards") for phone in phones]
+
+
+@case("calls-by-udp-only", "TCP", "UDP")
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 486, transport="tcp")
+    stage.call()
+    return (desk.messages("INVITE")[0].get("via") or "").split()[0].rpartition("/")[2]
+
+
+@case("keeps-contacts-per-call-id", 1, 2)
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 180)
+    stage.register(desk.uri, Call_ID="after-a-restart")
+    stage.call(0.1)
+    return len(desk.messages("INVITE"))
