@@ -253,7 +253,14 @@ async def test_a_cancel_waits_for_a_word_about_the_retry() -> None:
 @in_virtual_time
 @pytest.mark.parametrize(
     ("code", "fault", "told"),
-    [(503, "", 0), (486, "", 486), (603, "", 603), (503, "never-fails-over", 503), (603, "hunts-on-after-6xx", 0)],
+    [
+        (503, "", 0),
+        (486, "", 486),
+        (603, "", 603),
+        (503, "never-fails-over", 503),
+        (603, "hunts-on-after-6xx", 0),
+        (486, "fails-over-on-486", 0),
+    ],
 )
 async def test_which_failures_move_the_call_on(code: int, fault: str, told: int) -> None:
     async def play(trunks: Trunks) -> None:
@@ -301,6 +308,35 @@ async def test_a_carrier_that_asks_for_a_pause_gets_one() -> None:
             await trunks.g1.quiet(10)
 
     await on_trunks(play)
+
+
+@in_virtual_time
+@pytest.mark.parametrize(
+    ("fault", "pause", "called_again"),
+    [("", "", True), ("bans-after-503", "", False), ("ignores-retry-after", "9", True)],
+)
+async def test_a_carrier_that_is_called_again_or_not(fault: str, pause: str, called_again: bool) -> None:
+    async def play(trunks: Trunks) -> None:
+        for again in (False, True):
+            trunks.dial()
+            if not again or called_again:
+                trunks.g1.answer(await trunks.g1.expect("INVITE"), 503, **({"retry_after": pause} if pause else {}))
+                await trunks.g1.expect("ACK")
+            await trunks.g2.decline(await trunks.g2.expect("INVITE"), 486)
+            await trunks.alice.expect(486)
+        await trunks.g1.quiet()
+
+    await on_trunks(play, *filter(None, [fault]))
+
+
+@in_virtual_time
+async def test_carriers_that_are_called_all_at_once() -> None:
+    async def play(trunks: Trunks) -> None:
+        trunks.dial()
+        await trunks.g1.expect("INVITE")
+        await trunks.g2.expect("INVITE")
+
+    await on_trunks(play, "ignores-q")
 
 
 async def in_call(trunks: Trunks) -> tuple[Message, Message]:

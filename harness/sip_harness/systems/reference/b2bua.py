@@ -18,7 +18,7 @@ from sip_harness.systems.reference.b2bua_core import Pbx, Settings
 from sip_harness.systems.reference.embedded import Embedded
 from sip_harness.systems.reference.routes import routes
 
-CAPABILITIES = frozenset({"register", "ring", "hunt", "mixed", "carrier-accounts", "tcp"})
+CAPABILITIES = frozenset({"register", "ring", "hunt", "mixed", "carriers", "carrier-accounts", "tcp"})
 FAULTS = (
     "forks-on-after-6xx",
     "hunts-on-after-6xx",
@@ -39,6 +39,10 @@ FAULTS = (
     "drops-body",
     "ignores-icmp",
     "never-fails-over",
+    "fails-over-on-486",
+    "ignores-q",
+    "ignores-retry-after",
+    "bans-after-503",
     "answers-challenge-for-ever",
     *(fault.name for fault in bridging.FAULTS),
 )
