@@ -66,6 +66,14 @@ def test_a_scripted_100_is_told_from_the_automatic_one() -> None:
     assert origins.of(response(100)) == "script"
 
 
+def test_a_487_is_protocol_after_a_bye_within_the_early_dialog() -> None:
+    origins = Origins()
+    origins.received(request("BYE", 2, call="c2", branch="b2", to="t"))
+    assert origins.of(response(487, to="t")) == "engine"
+    origins.received(request("BYE", 2, branch="b2", to="t"))
+    assert origins.of(response(487, branch="b3", to="t")) == "protocol"
+
+
 def test_a_487_is_protocol_only_after_a_cancel_of_that_very_invite() -> None:
     origins = Origins()
     assert origins.of(response(487, to="t")) == "engine"

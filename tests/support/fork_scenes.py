@@ -115,14 +115,6 @@ def _(stage: Stage) -> object:
     return mobile.got
 
 
-@case("drops-unknown-headers", (["1"], ["why"]), ([], ["why"]))
-def _(stage: Stage) -> object:
-    stage.phone("desk", (486, {"X-Own": "1", "Warning": "why"}))
-    stage.call()
-    [final] = stage.alice.messages("486")
-    return final.all("x-own"), final.all("warning")
-
-
 @case("strips-100rel", ("100rel", "7"), (None, None))
 def _(stage: Stage) -> object:
     stage.phone("desk", (183, {"Require": "100rel", "RSeq": "7"}))

@@ -286,7 +286,7 @@ class Stage:
         """Alice acknowledges a 2xx by its route set (RFC 3261 13.2.2.4)."""
         self.within("ACK", answer)
 
-    def within(self, method: str, answer: Message) -> None:
+    def within(self, method: str, answer: Message, *headers: tuple[str, str]) -> None:
         """A request of the dialog that this 2xx has set up."""
         routes = list(reversed(answer.all("record-route")))
         target = uri_text(answer.get("contact") or "")
@@ -299,7 +299,7 @@ class Stage:
             to=answer.get("to") or "",
             call_id=answer.call_id,
             cseq=1 if method == "ACK" else 2,
-            headers=[("Route", route) for route in routes],
+            headers=[*(("Route", route) for route in routes), *headers],
         )
         if hop is not None:
             self.alice.send(data)

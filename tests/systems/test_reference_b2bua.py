@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
 import pytest
+from b2bua_desk import Desk, answered, in_call, on_desk
 from ladders import scenario
 from on_loop import in_virtual_time
 from sip_fuzz import mutate
 from udp_phone import Phone, Stage, authorization
 
 from sip_harness.model.vocabulary import CAPABILITIES
-from sip_harness.sip.message import Message, build
+from sip_harness.sip.message import build
 from sip_harness.sip.uri import uri_text
 from sip_harness.systems.base import Lease, SystemFailed
 from sip_harness.systems.reference.b2bua import FAULTS, ReferenceB2bua
@@ -23,68 +23,6 @@ from sip_harness.systems.reference.b2bua_core import Settings
 
 OFFER, ANSWER = b"v=0\r\ns=offer\r\n", b"v=0\r\ns=answer\r\n"
 SDP = ("Content-Type", "application/sdp")
-
-
-@dataclass
-class Desk:
-    """Alice, and the phones of bob in the order of their registration."""
-
-    stage: Stage
-    alice: Phone
-    phones: list[Phone]
-    invites: list[Message] = field(default_factory=list)
-
-    def dial(self, *headers: tuple[str, str]) -> Message:
-        """An INVITE from alice for bob."""
-        return self.alice.request("INVITE", "sip:bob@{}:{}".format(*self.alice.system), headers=headers)
-
-    async def rung(self) -> list[Message]:
-        """The INVITE at every phone, each of which rings."""
-        invites = [await phone.expect("INVITE") for phone in self.phones]
-        for phone, invite in zip(self.phones, invites, strict=True):
-            phone.answer(invite, 180)
-            await self.alice.expect(180)
-        return invites
-
-
-Play = Callable[[Desk], Awaitable[None]]
-
-
-async def on_desk(
-    play: Play, *faults: str, preferences: tuple[float, ...] = (1.0, 1.0), settings: Settings | None = None
-) -> None:
-    system = ReferenceB2bua(settings=settings, faults=faults)
-    async with Stage(system) as stage:
-        phones = []
-        for q in preferences:
-            phone = stage.phone("bob")
-            answer = await phone.register(contact=f"<{phone.contact}>;q={q};expires=3600")
-            assert answer.code == 200
-            phones.append(phone)
-        await play(Desk(stage, stage.phone("alice"), phones))
-
-
-def in_call(invite: Message, final: Message, method: str, uri: str = "", seq: int = 2) -> Mapping[str, object]:
-    """What a request of the caller within the dialog has to say."""
-    return {
-        "method": method,
-        "uri": uri or uri_text(final.get("contact") or ""),
-        "to": final.get("to") or "",
-        "from_": invite.get("from") or "",
-        "call_id": invite.call_id,
-        "cseq": seq,
-    }
-
-
-async def answered(desk: Desk) -> tuple[Message, Message, Message]:
-    """A call between alice and the only phone: alice's INVITE, the leg's, and the 200 that alice got."""
-    sent = desk.dial()
-    leg = await desk.phones[0].expect("INVITE")
-    desk.phones[0].answer(leg, 200)
-    final = await desk.alice.expect(200)
-    await desk.phones[0].expect("ACK")
-    desk.alice.request(**in_call(sent, final, "ACK", seq=1))  # type: ignore[arg-type]
-    return sent, leg, final
 
 
 @in_virtual_time

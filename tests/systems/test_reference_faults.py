@@ -439,6 +439,35 @@ for _fault, _lost in (
     case(_fault, list(DETAILS), [name for name in DETAILS if name != _lost])(details)
 
 
+@case("drops-unknown-headers", (["Q.850;cause=17"], ["inactive"]), (["Q.850;cause=17"], []))
+def _(stage: Stage) -> object:
+    stage.phone("desk", (486, {"Reason": "Q.850;cause=17", "P-Early-Media": "inactive"}))
+    stage.call()
+    [told] = stage.alice.messages("486")
+    return told.all("reason"), told.all("p-early-media")
+
+
+@case("answers-within-the-call", (["INFO"], True), ([], True))
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 200)
+    stage.call()
+    stage.within("INFO", stage.alice.heard[-1][1])
+    stage.run(1)
+    stage.within("BYE", stage.alice.messages("200")[0])
+    stage.run(1)
+    return [m.method for m in desk.messages("INFO")], bool(desk.messages("BYE"))
+
+
+@case("drops-reason-of-bye", ["Q.850;cause=16"], [])
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 200)
+    stage.call()
+    stage.within("BYE", stage.alice.heard[-1][1], ("Reason", "Q.850;cause=16"))
+    stage.run(1)
+    [bye] = desk.messages("BYE")
+    return bye.all("reason")
+
+
 @case("records-no-route", True, False)
 def _(stage: Stage) -> object:
     desk = stage.phone("desk", 200)

@@ -56,6 +56,8 @@ class Origins:
     """Calls that were ordered: Call-ID to the last final response to their INVITE, 0 before there is one."""
     _cancelled: Bounded[bool] = field(default_factory=Bounded, init=False)
     """INVITEs to which a CANCEL has come: Call-ID, branch."""
+    _hung_up: Bounded[bool] = field(default_factory=Bounded, init=False)
+    """Dialogs that a BYE has ended: Call-ID, the peer's tag."""
     _first: Bounded[Origin] = field(default_factory=Bounded, init=False)
     """Origin of what was sent, for its retransmissions."""
     _inviting: bool = field(default=False, init=False)
@@ -80,6 +82,8 @@ class Origins:
         """Take note of what arrives."""
         if message.method == "CANCEL":
             self._cancelled.put((message.call_id, message.branch), True)
+        elif message.method == "BYE":
+            self._hung_up.put((message.call_id, message.from_tag), True)
         elif message.code >= 200 and message.cseq[1] == "INVITE" and self._calls.get(message.call_id) is not None:
             self._calls.put(message.call_id, message.code)
 
@@ -126,7 +130,8 @@ class Origins:
         code, method = message.code, message.cseq[1]
         if method == "INVITE":
             cancelled = self._cancelled.get((message.call_id, message.branch))
-            return code == 100 or (code == 487 and bool(cancelled))
+            hung_up = self._hung_up.get((message.call_id, message.from_tag))
+            return code == 100 or (code == 487 and bool(cancelled or hung_up))
         if method in ("BYE", "CANCEL", "PRACK"):
             return code in (200, 481)
         return method == "OPTIONS" and code == 200

@@ -66,6 +66,12 @@ FAULTS = (
         "systems that make every response anew",
     ),
     Fault(
+        "drops-unknown-headers",
+        "passes only those headers of a response on that it knows itself",
+        "RFC 3261 16.7 step 9, 20",
+        "systems with a list of headers: P-Early-Media and whatever carriers agree on is lost",
+    ),
+    Fault(
         "records-no-route",
         "does not stay in the path of the dialogs that it lets through",
         "RFC 3261 16.6 step 4: who has to see the end of a call records its route",
@@ -130,12 +136,6 @@ FAULTS = (
         "answers 408 to OPTIONS, MESSAGE and the like when nobody else has answered",
         "RFC 4320 4.2",
         "Kamailio 5.6",
-    ),
-    Fault(
-        "drops-unknown-headers",
-        "passes only those headers of a response on that it knows",
-        "RFC 3261 16.7 step 9",
-        "carriers whose own error codes are lost on the way",
     ),
     Fault(
         "strips-100rel",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sip_harness.model.entry import Address
-from sip_harness.model.faults import bridging
+from sip_harness.model.faults import bridging, dialogs
 from sip_harness.model.policy import Kind, Policy, Timer
 from sip_harness.model.scenario import Scenario
 from sip_harness.net.clock import Clock
@@ -37,6 +37,7 @@ FAULTS = (
     "drops-retry-after",
     "drops-warning",
     "drops-body",
+    "drops-unknown-headers",
     "ignores-icmp",
     "never-fails-over",
     "fails-over-on-486",
@@ -44,7 +45,7 @@ FAULTS = (
     "ignores-retry-after",
     "bans-after-503",
     "answers-challenge-for-ever",
-    *(fault.name for fault in bridging.FAULTS),
+    *(fault.name for topic in (bridging, dialogs) for fault in topic.FAULTS),
 )
 _OF_DIGEST = ("challenges-with-401", "accepts-any-password")
 

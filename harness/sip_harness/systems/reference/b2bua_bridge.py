@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sip_harness.endpoint.build import Headers
 from sip_harness.endpoint.dialog import Dialog
-from sip_harness.endpoint.layer import Server, Why
+from sip_harness.endpoint.layer import Server
 from sip_harness.endpoint.leg import Acceptance
-from sip_harness.endpoint.request import Credentials, Request
-from sip_harness.sip.message import Message, parse
+from sip_harness.endpoint.request import Credentials
+from sip_harness.sip.message import Message
 from sip_harness.systems.reference.b2bua_account import NOBODY
-from sip_harness.systems.reference.best import CHALLENGES
+from sip_harness.systems.reference.b2bua_relay import REFRESHES, Relay
 from sip_harness.systems.reference.headers import content_type, passed, user_of
-from sip_harness.systems.reference.settings import NO_CARRIER
 
 if TYPE_CHECKING:
     from sip_harness.systems.reference.b2bua_core import Pbx
 
 OnAck = Callable[[Message], None]
 
-_REFRESHES = ("INVITE", "UPDATE")
+_LONGEST_PAUSE = 10
+"""Seconds, of the Retry-After for a request that overlaps another (RFC 3261 14.2)."""
 
 
 class Side:
@@ -40,11 +41,13 @@ class Side:
         """What the challenges of this side are answered with."""
         self.other: Side | None = None
         """The side that it is joined with."""
+        self.relays: set[Relay] = set()
+        """Requests of this side that the other one has not answered yet."""
         self._pbx = pbx
         self._on_early_bye = on_early_bye
-        self._inviting = False
         self._waits: dict[int, tuple[Acceptance, OnAck | None]] = {}
-        self._under_way: set[Request] = set()
+        self._farewell: Headers | None = None
+        """Headers of the BYE that waits for an ACK."""
         pbx.sides[dialog.id] = self
 
     @property
@@ -52,38 +55,52 @@ class Side:
         """Contact value of ours towards this side."""
         return self._pbx.station.contact(user_of(self.dialog.local), self.dialog.hop.transport)
 
+    @property
+    def offers(self) -> bool:
+        """Whether this side has offered a session, or asked for one, and has no answer yet."""
+        return any(relay.offers for relay in self.relays)
+
     def close(self) -> None:
-        """The dialog is over: requests within it find nothing any more."""
+        """The dialog is over: requests within it find nothing any more. Nobody is told."""
         for acceptance, _ in self._waits.values():
             acceptance.stop()
         self._waits.clear()
-        for request in self._under_way:
-            request.retry = False
+        for relay in self.relays:
+            relay.close()
+        self.relays.clear()
         if self._pbx.sides.get(self.dialog.id) is self:
             del self._pbx.sides[self.dialog.id]
 
     def handle(self, server: Server) -> None:
         """A request within this dialog (RFC 3261 12.2.2)."""
         request = server.request
-        if request.cseq[0] < self.dialog.remote_seq:
+        if request.cseq[0] < self.dialog.remote_seq and "takes-old-requests" not in self._pbx.faults:
             self._pbx.station.respond(server, 500)
             return
-        self.dialog.remote_seq = request.cseq[0]
-        if request.method in _REFRESHES:
+        self.dialog.remote_seq = max(request.cseq[0], self.dialog.remote_seq)
+        if request.method in REFRESHES:
             self.dialog.refresh(request)
         if request.method == "BYE":
             self._bye(server)
+        elif self._farewell is not None:
+            self._pbx.station.respond(server, 481)
+        elif request.method == "PRACK" and "takes-any-prack" not in self._pbx.faults:
+            self._pbx.station.respond(server, 481)  # no response of ours has asked for one (RFC 3262 3)
+        elif request.method == "PRACK" or self._answers_itself(request):
+            self._accept(server)
         elif self.other is None:
-            self._pbx.station.respond(server, 500, headers=[("Retry-After", "1")])  # not while nobody has answered
-        elif request.method == "INVITE" and (self._inviting or self.other._inviting):
-            self._pbx.station.respond(server, 491)  # RFC 3261 14.2
-        else:
-            self._relay(server, self.other)
+            self._pbx.station.respond(server, 500, headers=_later())  # not while nobody has answered
+        elif not self._clashes(server, self.other):
+            self.relays.add(Relay(self._pbx, server, self, self.other))
 
     def await_ack(self, server: Server, data: bytes, on_ack: OnAck | None) -> None:
         """Send this 2xx again until its ACK comes (RFC 3261 13.3.1.4); `on_ack` gets the first."""
         seq = server.request.cseq[0]
-        acceptance = Acceptance(self._pbx.station.layer, server, data, "protocol", self._unacknowledged)
+
+        def missed(_acked: bool) -> None:
+            self._unacknowledged(seq)
+
+        acceptance = Acceptance(self._pbx.station.layer, server, data, "protocol", missed)
         self._waits[seq] = acceptance, on_ack
 
     def acked(self, ack: Message) -> None:
@@ -93,9 +110,23 @@ class Side:
             acceptance.stop()
         if on_ack is not None:
             on_ack(ack)
+        if self._farewell is not None and not self._waits:
+            self._hang_up(self._farewell)
+
+    def acknowledge(self, seq: int, ack: Message) -> None:
+        """Pass the ACK to a re-INVITE's 2xx on, with its body."""
+        self.dialog.ack = self.dialog.request("ACK", [], seq=seq, body=ack.body, content_type=content_type(ack))
+        self._pbx.station.layer.send(self.dialog.ack, self.dialog.next_hop(), "protocol")
 
     def end(self, headers: Headers) -> None:
-        """Send BYE and be over."""
+        """Send BYE and be over; not before the ACK to a 2xx of ours (RFC 3261 15)."""
+        self._overtake()
+        if self._waits and "hangs-up-before-ack" not in self._pbx.faults:
+            self._farewell = headers
+        else:
+            self._hang_up(headers)
+
+    def _hang_up(self, headers: Headers) -> None:
         self.close()
         self._pbx.bye(self.dialog, headers, self.account)
 
@@ -105,100 +136,53 @@ class Side:
                 self._on_early_bye(server)
             return
         self._pbx.station.respond(server, 200)
+        over = self._farewell is not None
+        self._overtake()
         self.close()
-        if "leaves-leg-up-after-bye" not in self._pbx.faults:
-            self.other.end(passed(server.request))
+        if not over and "leaves-leg-up-after-bye" not in self._pbx.faults:
+            drops = "drops-reason-of-bye" in self._pbx.faults
+            self.other.end([(n, v) for n, v in passed(server.request) if not drops or n.lower() != "reason"])
 
-    def _unacknowledged(self, acked: bool) -> None:
-        if not acked and self.other is not None:
+    def _overtake(self) -> None:
+        for relay in self.relays:
+            relay.overtaken()
+        self.relays.clear()
+
+    def _clashes(self, server: Server, other: Side) -> bool:
+        """Whether a request has been refused because an offer is under way: this side's own (500), or one that we have
+        sent to it for the other side (491; RFC 3261 14.2, RFC 3311 5.2)."""
+        request, faults = server.request, self._pbx.faults
+        if request.method != "INVITE" and not (request.method == "UPDATE" and request.body):
+            return False
+        if other.offers:
+            code = 0 if "ignores-glare" in faults else 491
+        else:
+            code = (491 if "answers-overlap-with-491" in faults else 500) if self.offers else 0
+        if code:
+            self._pbx.station.respond(server, code, headers=_later() if code == 500 else [])
+        return bool(code)
+
+    def _answers_itself(self, request: Message) -> bool:
+        return "answers-within-the-call" in self._pbx.faults and self.other is not None
+
+    def _accept(self, server: Server) -> None:
+        data = self._pbx.station.respond(server, 200, headers=[("Contact", self.contact)])
+        if server.request.method == "INVITE":
+            self.await_ack(server, data, None)
+
+    def _unacknowledged(self, seq: int) -> None:
+        self._waits.pop(seq, None)
+        if self._farewell is not None:
+            self._hang_up(self._farewell)
+        elif self.other is not None:
             self.end([])
             self.other.end([])
-
-    def _relay(self, server: Server, other: Side) -> None:
-        request = server.request
-        self._inviting = request.method == "INVITE"
-        contact = [("Contact", other.contact)] if request.method in _REFRESHES else []
-
-        def make(credentials: Headers) -> bytes:
-            more = [*contact, *credentials, *passed(request)]
-            body, kind = request.body, content_type(request)
-            return other.dialog.request(request.method, more, body=body, content_type=kind)
-
-        def answer(response: Message) -> None:
-            if response.code >= 200:
-                other._under_way.discard(out)
-            self._answer(server, other, out.request, response)
-
-        def fail(_why: Why) -> None:
-            other._under_way.discard(out)
-            self._fail(server)
-
-        out = Request(
-            self._pbx.station.layer,
-            make,
-            other.dialog.next_hop(),
-            "protocol",
-            other.account,
-            on_final=answer,
-            on_failure=fail,
-            on_provisional=answer,
-        )
-        other._under_way.add(out)
-        if request.method == "INVITE":
-            server.on_cancel = lambda cancel: self._cancelled(cancel, out, other)
-
-    def _answer(self, server: Server, other: Side, out: Message, response: Message) -> None:
-        if response.code <= 100:
-            if response.code == 100:
-                self._pbx.station.respond(server, 100)
-            return
-        if response.code >= 200:
-            self._inviting = False
-            server.on_cancel = None
-        accepted = 200 <= response.code < 300
-        again = accepted and out.method == "INVITE" and server.request.cseq[0] in self._waits
-        if again or (accepted and other.dialog.ack and parse(other.dialog.ack).cseq[0] == out.cseq[0]):
-            self._again(other, out)
-            return
-        if response.code in CHALLENGES and other.account.password:
-            self._pbx.station.respond(server, NO_CARRIER, tag=self.dialog.local_tag)
-            return  # what a carrier asks us for is no matter of the other side
-        refresh = out.method in _REFRESHES and response.code < 300
-        if accepted and refresh:
-            other.dialog.refresh(response)
-        data = self._pbx.station.respond(
-            server,
-            response.code,
-            response.reason,
-            tag=self.dialog.local_tag,
-            headers=[*([("Contact", self.contact)] if refresh else []), *passed(response)],
-            body=response.body,
-            content_type=content_type(response),
-        )
-        if accepted and out.method == "INVITE":
-            self.await_ack(server, data, lambda ack: other.acknowledge(out.cseq[0], ack))
-
-    def acknowledge(self, seq: int, ack: Message) -> None:
-        """Pass the ACK to a re-INVITE's 2xx on, with its body."""
-        self.dialog.ack = self.dialog.request("ACK", [], seq=seq, body=ack.body, content_type=content_type(ack))
-        self._pbx.station.layer.send(self.dialog.ack, self.dialog.next_hop(), "protocol")
-
-    def _again(self, other: Side, out: Message) -> None:
-        """A 2xx that came again: its ACK again, if it had one yet."""
-        if other.dialog.ack and parse(other.dialog.ack).cseq[0] == out.cseq[0]:
-            self._pbx.station.layer.send(other.dialog.ack, other.dialog.next_hop(), "protocol")
-
-    def _fail(self, server: Server) -> None:
-        self._inviting = False
-        server.on_cancel = None
-        self._pbx.station.respond(server, 408)
-
-    def _cancelled(self, cancel: Server, out: Request, other: Side) -> None:
-        self._pbx.station.respond(cancel, 200, tag=self.dialog.local_tag)
-        out.retry = False
-        self._pbx.cancel(out.client, other.dialog.next_hop())
 
 
 def join(one: Side, other: Side) -> None:
     """Make one call of two sides."""
     one.other, other.other = other, one
+
+
+def _later() -> Headers:
+    return [("Retry-After", str(secrets.randbelow(_LONGEST_PAUSE + 1)))]

@@ -48,6 +48,8 @@ class Call:
         self._everyone: list[Leg] = []
         self._failures: list[Failure] = []
         self._progress = 0
+        self._early = b""
+        """The first session description that any leg has sent."""
         self._timer: Timer | None = None
         self._validity: Timer | None = None
         self._over = False
@@ -79,6 +81,7 @@ class Call:
     def progress(self, leg: Leg, response: Message) -> None:
         """From a leg: the caller hears of it under our own To-tag."""
         self._progress += 1
+        self._early = self._early or response.body
         surplus = self._pbx.settings.progress == "first" and self._progress > 1
         if self._over or leg.given_up or surplus or "swallows-ringing" in self._pbx.faults:
             return
@@ -197,9 +200,16 @@ class Call:
             response.reason if response.code == code else phrase(code),
             tag=tag or self._tag,
             headers=[*own, *self._pbx.told(response)],
-            body=b"" if code >= 300 and "drops-body" in self._pbx.faults else response.body,
+            body=self._body(code, response),
             content_type=content_type(response),
         )
+
+    def _body(self, code: int, response: Message) -> bytes:
+        if code >= 300 and "drops-body" in self._pbx.faults:
+            return b""
+        if 200 <= code < 300 and self._early and "repeats-early-sdp" in self._pbx.faults:
+            return self._early
+        return response.body
 
     def _cancelled(self, cancel: Server) -> None:
         """RFC 3261 9.2: the CANCEL itself is answered, the INVITE gets 487."""
@@ -214,7 +224,8 @@ class Call:
     def _hung_up(self, bye: Server) -> None:
         """A BYE before any answer ends the call as well (RFC 3261 15.1.2)."""
         self._pbx.station.respond(bye, 200)
-        self._end(passed(bye.request))
+        if "rings-on-after-early-bye" not in self._pbx.faults:
+            self._end(passed(bye.request))
 
     def _end(self, headers: Headers) -> None:
         if self._over:

@@ -20,7 +20,7 @@ from sip_harness.systems.reference.auth import Authenticator, Door
 from sip_harness.systems.reference.b2bua_bridge import Side
 from sip_harness.systems.reference.b2bua_call import Call
 from sip_harness.systems.reference.b2bua_leg import Leg
-from sip_harness.systems.reference.headers import hops_left, party, passed, user_of
+from sip_harness.systems.reference.headers import KNOWN, hops_left, party, passed, user_of
 from sip_harness.systems.reference.registrar import Refused, Registrar
 from sip_harness.systems.reference.router import Router
 from sip_harness.systems.reference.settings import FAILOVER, NO_CARRIER, NO_TARGET
@@ -30,6 +30,9 @@ MAX_CALLS = 10_000
 """Calls that ring, and dialogs, at one time; further calls get 503."""
 MAX_LATE = 10_000
 """Legs given up for dead whose late answers are still understood."""
+
+MAX_BYES = 10
+"""How often a system that has gone wrong sends BYE to a side that refuses it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +114,25 @@ class Pbx:
 
     def told(self, response: Message) -> Headers:
         """Headers of a device's response that the caller gets, too."""
-        return [(name, value) for name, value in passed(response) if f"drops-{name.lower()}" not in self.faults]
+        told = [(name, value) for name, value in passed(response) if f"drops-{name.lower()}" not in self.faults]
+        all_of_them = "drops-unknown-headers" not in self.faults
+        return [(name, value) for name, value in told if all_of_them or name.lower() in KNOWN]
 
-    def bye(self, dialog: Dialog, headers: Headers, account: Credentials) -> None:
+    def bye(self, dialog: Dialog, headers: Headers, account: Credentials, tries: int = MAX_BYES) -> None:
         """Send BYE, with credentials if it is asked for them; whatever it is answered with then, the dialog is over
         (RFC 3261 15.1.1)."""
+
+        def refused(response: Message) -> None:
+            if response.code >= 300 and tries > 1 and "repeats-refused-bye" in self.faults:
+                self.bye(dialog, headers, account, tries - 1)
+
         Request(
             self.station.layer,
             lambda credentials: dialog.request("BYE", [*credentials, *headers]),
             dialog.next_hop(),
             "protocol",
             account,
-            on_final=_ignore,
+            on_final=refused,
             on_failure=_ignore,
         )
 

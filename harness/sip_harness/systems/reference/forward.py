@@ -13,6 +13,7 @@ from sip_harness.sip.message import Message, build, first_element, split_list
 from sip_harness.sip.transaction_key import COOKIE
 from sip_harness.sip.uri import Uri, parse_uri, uri_text
 from sip_harness.sip.via import with_source
+from sip_harness.systems.reference.headers import KNOWN
 
 DEFAULT_HOPS = 70
 """Max-Forwards of a request that came without (RFC 3261 16.6 step 3)."""
@@ -20,14 +21,6 @@ RECORDED = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 """Methods whose dialogs we stay in the path of (RFC 3261 16.6 step 4)."""
 
 _OF_100REL = frozenset({"require", "rseq"})
-_OF_RFC_3261 = frozenset({
-    "accept", "accept-encoding", "accept-language", "alert-info", "allow", "call-id", "call-info", "contact",
-    "content-disposition", "content-encoding", "content-language", "content-length", "content-type", "cseq", "date",
-    "error-info", "expires", "from", "max-forwards", "mime-version", "min-expires", "organization",
-    "proxy-authenticate", "record-route", "reply-to", "require", "retry-after", "route", "server", "subject",
-    "supported", "timestamp", "to", "unsupported", "user-agent", "via", "warning", "www-authenticate",
-})  # fmt: skip
-"""Headers that a response may have by RFC 3261 20."""
 
 Headers = list[tuple[str, str]]
 
@@ -59,6 +52,8 @@ def request_on(
             first_via, value = False, with_source(value, *source)
         elif name == "max-forwards":
             value, counted = str(max(hops_left(request, faults) - spent, 0)), True
+        elif name == "reason" and request.method == "BYE" and "drops-reason-of-bye" in faults:
+            continue
         elif name == "route":
             if not routed:
                 headers += [("Route", route) for route in routes]
@@ -96,7 +91,7 @@ def response_on(response: Message, more: Headers | None = None, faults: frozense
             value = ", ".join(rest)
         if field.key in _lost(faults) or (field.key in _OF_100REL and "strips-100rel" in faults):
             continue
-        if field.key not in _OF_RFC_3261 and "drops-unknown-headers" in faults:
+        if field.key not in KNOWN and "drops-unknown-headers" in faults:
             continue
         if field.key == "to" and "changes-to-tag" in faults and response.code > 100:
             value = f"{value.partition(';tag=')[0]};tag=changed{response.code}"

@@ -44,6 +44,36 @@ _OF_ONE_SIDE = frozenset(
 )
 """Headers that belong to one dialog, one hop, or one user agent (RFC 7092 3.2)."""
 
+KNOWN = _OF_ONE_SIDE | {
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "alert-info",
+    "allow-events",
+    "authentication-info",
+    "call-info",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "date",
+    "error-info",
+    "event",
+    "min-expires",
+    "mime-version",
+    "organization",
+    "priority",
+    "proxy-authenticate",
+    "reason",
+    "reply-to",
+    "retry-after",
+    "sip-etag",
+    "subject",
+    "subscription-state",
+    "warning",
+    "www-authenticate",
+}
+"""Headers of RFC 3261 20 and of the extensions that scenarios are about: under a fault, all that are passed on."""
+
 
 def passed(message: Message) -> Headers:
     """Header fields that go over to the other side: Reason, Warning, Retry-After and whatever is not known here."""

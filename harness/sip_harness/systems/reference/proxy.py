@@ -164,6 +164,8 @@ class Proxy:
         uri, routes = forward.past_us(request, self.core.here)
         if forward.is_here(forward.next_hop(uri, routes), self.core.here):
             self.core.reply(server, 404)
+        elif request.method != "BYE" and "answers-within-the-call" in self.core.faults:
+            self.core.reply(server, 200, [("Contact", f"<{request.uri}>")])
         else:
             Call(self.core, server, [[Target(uri)]], routes).begin()
         return True

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from sip_harness import __version__
 from sip_harness.model.entry import Log
-from sip_harness.model.faults import cancelling, carriers, forking, registering, relaying
+from sip_harness.model.faults import cancelling, carriers, dialogs, forking, registering, relaying
 from sip_harness.model.scenario import Scenario
 from sip_harness.model.system import SystemInfo
 from sip_harness.net.base import host_port
@@ -35,8 +35,9 @@ OVER_IPV4 = frozenset({"carriers", "probing"})
 """Capabilities that need the many addresses of 127/8."""
 CAPABILITIES = frozenset({"register", "ring", "hunt", "mixed", "carriers", "probing", "tcp"})
 _ATTEMPTS = 20
-_FAULTS = tuple(
-    fault.name for topic in (forking, cancelling, carriers, relaying, registering) for fault in topic.FAULTS
+_FAULTS = (
+    *(fault.name for topic in (forking, cancelling, carriers, relaying, registering) for fault in topic.FAULTS),
+    *(fault.name for fault in dialogs.SHARED),
 )
 
 
