@@ -346,6 +346,17 @@ class TestMedia:
             assert (end.call_id, end.local_tag, end.remote_tag) == ("peer-call", progress.to_tag, "peer")
             assert end.packets >= len(heard) >= 10
 
+    @on_loop
+    async def test_no_session_description_where_its_type_is_left_out(self) -> None:
+        async with stage() as here, peer() as far:
+            bare = Send(183, "Session Progress", omit=frozenset({"content-type"}))
+            desk = await ring(here, far, (bare, Wait(0.05), Send(183, "Session Progress"), BUSY))
+            first, second = await far.get(), await far.get()
+            assert (first.body, first.get("content-type")) == (b"", None)
+            assert sdp.parse(second.body).media
+            far.ask(desk.local, "ACK", branch="z9hG4bKinv", to_tag=(await far.get()).to_tag)
+            await here.see("desk gets ACK")
+
 
 def _with_body(far: Peer, desk: WireAgent, body: bytes) -> bytes:
     host, port = far.address

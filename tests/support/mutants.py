@@ -159,7 +159,7 @@ def _matches(match: Match) -> Iterator[Match]:
 
 def _patterns(pattern: Pattern) -> Iterator[tuple[str, Pattern]]:
     if isinstance(pattern, RequestPattern):
-        yield "method", RequestPattern("PUBLISH")
+        yield "method", RequestPattern("GREET")
         if acks := _another(pattern.acks):
             yield "code", replace(pattern, acks=acks)
         return
@@ -167,7 +167,7 @@ def _patterns(pattern: Pattern) -> Iterator[tuple[str, Pattern]]:
     if codes := _another(pattern.codes):
         yield "code", replace(plain, codes=codes)
     yield "class", replace(plain, codes=frozenset({(min(pattern.codes) // 100 % 6 + 1) * 100 + 71}))
-    yield "method", replace(plain, method="PUBLISH")
+    yield "method", replace(plain, method="GREET")
 
 
 def _another(codes: frozenset[int]) -> frozenset[int]:

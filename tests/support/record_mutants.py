@@ -23,9 +23,9 @@ _FLAGS = re.IGNORECASE | re.MULTILINE | re.DOTALL
 _RESPONSE = {
     "code in class": (r"^SIP/2.0 (\d)\d\d", r"SIP/2.0 \g<1>77"),
     "class": (r"^SIP/2.0 \d\d\d", "SIP/2.0 {class}71"),
-    "method": (r"^(CSeq: *\d+) \w+", r"\1 PUBLISH"),
+    "method": (r"^(CSeq: *\d+) \w+", r"\1 GREET"),
 }
-_REQUEST = {"method": (r"^\w+(.*?)^(CSeq: *\d+) \w+", r"PUBLISH\1\2 PUBLISH")}
+_REQUEST = {"method": (r"^\w+(.*?)^(CSeq: *\d+) \w+", r"GREET\1\2 GREET")}
 _BOTH = {
     "to tag": (r"^(To:[^\r]*;tag=)", r"\1other"),
     "from tag": (r"^(From:[^\r]*;tag=)", r"\1other"),

@@ -447,6 +447,13 @@ def _(stage: Stage) -> object:
     return told.all("reason"), told.all("p-early-media")
 
 
+@case("heeds-require", (["INVITE"], [486]), ([], [420]))
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 486)
+    stage.call(Require="100rel")
+    return desk.got[:1], stage.alice.finals
+
+
 @case("answers-within-the-call", (["INFO"], True), ([], True))
 def _(stage: Stage) -> object:
     desk = stage.phone("desk", 200)

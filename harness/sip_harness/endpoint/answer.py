@@ -55,7 +55,8 @@ class Answer:
         etag = secrets.token_hex(8) if self.request.method == "PUBLISH" else ""
         own = own_headers(self.request, step.code, self._ua.contact, etag) + (extra or [])
         body, kind = step.body.encode("utf-8", "surrogateescape"), step.content_type or build.SDP
-        if not body and (step.how.media or needs_session(self.request, step.code)):
+        typed = "content-type" not in step.omit  # whoever leaves that out wants no session description of ours
+        if not body and typed and (step.how.media or needs_session(self.request, step.code)):
             body, kind = self._description(), build.SDP
         plain = build.response(
             self.request,

@@ -32,7 +32,7 @@ RESPONSE: Entries = {
     "reason": Entry("The reason phrase instead of the registry's.", _busy("reason: Line in use")),
     "headers": Entry(
         "Headers besides its own; a list of values makes several, an empty value leaves one out that the code would "
-        "carry by itself.",
+        "carry by itself; without Content-Type there is no session description either.",
         _busy("headers: {Retry-After: 30, Warning: [399 a b, 399 a c], Allow: null}"),
     ),
     "body": Entry(_BODY, _busy("body: hello, type: text/plain")),

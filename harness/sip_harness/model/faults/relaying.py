@@ -132,6 +132,12 @@ FAULTS = (
         "Kamailio with the default configuration",
     ),
     Fault(
+        "heeds-require",
+        "refuses by itself what a request asks of the phone that is called",
+        "RFC 3261 16.3 step 5, 20.32",
+        "proxies that read Require, which is none of their business: 420 to callers who want PRACK or timers",
+    ),
+    Fault(
         "answers-408-to-others",
         "answers 408 to OPTIONS, MESSAGE and the like when nobody else has answered",
         "RFC 4320 4.2",

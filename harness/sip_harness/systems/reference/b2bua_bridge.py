@@ -84,10 +84,10 @@ class Side:
             self._bye(server)
         elif self._farewell is not None:
             self._pbx.station.respond(server, 481)
-        elif request.method == "PRACK" and "takes-any-prack" not in self._pbx.faults:
-            self._pbx.station.respond(server, 481)  # no response of ours has asked for one (RFC 3262 3)
-        elif request.method == "PRACK" or self._answers_itself(request):
+        elif self._answers_itself(request):
             self._accept(server)
+        elif request.method == "PRACK":
+            self._pbx.station.respond(server, 481)  # no response of ours has asked for one (RFC 3262 3)
         elif self.other is None:
             self._pbx.station.respond(server, 500, headers=_later())  # not while nobody has answered
         elif not self._clashes(server, self.other):
@@ -163,7 +163,8 @@ class Side:
         return bool(code)
 
     def _answers_itself(self, request: Message) -> bool:
-        return "answers-within-the-call" in self._pbx.faults and self.other is not None
+        faults = self._pbx.faults
+        return "answers-within-the-call" in faults or (request.method == "PRACK" and "takes-any-prack" in faults)
 
     def _accept(self, server: Server) -> None:
         data = self._pbx.station.respond(server, 200, headers=[("Contact", self.contact)])

@@ -106,6 +106,8 @@ class Proxy:
         if request.method not in _KNOWN and "refuses-unknown-methods" in self.core.faults:
             return 501, []
         required = _listed(request, "proxy-require")
+        if "heeds-require" in self.core.faults and (others := _listed(request, "require")):
+            return 420, [("Unsupported", ", ".join(others))]
         if required and "ignores-proxy-require" not in self.core.faults:
             return 420, [("Unsupported", ", ".join(required))]
         return 0, []
