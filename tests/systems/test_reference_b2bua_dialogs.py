@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from b2bua_desk import Desk, InCall, answered, call, in_call, on_desk
 from on_loop import in_virtual_time
+from udp_phone import Phone
 
-from sip_harness.sip.message import build
+from sip_harness.sip.message import Message, build
 from sip_harness.systems.reference.b2bua_effects import ends_the_call
 
 ONE = (1.0,)
@@ -319,6 +320,74 @@ async def test_a_prack_for_nothing(fault: str, code: int) -> None:
         await now.alice.expect(code)
 
     await within(scene, fault)
+
+
+def progress(phone: Phone, leg: Message, number: int, tag: str = "p") -> None:
+    """A reliable 183 of the phone's."""
+    phone.answer(leg, 183, tag=tag, Require="100rel", RSeq=str(number))
+
+
+async def early(desk: Desk) -> tuple[Phone, Message]:
+    """The only phone, and the INVITE that it has got."""
+    desk.alice.request(
+        "INVITE",
+        "sip:bob@{}:{}".format(*desk.alice.system),
+        headers=(("Content-Type", "application/sdp"),),
+        body=b"v=0",
+    )
+    return desk.phones[0], await desk.phones[0].expect("INVITE")
+
+
+@in_virtual_time
+@pytest.mark.parametrize("fault", ["", "sends-no-prack"])
+async def test_a_reliable_response_is_acknowledged_on_its_leg_alone(fault: str) -> None:
+    async def play(desk: Desk) -> None:
+        phone, leg = await early(desk)
+        assert leg.get("supported") == "100rel"
+        progress(phone, leg, 7)
+        told = await desk.alice.expect(183)
+        assert (told.get("require"), told.get("rseq")) == (None, None)
+        if fault:
+            await phone.quiet(1)
+            return
+        prack = await phone.expect("PRACK")
+        assert (prack.get("rack"), prack.to_tag, prack.cseq[0]) == ("7 1 INVITE", "p", 2)
+        phone.answer(prack, 200)
+        progress(phone, leg, 7)
+        await desk.alice.expect(183)
+        await phone.quiet(1)
+        phone.answer(leg, 200, tag="p")
+        assert (await phone.expect("ACK")).cseq[0] == 1
+        await desk.alice.expect(200)
+
+    await on_desk(play, *filter(None, [fault]), preferences=ONE)
+
+
+@in_virtual_time
+@pytest.mark.parametrize("fault", ["", "pracks-out-of-order"])
+async def test_a_reliable_response_that_comes_too_soon(fault: str) -> None:
+    async def play(desk: Desk) -> None:
+        phone, leg = await early(desk)
+        progress(phone, leg, 7)
+        phone.answer(await phone.expect("PRACK"), 200)
+        progress(phone, leg, 9)
+        if fault:
+            assert (await phone.expect("PRACK")).get("rack") == "9 1 INVITE"
+            return
+        await phone.quiet(1)
+        progress(phone, leg, 8)
+        assert (await phone.expect("PRACK")).get("rack") == "8 1 INVITE"
+
+    await on_desk(play, *filter(None, [fault]), preferences=ONE)
+
+
+@in_virtual_time
+async def test_no_prack_is_offered_where_an_offer_might_come() -> None:
+    async def play(desk: Desk) -> None:
+        desk.dial()
+        assert (await desk.phones[0].expect("INVITE")).get("supported") is None
+
+    await on_desk(play, preferences=ONE)
 
 
 @in_virtual_time

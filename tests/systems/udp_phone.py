@@ -73,6 +73,7 @@ class Phone:
         to: str = "",
         headers: tuple[tuple[str, str], ...] = (),
         cseq: int = 0,
+        body: bytes = b"",
         **fixed: str,
     ) -> Message:
         """Send a request and return it."""
@@ -87,7 +88,7 @@ class Phone:
             ("Contact", fixed.get("contact", f"<{self.contact}>")),
             *headers,
         ]
-        data = build(f"{method} {uri} SIP/2.0", [(n, v) for n, v in lines if v])
+        data = build(f"{method} {uri} SIP/2.0", [(n, v) for n, v in lines if v], body)
         self.send(data)
         return parse(data)
 

@@ -106,7 +106,7 @@ class Fork:
             dialog = as_caller(invite, response, self._hop)
             leg = Leg(self._ua, dialog, lambda: self._closed(tag))
             leg.session = self._session
-            prong = self._prongs[tag] = Prong(leg, Pracks(self._ua, dialog))
+            prong = self._prongs[tag] = Prong(leg, Pracks(self._ua.layer, dialog, self._ua.identity.credentials))
         return prong
 
     def _hear(self, leg: Leg, response: Message) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sip_harness.endpoint.build import Headers
 from sip_harness.endpoint.dialog import Dialog
-from sip_harness.endpoint.request import Request
+from sip_harness.endpoint.layer import Layer
+from sip_harness.endpoint.request import Credentials, Request
 from sip_harness.sip.message import Message, split_list
-
-if TYPE_CHECKING:
-    from sip_harness.endpoint.ua import UserAgent
 
 OPTION = "100rel"
 """The option tag."""
@@ -20,9 +16,11 @@ MAX_RSEQ = 2**32 - 1
 class Pracks:
     """The reliable provisionals of one INVITE in one dialog: each is acknowledged once, and in order."""
 
-    def __init__(self, ua: UserAgent, dialog: Dialog) -> None:
-        self._ua = ua
+    def __init__(self, layer: Layer, dialog: Dialog, credentials: Credentials) -> None:
+        """`credentials` are what a challenge to a PRACK is answered with."""
+        self._layer = layer
         self._dialog = dialog
+        self._credentials = credentials
         self._last: int | None = None
 
     def take(self, provisional: Message) -> None:
@@ -42,11 +40,11 @@ class Pracks:
             return self._dialog.request("PRACK", [rack, *credentials])
 
         Request(
-            self._ua.layer,
+            self._layer,
             make,
             self._dialog.next_hop(),
             "protocol",
-            self._ua.identity.credentials,
+            self._credentials,
             on_final=_done,
             on_failure=_done,
         )

@@ -48,7 +48,7 @@ class Within:
         self._on_over: Callable[[], None] | None = on_over
         self._invites = step.method == "INVITE"
         self._offer = offer or leg.session.offer() if self._invites and not step.body else b""
-        self._pracks = Pracks(ua, leg.dialog) if self._invites and prack else None
+        self._pracks = Pracks(ua.layer, leg.dialog, ua.identity.credentials) if self._invites and prack else None
         self._acks: dict[int, bytes] = {}
         if self._invites:
             leg.inviting += 1

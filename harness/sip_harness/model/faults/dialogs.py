@@ -66,6 +66,18 @@ BRIDGED = (
         "calls that are cut 32 s after they were put on hold because one ACK was lost",
     ),
     Fault(
+        "sends-no-prack",
+        "does not acknowledge provisional responses that ask for it",
+        "RFC 3262 4",
+        "carriers that wait for PRACK, send their 183 for half a minute and give up",
+    ),
+    Fault(
+        "pracks-out-of-order",
+        "acknowledges a provisional response before one that it has not got",
+        "RFC 3262 4",
+        "clients that look at the latest RSeq only: an offer in the lost response is never answered",
+    ),
+    Fault(
         "takes-any-prack",
         "answers 200 to a PRACK that acknowledges nothing",
         "RFC 3262 3",

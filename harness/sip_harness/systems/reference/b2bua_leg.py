@@ -8,6 +8,7 @@ from sip_harness.endpoint import build
 from sip_harness.endpoint.build import Headers
 from sip_harness.endpoint.dialog import Dialog, address_of, as_caller
 from sip_harness.endpoint.layer import Client, Why
+from sip_harness.endpoint.prack import OPTION, Pracks
 from sip_harness.endpoint.request import Credentials
 from sip_harness.net.base import Hop
 from sip_harness.net.clock import Timer
@@ -63,6 +64,7 @@ class Leg:
         self._refused = False
         self._cancel: Headers | None = None
         self._dialogs: dict[str, Dialog] = {}
+        self._pracks: dict[str, Pracks] = {}
         self._patience: Timer | None = None
 
     @property
@@ -105,7 +107,8 @@ class Leg:
 
     def dialog(self, response: Message) -> Dialog:
         """The dialog that a 2xx sets up."""
-        dialog = self._dialogs.setdefault(response.to_tag, as_caller(self._request, response, self._hop))
+        dialog = self._dialog(response)
+        dialog.learn(response)
         dialog.confirmed = True
         return dialog
 
@@ -141,6 +144,8 @@ class Leg:
             ("Contact", self._pbx.station.contact(user_of(self._sender), transport)),
             ("Max-Forwards", str(hops_left(invite))),
         ]
+        if invite.body:  # else an offer might come in a provisional response, and its PRACK would have to answer it
+            own.append(("Supported", OPTION))
         data = build.request(
             "INVITE",
             self.target.uri,
@@ -180,6 +185,8 @@ class Leg:
         if credentials is None:
             return False
         self._rang = False
+        self._dialogs.clear()  # those that were early have ended with the refusal (RFC 3261 12.3)
+        self._pracks.clear()
         self._request = self._make(self._request.cseq[0] + ("keeps-cseq-on-retry" not in faults), credentials)
         self.start()
         return True
@@ -195,13 +202,29 @@ class Leg:
         first, self._rang = not self._rang, True
         if first and self._cancel is not None:
             self._send_cancel()
+        if response.code > 100 and response.to_tag:
+            self._acknowledge_reliable(response)
         if response.code > 100 and self._cancel is None:
             self._caller.progress(self, response)
+
+    def _acknowledge_reliable(self, response: Message) -> None:
+        """PRACK is for each leg by itself: the caller need not know it (RFC 3262 4)."""
+        faults = self._pbx.faults
+        if "sends-no-prack" in faults:
+            return
+        if response.to_tag not in self._pracks or "pracks-out-of-order" in faults:
+            layer, dialog = self._pbx.station.layer, self._dialog(response)
+            self._pracks[response.to_tag] = Pracks(layer, dialog, self.account)
+        self._pracks[response.to_tag].take(response)
+
+    def _dialog(self, response: Message) -> Dialog:
+        """The dialog of this tag, early or confirmed."""
+        return self._dialogs.setdefault(response.to_tag, as_caller(self._request, response, self._hop))
 
     def _accepted(self, response: Message) -> None:
         known = self._dialogs.get(response.to_tag)
         self.over = True
-        if known is None:
+        if known is None or not known.confirmed:
             self._caller.answered(self, response)
         elif known.ack:
             self._pbx.station.layer.send(known.ack, known.next_hop(), "protocol")
