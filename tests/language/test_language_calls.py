@@ -189,3 +189,34 @@ def test_the_bytes_of_a_file_are_a_call_of_their_method(tmp_path: Path) -> None:
 def test_a_caller_may_stand_for_another_agent() -> None:
     assert call("as: g1").account == Account(agent="g1")
     assert call("as: {password: x}").account == Account("x")
+
+
+FORWARDS = """
+devices: {desk: {answer: [302: {headers: {Contact: '<{uri of eve}>'}}]}, mobile: {answer: [ok]}}
+targets: {bob: {ring: [desk]}, eve: {ring: [mobile]}}
+calls: [{from: alice, to: bob}]
+expect: {alice: [200 from mobile]}
+"""
+
+
+def test_a_target_that_somebody_is_led_to_needs_no_call() -> None:
+    [step] = load(HEAD + FORWARDS).devices[0].script.attempts[0]
+    assert isinstance(step, Send)
+    assert (step.code, step.headers) == (302, (("Contact", "<{uri of eve}>"),))
+
+
+def test_roles_in_a_matrix_are_no_placeholders_of_it(tmp_path: Path) -> None:
+    matrix = HEAD.replace("T-1", "'T-{code}'") + "for: {code: [301, 302]}" + FORWARDS.replace("302:", '"{code}":')
+    (tmp_path / "t.sip.yaml").write_text(matrix, encoding="utf-8")
+    first = [case.devices[0].script.attempts[0][0] for case in load_files([tmp_path / "t.sip.yaml"])]
+    assert [(s.code, s.headers) for s in first if isinstance(s, Send)] == [
+        (code, (("Contact", "<{uri of eve}>"),)) for code in (301, 302)
+    ]
+
+
+def test_registrars_of_one_carrier_are_a_target_that_nobody_dials() -> None:
+    watched = load(
+        f"{HEAD}targets: {{carrier: {{hunt: [g1, g2]}}}}\nwatch: 1s\nexpect: {{g1: [REGISTER]}}\n"
+        "carriers: {g1: {registrar: yes}, g2: {registrar: yes}}"
+    )
+    assert watched.targets[0].members == ("g1", "g2")

@@ -93,6 +93,13 @@ class TestContent:
             Outcome.WARN, [("alice: 486 with Retry-After present", "no Retry-After")],
         )  # fmt: skip
 
+    def test_the_request_uri(self) -> None:
+        assert judged("desk: [INVITE: {uri: /^sip:/}, ACK to 503]\nmobile: reached").outcome is Outcome.PASS
+        wrong = judged("desk: [INVITE: {uri: /elsewhere/}, ACK to 503]\nmobile: reached")
+        [(expected, observed)] = seen(wrong)
+        assert expected == "desk: INVITE with uri: /elsewhere/"
+        assert observed.startswith("uri: sip:")
+
 
 class TestCounts:
     @pytest.mark.parametrize("count", ["once", "1 time", "at most 2 times", "1 to 3 times", "at least 1 time"])

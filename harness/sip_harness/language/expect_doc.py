@@ -72,6 +72,8 @@ def _one_message(value: Full) -> Full:
     if isinstance(plain.pattern, RequestPattern) and (more.source or more.reason):
         word = "from" if more.source else "reason"
         raise Misfit(f"a request has no {quoted(word)}", "only responses have", key, word, key=True)
+    if more.uri and not isinstance(plain.pattern, RequestPattern):
+        raise Misfit("a response has no 'uri'", "only requests have", key, "uri", key=True)
     return value
 
 

@@ -14,7 +14,7 @@ from sip_harness.language.answers import STEPS, answers_other
 from sip_harness.language.diagnostics import did_you_mean, guess, nearest, quoted
 from sip_harness.language.expected import expected, fate, heard
 from sip_harness.language.headers import body_text, collect, header_name, media_type, one_line
-from sip_harness.language.names import Names, new_name
+from sip_harness.language.names import Names, led_to, new_name
 from sip_harness.language.source import Map, Node, Seq, Text
 from sip_harness.language.timing import whole_count, whole_timing
 from sip_harness.language.words import code, duration, failover, method, reacted_to, within_dialog
@@ -170,7 +170,8 @@ def _check_headers(headers: dict[Text, tuple[Text, ...] | None]) -> dict[Text, t
     return headers
 
 
-def _header_values(value: object) -> tuple[Text, ...] | None:
+def _header_values(value: object, info: ValidationInfo) -> tuple[Text, ...] | None:
+    names = cast(Names, info.context)
     if value is None:
         return None
     if isinstance(value, Seq):
@@ -181,8 +182,8 @@ def _header_values(value: object) -> tuple[Text, ...] | None:
             if not isinstance(item, Text):
                 raise Misfit("a header value is text", "", index)
             found.append(item)
-        return tuple(one_line(item, "a header value") for item in found)
-    return (one_line(text_of(value, "text, a list of texts or null"), "a header value"),)
+        return tuple(led_to(one_line(item, "a header value"), names) for item in found)
+    return (led_to(one_line(text_of(value, "text, a list of texts or null"), "a header value"), names),)
 
 
 RULES = "rfc3261"

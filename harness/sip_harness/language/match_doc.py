@@ -1,4 +1,4 @@
-"""The shape of what an expected message has to carry: headers, body, reason phrase."""
+"""The shape of what an expected message has to carry: headers, body, reason phrase, Request-URI."""
 
 from __future__ import annotations
 
@@ -122,10 +122,11 @@ class ContentDoc(Part):
     """What a message has to carry."""
 
     shape = "{headers: {Retry-After: 30}, reason: Busy Here, body: /audio/}"
-    filled = dict.fromkeys(("headers", "reason", "body"), "give it a value, or write absent")
+    filled = dict.fromkeys(("headers", "reason", "body", "uri"), "give it a value, or write absent")
     headers: Annotated[_HeaderMap, AfterValidator(_once)] = Field(default_factory=dict)
     reason: Value | None = None
     body: Value | None = None
+    uri: Value | None = None
 
     def matches(self, severity: Severity) -> Iterator[Match]:
         """All that it says, in the form of the model."""
@@ -135,6 +136,8 @@ class ContentDoc(Part):
             yield replace(_one(self.reason), subject="reason", of="reason", severity=severity)
         if self.body is not None:
             yield replace(_one(self.body), subject="body", of="body", severity=severity)
+        if self.uri is not None:
+            yield replace(_one(self.uri), subject="uri", of="uri", severity=severity)
 
 
 def _one(value: Any) -> Match:

@@ -105,6 +105,21 @@ def new_name(text: Text) -> Text:
     return text
 
 
+_PARTS = ("uri", "user", "host", "hostport")
+_LED_TO = re.compile(r"\{([a-z]+) of ([^{}]*)\}")
+
+
+def led_to(text: Text, names: Names) -> Text:
+    """A header value, in which `{uri of NAME}` may stand for where a role is reached. Raises Mistake."""
+    for found in _LED_TO.finditer(text):
+        if found[1] not in _PARTS:
+            hint = "write {uri of NAME}, or user, host or hostport instead of uri"
+            raise text.spot(*found.span()).mistake(f"unknown placeholder {quoted(found[0])}", hint)
+        if names.targets is not None and names.devices is not None:
+            _known(Word(text, *found.span(2)), (*names.targets, *names.devices), "target or device")
+    return text
+
+
 def _known(word: Word, known: Iterable[str], kind: str) -> str:
     candidates = list(known)
     if str(word) in candidates:

@@ -16,7 +16,9 @@ from sip_harness.language.diagnostics import Diagnostic, Mistake, guess, quoted
 from sip_harness.language.source import Map, Node, Seq, Spot, Text
 
 VARIABLE = r"[A-Za-z][A-Za-z0-9_-]{0,31}"
-_TOKEN = re.compile(rf"\{{\{{|\}}\}}|\{{({VARIABLE})\}}|[{{}}]")
+_LED_TO = r"\{[a-z]+ of [^{}]*\}"
+"""Filled in when the scenario runs, not here."""
+_TOKEN = re.compile(rf"\{{\{{|\}}\}}|\{{({VARIABLE})\}}|{_LED_TO}|[{{}}]")
 _WHOLE = re.compile(rf"\{{({VARIABLE})\}}")
 
 
@@ -132,7 +134,7 @@ class Filler:
         indices: list[int] = []
         at = 0
         for token in _TOKEN.finditer(text):
-            inserted = token[0][0] if token[1] is None else self._inserted(token[1], text.spot(*token.span()))
+            inserted = _itself(token[0]) if token[1] is None else self._inserted(token[1], text.spot(*token.span()))
             written += (text[at : token.start()], inserted)
             indices += (*text.indices[at : token.start()], *([text.indices[token.start()]] * len(inserted)))
             at = token.end()
@@ -199,3 +201,8 @@ class Filler:
             result.add(new, new.spot() if isinstance(new, Text) else spot)
         self.depth -= 1
         return result
+
+
+def _itself(token: str) -> str:
+    """What stands for no variable: a brace, or what is filled in later."""
+    return token[0] if token in ("{{", "}}") else token

@@ -9,6 +9,7 @@ from sip_harness.language import reaction_doc
 from sip_harness.language.conduct import misplaced_before_answer, misplaced_in_call, misplaced_meanwhile
 from sip_harness.language.diagnostics import quoted
 from sip_harness.language.fields import Misfit
+from sip_harness.language.leading import led_to
 from sip_harness.language.schema import ScenarioDoc
 from sip_harness.language.sent import impossible
 from sip_harness.language.step_doc import StepDoc, located, steps_of
@@ -43,9 +44,10 @@ def _idle(document: ScenarioDoc) -> Iterator[Misfit]:
     A device outside of every target is welcome if something is expected of it (`never`); without that it is a slip of
     the pen, and a silent one: the scenario would pass although the author thinks that this device was tried.
     """
-    dialled = {call.to for call in document.calls}
-    for name in document.targets:
-        if name not in dialled and (document.calls or document.watch):
+    dialled = {call.to for call in document.calls} | led_to(document)
+    for name, target in document.targets.items():
+        registrars = document.watch is not None and set(map(str, target.members)) <= set(document.carriers)
+        if name not in dialled and not registrars and (document.calls or document.watch):
             yield Misfit(f"no call dials {quoted(name)}", "drop this target or call it", "targets", str(name), key=True)
     members = {m for target in document.targets.values() for m in target.members}
     named = document.spoken_of | {event.agent for _, event in order_events(document)}

@@ -18,8 +18,8 @@ class Match:
     """Something that a message has to carry."""
 
     subject: str
-    """A header name, `body` or `reason` (the reason phrase)."""
-    of: Literal["header", "body", "reason"]
+    """A header name, `body`, `reason` (the reason phrase) or `uri` (the Request-URI)."""
+    of: Literal["header", "body", "reason", "uri"]
     how: How
     values: tuple[str, ...] = ()
     """For `is` the elements of the header, white space and folding aside; for `matches` one regular expression, found

@@ -18,6 +18,8 @@ Shape = Literal["ring", "hunt"]
 Transport = Literal["udp", "tcp", "tls", "ws", "wss"]
 URI_PLACEHOLDER = re.compile(r"\{(uri|user|host|hostport)\}")
 """What stands in the Request-URI, the headers and the bytes of a call for parts of what its target has in a run."""
+LED_TO = re.compile(r"\{(uri|user|host|hostport) of ([A-Za-z0-9-]+)\}")
+"""What stands in a header that an agent writes for where another role of the scenario is reached in a run."""
 Listens = Literal["", "closed", "never"]
 """Whether its port is open once it has taken its place: `closed` refuses (ICMP, RST), `never` drops what knocks as a
 firewall does: a connection that is asked for is neither made nor refused."""

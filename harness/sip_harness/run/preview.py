@@ -11,6 +11,7 @@ from sip_harness.net.base import host_port
 from sip_harness.systems.base import CannotBind
 from sip_harness.systems.external import External, rules
 from sip_harness.systems.intent import refusal, request_uri
+from sip_harness.systems.leading import led
 from sip_harness.systems.placing import place
 
 
@@ -35,7 +36,7 @@ def preview(scenarios: Sequence[Scenario], system: External) -> str:
             who, uri = binding.users[call.caller].aor, request_uri(call, binding.uris[call.target])
             lines.append(f"  {scenario.id}: {call.raw or call.method} {uri} from {who}{_refused(profile, uri)}")
         if not any("(refused: " in line for line in lines[-len(scenario.calls) :]):
-            why = refusal(scenario, limits(profile), binding.uris)
+            why = refusal(led(scenario, binding), limits(profile), binding.uris)
             lines += [f"  {scenario.id}: blocked, the guard refuses {why}"] if why else []
         calls += len(scenario.calls)
         users.update(placing.users(scenario))

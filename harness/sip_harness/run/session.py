@@ -47,6 +47,7 @@ from sip_harness.run.slots import Slots
 from sip_harness.run.tape import Tape
 from sip_harness.systems.base import Binding, CannotBind, Lease, System, SystemFailed, Watch
 from sip_harness.systems.intent import request_uri
+from sip_harness.systems.leading import led
 from sip_harness.systems.leases import Leases
 from sip_harness.verdict import judge
 from sip_harness.verdict.choose import CannotChoose, Says, resolved
@@ -129,7 +130,7 @@ class Session:
         except CannotChoose as error:
             await self.system.release(lease)
             return Result(scenario, Verdict(Outcome.ERROR, reason=str(error)), repeat=repeat, system=name)
-        parts = assign(scenario, self.system.info, binding, lease)
+        parts = assign(led(scenario, binding), self.system.info, binding, lease)
         tape = Tape(path=self._record_file(scenario, repeat))
         try:
             return await self._perform(scenario, lease, parts, chosen, binding, tape, repeat)
@@ -149,7 +150,7 @@ class Session:
         agents: dict[str, Agent] = {}
         transaction = self.system.info.policy.timers.get("transaction")
         patience = UNTIL_GIVEN_UP if transaction is None else transaction.seconds + transaction.late
-        dialled = replace(scenario, calls=tuple(dialling(c, binding) for c in scenario.calls))
+        dialled = replace(scenario, calls=tuple(dialling(c, binding) for c in led(scenario, binding).calls))
         run = Run(dialled, agents, parts, tape, patience, self._pace.turn)
         for part in parts:
             agents[part.name] = self._agent(part, chosen[part.name], run)

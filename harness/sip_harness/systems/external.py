@@ -18,6 +18,7 @@ from sip_harness.model.system import SystemInfo, User
 from sip_harness.net.base import host_port
 from sip_harness.systems.base import Binding, CannotBind, Lease, SystemFailed, Watch
 from sip_harness.systems.intent import refusal
+from sip_harness.systems.leading import led
 from sip_harness.systems.locks import Locks, LocksUnusable
 from sip_harness.systems.placing import Placing, place
 from sip_harness.systems.visitor import MAX_SHOWN, NoAnswer, Visitor
@@ -144,7 +145,7 @@ class External:
         for target, uri in binding.uris.items():
             if why := self.info.guard.uri_refusal(uri):
                 raise SystemFailed(f"the guard refuses to call {target}: {why}")
-        if why := refusal(scenario, self.info.guard, binding.uris):
+        if why := refusal(led(scenario, binding), self.info.guard, binding.uris):
             raise SystemFailed(f"the guard refuses {why}")
 
     def _check_nat(self, binding: Binding) -> None:

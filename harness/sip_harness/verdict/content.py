@@ -54,6 +54,8 @@ def values_of(match: Match, message: Message) -> list[str]:
     """The values that a message has there: elements of a header, or one text; empty if there is none."""
     if match.of == "reason":
         return [message.reason] if message.reason else []
+    if match.of == "uri":
+        return [message.uri] if message.uri else []
     if match.of == "body":
         return [message.body.decode("utf-8", "replace")] if message.body else []
     return [part for value in message.all(match.subject) for part in _split(match, value)]

@@ -77,7 +77,8 @@ CALL: Entries = {
         "Headers that the request has besides its own or instead of them; a list of values makes several, an empty "
         "value leaves one out that it would have. A From without a tag gets one. `{uri}`, `{user}`, `{host}` and "
         "`{hostport}` stand for what the target has, `{run}` for a text that no other run has, and `{via}`, "
-        "`{branch}`, `{sent-by}`, `{from}`, `{to}`, `{call-id}`, `{cseq}` and `{contact}` for its own.",
+        "`{branch}`, `{sent-by}`, `{from}`, `{to}`, `{call-id}`, `{cseq}` and `{contact}` for its own; "
+        "`{uri of NAME}` for where another role is reached.",
         "calls:\n"
         "  - {from: alice, to: bob, headers: {Subject: hello, X-Trace: [a, b], Max-Forwards: null}}\n"
         "  - {from: carol, to: bob, method: REGISTER, headers: {Contact: '<sip:{user}@127.0.0.1:9>'}}",

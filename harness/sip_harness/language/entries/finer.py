@@ -52,6 +52,10 @@ CONTENT: Entries = {
         "expect: {alice: [480: {headers: "
         "{Retry-After: 30, Reason: /cause=34/, Via: present, Server: absent, Call-ID: same as desk}}]}",
     ),
+    "uri": Entry(
+        "The Request-URI of a request, as a text or `/a regular expression/`.",
+        f"{_BUSY}\nexpect: {{desk: [INVITE: {{uri: /^sip:/}}, ACK to 486]}}",
+    ),
     "reason": Entry(
         "The reason phrase, as a text or `/a regular expression/`.",
         "devices: {desk: {answer: [403: {reason: Insufficient funds}]}}\n"

@@ -20,7 +20,7 @@ _TYPE = "The content type of the body."
 REQUEST: Entries = {
     "headers": Entry(
         "Headers besides its own or instead of them; a list of values makes several, an empty value leaves one out "
-        "that it would have.",
+        "that it would have. `{uri of NAME}` stands for where another role is reached.",
         _info("headers: {X-Reason: test, Max-Forwards: null}"),
     ),
     "body": Entry(_BODY, _info("body: hello, type: text/plain")),
@@ -32,8 +32,13 @@ RESPONSE: Entries = {
     "reason": Entry("The reason phrase instead of the registry's.", _busy("reason: Line in use")),
     "headers": Entry(
         "Headers besides its own; a list of values makes several, an empty value leaves one out that the code would "
-        "carry by itself; without Content-Type there is no session description either.",
-        _busy("headers: {Retry-After: 30, Warning: [399 a b, 399 a c], Allow: null}"),
+        "carry by itself; without Content-Type there is no session description either. `{uri of NAME}` stands for where another role is reached: what dialling a target reaches, "
+        "where a carrier listens, the address of a device that no target rings.",
+        "targets: {bob: {ring: [desk]}, eve: {ring: [mobile]}}\n"
+        "devices:\n"
+        "  desk: {answer: [302: {headers: {Contact: '<{uri of eve}>', Warning: [399 a b, 399 a c]}}]}\n"
+        "  mobile: {answer: [ok]}\n"
+        "expect: {alice: [200 or 302], desk: [INVITE, ACK to 302], mobile: [maybe INVITE, maybe ACK, maybe BYE]}",
     ),
     "body": Entry(_BODY, _busy("body: hello, type: text/plain")),
     "type": Entry(_TYPE, _busy("body: hello, type: text/plain")),
