@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sip_harness.sip.digest import MAX_CHALLENGE, Challenge, authorization, choose, compute
+from sip_harness.sip.digest import MAX_CHALLENGE, Challenge, authorization, choose, compute, next_nonce
 from sip_harness.sip.errors import SipError
 
 # RFC 7616 3.9.1
@@ -308,3 +308,18 @@ def test_what_a_server_writes_is_read_back(realm, nonce, opaque):
     assert Challenge.parse(value) == Challenge(realm=realm, nonce=nonce, opaque=opaque)
     found = params(authorization(Challenge.parse(value), **INVITE))
     assert (found["realm"], found["nonce"], found["opaque"]) == (quoted(realm), quoted(nonce), quoted(opaque))
+
+
+@pytest.mark.parametrize(
+    ("value", "nonce"),
+    [
+        ('nextnonce="n2"', "n2"),
+        ('qop=auth, rspauth="6629", cnonce="a", nc=00000001, nextnonce="with, comma"', "with, comma"),
+        ('qop=auth, rspauth="6629"', ""),
+        ("", ""),
+        ('nextnonce="n2", nextnonce="n3"', ""),
+        ('nextnonce="broken', ""),
+    ],
+)
+def test_the_nonce_that_a_server_names_for_the_next_request(value, nonce):
+    assert next_nonce(value) == nonce

@@ -12,7 +12,7 @@ from ladders import scenario
 from on_loop import in_virtual_time, on_loop
 from udp_phone import Phone
 
-from sip_harness.model.scenario import Device, Scenario
+from sip_harness.model.scenario import Device, Scenario, Target
 from sip_harness.model.script import Script
 from sip_harness.model.steps import Send
 from sip_harness.model.system import User
@@ -111,6 +111,87 @@ async def test_a_stale_nonce_is_no_refusal() -> None:
         here.carrier.answer(await here.register(), 401, www_authenticate=CHALLENGE.format("n1"))
         here.carrier.answer(await here.register(), 401, www_authenticate=CHALLENGE.format("n2") + ", stale=true")
         assert 'nonce="n2"' in ((await here.register()).get("authorization") or "")
+
+
+@in_virtual_time
+async def test_a_client_that_takes_a_stale_nonce_for_a_refusal() -> None:
+    async with line("takes-stale-for-refused") as here:
+        here.carrier.answer(await here.register(), 401, www_authenticate=CHALLENGE.format("n1"))
+        here.carrier.answer(await here.register(), 401, www_authenticate=CHALLENGE.format("n2") + ", stale=true")
+        await here.carrier.quiet(60)
+
+
+async def give_credentials(here: Line, challenge: str) -> str:
+    """What a client answers this challenge with."""
+    here.carrier.answer(await here.register(), 401, www_authenticate=challenge)
+    return (await here.register()).get("authorization") or ""
+
+
+@in_virtual_time
+@pytest.mark.parametrize(("faults", "has"), [((), True), (("leaves-qop-out",), False)])
+async def test_qop_where_it_is_asked_for(faults: tuple[str, ...], has: bool) -> None:
+    async with line(*faults) as here:
+        assert ("qop=auth, nc=00000001" in await give_credentials(here, CHALLENGE.format("n1"))) is has
+
+
+@in_virtual_time
+@pytest.mark.parametrize(("faults", "has"), [((), False), (("adds-qop",), True)])
+async def test_no_qop_where_none_is_asked_for(faults: tuple[str, ...], has: bool) -> None:
+    async with line(*faults) as here:
+        assert ("qop=" in await give_credentials(here, 'Digest realm="carrier", nonce="n1"')) is has
+
+
+@in_virtual_time
+@pytest.mark.parametrize(("faults", "first"), [((), "SHA-256"), (("answers-last-challenge",), "MD5")])
+async def test_the_first_challenge_that_it_can_answer(faults: tuple[str, ...], first: str) -> None:
+    async with line(*faults) as here:
+        request = await here.register()
+        both = [f'Digest realm="carrier", nonce="n1", algorithm={name}' for name in ("SHA-256", "MD5")]
+        here.carrier.answer(request, 401, www_authenticate=both)
+        assert f"algorithm={first}" in ((await here.register()).get("authorization") or "")
+
+
+@in_virtual_time
+@pytest.mark.parametrize(("faults", "count"), [((), 2), (("counts-no-nonce-uses",), 1)])
+async def test_a_refresh_uses_the_nonce_again_and_counts_it(faults: tuple[str, ...], count: int) -> None:
+    async with line(*faults) as here:
+        here.carrier.answer(await here.register(), 401, www_authenticate=CHALLENGE.format("n1"))
+        here.grant(await here.register(), 10)
+        refresh = (await here.register()).get("authorization") or ""
+        assert ('nonce="n1"' in refresh, f"nc={count:08x}" in refresh) == (True, True)
+
+
+@in_virtual_time
+@pytest.mark.parametrize(("faults", "nonce"), [((), "n2"), (("ignores-nextnonce",), "n1")])
+async def test_the_nonce_that_the_registrar_names_for_the_next_time(faults: tuple[str, ...], nonce: str) -> None:
+    async with line(*faults) as here:
+        here.carrier.answer(await here.register(), 401, www_authenticate=CHALLENGE.format("n1"))
+        request = await here.register()
+        contact = f"{request.get('contact')};expires=10"
+        here.carrier.answer(request, 200, contact=contact, authentication_info='nextnonce="n2"')
+        refresh = (await here.register()).get("authorization") or ""
+        assert f'nonce="{nonce}"' in refresh
+        assert f"nc=0000000{1 if nonce == 'n2' else 2}" in refresh
+
+
+@in_virtual_time
+async def test_a_nonce_that_has_become_too_old_costs_one_challenge() -> None:
+    async with line() as here:
+        here.carrier.answer(await here.register(), 401, www_authenticate=CHALLENGE.format("n1"))
+        here.grant(await here.register(), 10)
+        here.carrier.answer(await here.register(), 401, www_authenticate=CHALLENGE.format("n2"))
+        again = (await here.register()).get("authorization") or ""
+        assert ('nonce="n2"' in again, "nc=00000001" in again) == (True, True)
+
+
+@in_virtual_time
+async def test_a_200_without_its_contact_is_no_registration() -> None:
+    async with line() as here:
+        here.carrier.answer(await here.register(), 200)
+        assert await here.until_register() == pytest.approx(1, abs=0.01)
+    async with line("takes-any-200") as here:
+        here.carrier.answer(await here.register(), 200)
+        await here.carrier.quiet(29)
 
 
 async def refuse_403(here: Line) -> None:
@@ -280,6 +361,56 @@ async def test_a_carrier_gets_a_place_and_an_account() -> None:
             await trunk.start()
     finally:
         await trunk.stop()
+
+
+@contextlib.asynccontextmanager
+async def two_registrars(*faults: str) -> AsyncIterator[tuple[Phone, Phone]]:
+    """One carrier with two registrars."""
+    trunk = ReferenceTrunk(patience=Patience(), faults=faults)
+    await trunk.start()
+    carriers = {name: Phone(name, trunk.info.address) for name in ("g1", "g2")}
+    places = {name: carrier.socket.getsockname() for name, carrier in carriers.items()}
+    user = User("carrier-abcx1", "x", "pw")
+    devices = tuple(Device(name, Script(((Send(486, "Busy"),),)), kind="carrier") for name in carriers)
+    target = Target("carrier", "hunt", ("g1", "g2"))
+    try:
+        binding = Binding(dict.fromkeys(carriers, user), {"carrier": "sip:c@x"}, frozenset(), places)
+        await trunk.admit(Scenario("T-1", "t", (), (target,), devices, (), ()), LEASE, binding)
+        yield carriers["g1"], carriers["g2"]
+    finally:
+        await trunk.stop()
+        for carrier in carriers.values():
+            carrier.close()
+
+
+@in_virtual_time
+@pytest.mark.parametrize("answers", [True, False])
+async def test_the_next_registrar_of_a_carrier_is_asked_at_once(answers: bool) -> None:
+    async with two_registrars() as (first, second):
+        request = await first.receive(HOUR)
+        if answers:
+            first.answer(request, 503, retry_after="60")
+        other = await second.receive(HOUR)
+        assert (other.method, other.call_id == request.call_id) == ("REGISTER", False)
+        second.answer(other, 200, contact=f"{other.get('contact')};expires=20")
+        assert (await second.receive(HOUR)).cseq[0] > other.cseq[0]
+
+
+@in_virtual_time
+async def test_a_client_that_knows_one_registrar_only() -> None:
+    async with two_registrars("knows-one-registrar-only") as (first, second):
+        first.answer(await first.receive(HOUR), 503)
+        await second.quiet(20)
+        assert (await first.receive(HOUR)).method == "REGISTER"
+
+
+@in_virtual_time
+async def test_when_all_registrars_have_failed_it_waits() -> None:
+    async with two_registrars() as (first, second):
+        first.answer(await first.receive(HOUR), 503)
+        second.answer(await second.receive(HOUR), 503)
+        await first.quiet(0.9)
+        assert (await first.receive(HOUR)).method == "REGISTER"
 
 
 def test_what_it_can_is_in_the_vocabulary() -> None:

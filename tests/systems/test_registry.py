@@ -33,7 +33,15 @@ def test_the_listing_speaks_in_words_of_the_vocabulary():
         "kamailio-tls",
         "kamailio-ws",
     }
-    assert listing["reference"].capabilities == ("register", "ring", "hunt", "mixed", "carriers", "probing", "tcp")
+    assert listing["reference"].capabilities == (
+        "register",
+        "ring",
+        "hunt",
+        "mixed",
+        "carriers",
+        "probing",
+        "tcp",
+    )
     assert listing["kamailio"].capabilities == (*ROLES, "tcp")
     assert listing["kamailio-digest"].capabilities == (*ROLES, "digest", "tcp")
     assert listing["kamailio-tls"].capabilities == (*ROLES, "tcp", "tls")
@@ -48,7 +56,12 @@ def test_the_listing_speaks_in_words_of_the_vocabulary():
     pbx = ("register", "ring", "hunt", "mixed", "carriers", "carrier-accounts")
     assert listing["reference-b2bua-digest"].capabilities == (*pbx, "digest", "tcp")
     assert listing["reference-b2bua"].capabilities == (*pbx, "tcp")
-    assert listing["reference-trunk"].capabilities == ("registers-at-carrier", "gives-accounts-up", "tcp")
+    assert listing["reference-trunk"].capabilities == (
+        "registers-at-carrier",
+        "backup-registrars",
+        "gives-accounts-up",
+        "tcp",
+    )
 
 
 def test_a_new_system_is_made_every_time():

@@ -107,15 +107,18 @@ class Phone:
             **shared,
         )
 
-    def answer(self, request: Message, code: int, reason: str = "Whatever", tag: str = "", **extra: str) -> None:
-        """Send a response to a request; the To tag is this phone's own, always the same."""
+    def answer(
+        self, request: Message, code: int, reason: str = "Whatever", tag: str = "", **extra: str | list[str]
+    ) -> None:
+        """Send a response to a request; the To tag is this phone's own, always the same. A list is several headers."""
         copied = [
             (f.name, f.value) for f in request.fields if f.key in ("via", "record-route", "from", "call-id", "cseq")
         ]
         to = request.get("to") or ""
         if not request.to_tag and code > 100:
             to += f";tag={tag or self.host.partition(':')[2]}"
-        more = [(name.replace("_", "-"), value) for name, value in extra.items()]
+        values = {name: [value] if isinstance(value, str) else value for name, value in extra.items()}
+        more = [(name.replace("_", "-"), one) for name, value in values.items() for one in value]
         if request.method == "INVITE":
             more.append(("Contact", f"<{self.contact}>"))
         self.send(build(f"SIP/2.0 {code} {reason}", [*copied, ("To", to), *more]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sip_harness.endpoint.build import Headers
 from sip_harness.endpoint.layer import Client, Layer, Why
@@ -18,7 +18,8 @@ from sip_harness.sip.message import Message, parse
 MAX_RETRIES = 4
 """How often one request is made anew because of challenges, whatever realms the other side asks for."""
 
-_ANSWERS = {401: ("www-authenticate", "Authorization"), 407: ("proxy-authenticate", "Proxy-Authorization")}
+_PROXY = "Proxy-Authorization"
+_ANSWERS = {401: ("www-authenticate", "Authorization"), 407: ("proxy-authenticate", _PROXY)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,12 @@ class Challenged:
     credentials: Credentials
     choose: Callable[[list[str]], digest.Challenge] = digest.choose
     """Which of several challenges is answered."""
+    counts: bool = True
+    """Whether the uses of a nonce are counted."""
     _given: dict[tuple[str, str], digest.Challenge] = field(default_factory=dict)
     """What is answered, by header and realm."""
+    _kept: dict[tuple[str, str], digest.Challenge] = field(default_factory=dict)
+    """What former requests were asked for."""
     _uses: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How often each nonce of each realm was used: a count that comes twice is a replay (RFC 7616 3.4)."""
     _stale: set[tuple[str, str]] = field(default_factory=set)
@@ -61,7 +66,10 @@ class Challenged:
             if realm in self._given and (not challenge.stale or realm in self._stale):
                 return None
             given = {**self._given, realm: challenge}
-            headers = [(header, self._prove(one, request)) for (header, _), one in given.items()]
+            everything = {**self._kept, **given}.items()
+            headers = [
+                (header, self._prove(one, request.method, request.uri, request.body)) for (header, _), one in everything
+            ]
         except SipError:
             return None
         if realm in self._given:
@@ -70,17 +78,32 @@ class Challenged:
         self._given = given
         return headers
 
-    def _prove(self, challenge: digest.Challenge, request: Message) -> str:
+    def again(self, method: str, uri: str) -> Headers:
+        """Another request, without a body, begins: credential headers for what former ones were asked for. Without
+        being asked again they save a round trip, and each use of a nonce counts (RFC 7616 3.4, 3.6)."""
+        self._kept |= self._given
+        self._given, self._stale, self._retries = {}, set(), 0
+        return [(header, self._prove(challenge, method, uri)) for (header, _), challenge in self._kept.items()]
+
+    def informed(self, response: Message) -> None:
+        """A response to a request with credentials: it may name the nonce for the next one (RFC 7616 3.5)."""
+        for name, header in (("authentication-info", "Authorization"), ("proxy-authentication-info", _PROXY)):
+            nonce = next((n for value in response.all(name) if (n := digest.next_nonce(value))), "")
+            for given in (self._given, self._kept):
+                for realm in (key for key in given if nonce and key[0] == header):
+                    given[realm] = replace(given[realm], nonce=nonce, stale=False)
+
+    def _prove(self, challenge: digest.Challenge, method: str, uri: str, body: bytes = b"") -> str:
         nonce = challenge.realm, challenge.nonce
         self._uses[nonce] += 1
         return digest.authorization(
             challenge,
             username=self.credentials.username,
             password=self.credentials.password,
-            method=request.method,
-            uri=request.uri,
-            body=request.body,
-            nc=self._uses[nonce],
+            method=method,
+            uri=uri,
+            body=body,
+            nc=self._uses[nonce] if self.counts else 1,
         )
 
 
@@ -104,23 +127,27 @@ class Request:
         on_provisional: Callable[[Message], None] | None = None,
         hold_ack: bool = False,
         how: Delivery = PLAIN,
+        challenged: Challenged | None = None,
+        known: Headers | None = None,
     ) -> None:
         """Send it, each try in the way of `how`. `on_final` is called for a final response that is not answered with
         credentials; more than once for an INVITE whose 2xx comes again or from other branches of a fork. With
-        `hold_ack` the ACK to a failure waits for `release_ack`; that to a challenge which is answered does not."""
+        `hold_ack` the ACK to a failure waits for `release_ack`; that to a challenge which is answered does not.
+        `challenged` remembers from one request to the next what was asked for, and `known` is what the first try has
+        of that (`Challenged.again`)."""
         self.retry = True
         """Whether a challenge is answered; clear it once the request is not wanted any more."""
         self.hop = hop
         self._layer = layer
         self._make = make
         self._origin = origin
-        self._challenged = Challenged(credentials)
+        self._challenged = challenged or Challenged(credentials)
         self._on_final = on_final
         self._on_failure = on_failure
         self._on_provisional = on_provisional
         self._hold_ack = hold_ack
         self._how = how
-        self.client = self._send([])
+        self.client = self._send(known or [])
 
     @property
     def request(self) -> Message:

@@ -11,6 +11,7 @@ CAPABILITIES = {
     "carrier-accounts": "routes to carriers in turn with an account at each, and answers their challenges",
     "probing": "asks carriers with OPTIONS whether they are there, and passes over those that are not",
     "registers-at-carrier": "registers at carriers by itself and answers their challenges (a trunk client)",
+    "backup-registrars": "registers at the next one of a list of carriers where one fails",
     "gives-accounts-up": "gives its accounts at carriers up when it is told to, while the carriers are still there",
     "digest": "challenges callers and registrations",
     "tcp": "speaks SIP over TCP",

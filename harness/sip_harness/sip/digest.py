@@ -119,6 +119,15 @@ def realm_of(values: Iterable[str]) -> str:
         return ""
 
 
+def next_nonce(value: str) -> str:
+    """The nonce that an Authentication-Info value names for the next request (RFC 7616 3.5); empty if there is none
+    or it cannot be read."""
+    try:
+        return _params(f"Digest {value}", ("nextnonce",)).get("nextnonce", "")
+    except SipError:
+        return ""
+
+
 def authorization(
     challenge: Challenge,
     *,

@@ -47,4 +47,40 @@ FAULTS = (
         "RFC 3261 10.2.2",
         "calls that ring nowhere after a PBX was moved",
     ),
+    Fault(
+        "knows-one-registrar-only",
+        "asks the same registrar again where it is silent or says 503, whatever other ones it knows",
+        "RFC 3263 4.3",
+        "trunks that stay down for as long as one of the carrier's servers does",
+    ),
+    Fault(
+        "takes-any-200",
+        "takes itself for registered after a 200 that does not list its contact",
+        "RFC 3261 10.2.4, 10.3 step 8",
+        "trunks that are green and take no calls; pjproject pull request 2809 is about such a 200",
+    ),
+    Fault(
+        "leaves-qop-out",
+        "answers a challenge with qop as if there were none",
+        "RFC 7616 3.4, RFC 3261 22.4 step 8",
+        "sipdroid issue 33: registrars that refuse credentials without nc and cnonce",
+    ),
+    Fault(
+        "adds-qop",
+        "answers a challenge without qop as if it had one",
+        "RFC 3261 22.4 step 8, RFC 2617 3.2.2",
+        "rsipstack issue 22: registrars that know only the digest of RFC 2069",
+    ),
+    Fault(
+        "counts-no-nonce-uses",
+        "says that it uses a nonce for the first time whenever it does",
+        "RFC 7616 3.4",
+        "RestComm jain-sip issue 181: the second REGISTER is refused as a replay",
+    ),
+    Fault(
+        "ignores-nextnonce",
+        "goes on with the old nonce although the registrar has named the next one",
+        "RFC 7616 3.5",
+        "clients that do not read Authentication-Info: every refresh costs a challenge",
+    ),
 )

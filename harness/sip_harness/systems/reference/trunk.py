@@ -19,8 +19,13 @@ from sip_harness.systems.reference.trunk_registration import Patience
 from sip_harness.systems.slots import carrier_addresses
 
 NAME = "reference-trunk"
-CAPABILITIES = frozenset({"registers-at-carrier", "gives-accounts-up", "tcp"})
-FAULTS = ("ignores-retry-after", *(fault.name for fault in trunking.FAULTS))
+CAPABILITIES = frozenset({"registers-at-carrier", "backup-registrars", "gives-accounts-up", "tcp"})
+FAULTS = (
+    "ignores-retry-after",
+    "takes-stale-for-refused",
+    "answers-last-challenge",
+    *(fault.name for fault in trunking.FAULTS),
+)
 """Fault switches, named as in the vocabulary."""
 PASSWORD = "loopback-only"  # noqa: S105 - of made-up accounts at carriers that a scenario plays
 
@@ -51,14 +56,18 @@ class ReferenceTrunk(Embedded):
         return replace(fresh_users(scenario, lease, self.info), listens=places)
 
     async def admit(self, scenario: Scenario, lease: Lease, binding: Binding) -> None:
-        """Register at the carriers of the scenario: shortly after, when they are there."""
+        """Register at the carriers of the scenario: shortly after, when they are there. Those of one target are the
+        registrars of one carrier."""
         if self._client is None:
             raise SystemFailed(f"{self.name} has not been started")
         spoken = {device.name: self._client.station.transport(device.transport) for device in scenario.devices}
         carriers = {
             name: Hop(spoken.get(name) or self._client.station.udp, where) for name, where in binding.listens.items()
         }
-        self._client.admit(lease.token, binding.users, carriers)
+        groups = [target.members for target in scenario.targets if set(target.members) <= set(carriers)]
+        alone = [(name,) for name in carriers if not any(name in group for group in groups)]
+        accounts = [(binding.users[names[0]], [carriers[name] for name in names]) for names in (*groups, *alone)]
+        self._client.admit(lease.token, accounts)
 
     async def release(self, lease: Lease) -> None:
         """Unregister. Nothing waits for the answer: the carriers may have gone."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 
 from sip_harness.endpoint.layer import Server
 from sip_harness.model.system import User
@@ -26,9 +26,9 @@ class TrunkClient:
         self._runs: dict[str, list[TrunkRegistration]] = {}
         self.station = Station(clock, self)
 
-    def admit(self, token: str, users: Mapping[str, User], carriers: Mapping[str, Hop]) -> None:
-        """Register at every carrier with the account that is for it."""
-        self._runs[token] = [TrunkRegistration(self, users[name], where) for name, where in carriers.items()]
+    def admit(self, token: str, accounts: Iterable[tuple[User, Sequence[Hop]]]) -> None:
+        """Register every account at its carrier, whose registrars are tried in this order."""
+        self._runs[token] = [TrunkRegistration(self, user, registrars) for user, registrars in accounts]
         for registration in self._runs[token]:
             registration.begin()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from sip_harness.net.clock import Timer
 from sip_harness.sip import headers
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message
+from sip_harness.systems.reference.trunk_account import account
 
 if TYPE_CHECKING:
     from sip_harness.systems.reference.trunk_client import TrunkClient
@@ -23,7 +25,7 @@ MAX_WAIT = 24 * 3600.0
 """Seconds that a Retry-After, or a granted lifetime, can make it wait."""
 _IMPATIENCE = 0.2
 """Seconds between two tries of a client that has gone wrong: fast enough to be seen, and no flood."""
-_FOR_GOOD = frozenset({400, 401, 402, 403, 404, 405, 407, 410, 416, 420, 485})
+_FOR_GOOD = frozenset({400, 401, 402, 403, 404, 405, 407, 410, 416, 420, 421, 485, 494})
 """What no later try changes (RFC 3261 21.4), besides every 3xx, which is not followed, and every 6xx."""
 
 
@@ -49,20 +51,31 @@ class Patience:
                 raise ValueError(f"{name} is {getattr(self, name):g}s: it must be more")
 
 
-class TrunkRegistration:
-    """One account at one carrier. 401, 407, 423, 503 and silence are met as they should be, 403 ends it."""
+class Registrar:
+    """Where an account is registered, and as what."""
 
-    def __init__(self, client: TrunkClient, user: User, carrier: Hop) -> None:
-        """Nothing is sent yet. `carrier` is where it listens, and by which transport."""
-        transport, address = carrier.transport, carrier.remote
+    def __init__(self, client: TrunkClient, user: User, hop: Hop) -> None:
+        """`hop` is where it listens, and by which transport."""
+        transport, address = hop.transport, host_port(hop.remote)
+        self.hop = hop
+        self.uri = f"sip:{address}{';transport=tcp' if transport.reliable else ''}"
+        self.aor = f"sip:{user.name}@{address}"
+        self.contact = client.station.contact(user.name, transport)
+        self.sender = f"<{self.aor}>;tag={build.new_tag()}"
+        self.call_id = f"{build.new_tag()}{build.new_tag()}@{transport.local[0]}"
+        self.account = account(Credentials(user.name, user.password), client.faults)
+
+
+class TrunkRegistration:
+    """One account at one carrier, which may have several registrars. 401, 407, 423, 503 and silence are met as they
+    should be, 403 ends it."""
+
+    def __init__(self, client: TrunkClient, user: User, registrars: Sequence[Hop]) -> None:
+        """Nothing is sent yet. `registrars` are tried in this order (RFC 3263 4.3)."""
         self._client = client
         self._user = user
-        self._hop = carrier
-        self._uri = f"sip:{host_port(address)}{';transport=tcp' if transport.reliable else ''}"
-        self._aor = f"sip:{user.name}@{host_port(address)}"
-        self._contact = client.station.contact(user.name, transport)
-        self._sender = f"<{self._aor}>;tag={build.new_tag()}"
-        self._call_id = f"{build.new_tag()}{build.new_tag()}@{transport.local[0]}"
+        self._all = [Registrar(client, user, hop) for hop in registrars]
+        self._at = 0
         self._asked = client.patience.expires
         self._pause = client.patience.retry
         self._seq = 0
@@ -91,28 +104,36 @@ class TrunkRegistration:
         if self._registered and "forgets-to-unregister" not in self._client.faults:
             self._send(0)
 
+    @property
+    def _registrar(self) -> Registrar:
+        return self._all[self._at]
+
     def _send(self, expires: int) -> None:
+        registrar = self._registrar
         self._request = Request(
             self._client.station.layer,
             lambda credentials: self._make(expires, credentials),
-            self._hop,
+            registrar.hop,
             "protocol",
-            Credentials(self._user.name, self._user.password),
+            registrar.account.credentials,
             on_final=self._answered,
             on_failure=self._failed,
+            challenged=registrar.account,
+            known=registrar.account.again("REGISTER", registrar.uri),
         )
 
     def _make(self, expires: int, credentials: build.Headers) -> bytes:
         self._seq += 1
+        registrar = self._registrar
         return build.request(
             "REGISTER",
-            self._uri,
-            via=build.new_via(self._hop.transport),
-            sender=self._sender,
-            to=f"<{self._aor}>",
-            call_id=self._call_id,
+            registrar.uri,
+            via=build.new_via(registrar.hop.transport),
+            sender=registrar.sender,
+            to=f"<{registrar.aor}>",
+            call_id=registrar.call_id,
             cseq=self._seq,
-            headers=[("Contact", self._contact), ("Expires", str(expires)), *credentials],
+            headers=[("Contact", registrar.contact), ("Expires", str(expires)), *credentials],
         )
 
     def _answered(self, response: Message) -> None:
@@ -122,7 +143,9 @@ class TrunkRegistration:
             return
         code = response.code
         if code < 300:
-            self._granted(granted(response, self._contact, self._asked))
+            if "ignores-nextnonce" not in self._client.faults:
+                self._registrar.account.informed(response)
+            self._granted(granted(response, self._registrar.contact, self._asked))
         elif code == 423:
             self._too_brief(response)
         elif code in _FOR_GOOD or 300 <= code < 400 or code >= 600:
@@ -132,6 +155,8 @@ class TrunkRegistration:
 
     def _granted(self, seconds: int) -> None:
         """Refresh at half the time that was granted (RFC 3261 10.2.4 wants it before the end)."""
+        if not seconds and "takes-any-200" in self._client.faults:
+            seconds = self._asked
         if not seconds:
             self._back_off()
             return
@@ -158,9 +183,20 @@ class TrunkRegistration:
         if hammers or (code in (401, 407) and "answers-challenge-for-ever" in self._client.faults):
             self._later(_IMPATIENCE)
 
+    def _moves_on(self) -> bool:
+        """Whether the next registrar of the carrier is asked at once (RFC 3263 4.3); not once all have failed."""
+        if "knows-one-registrar-only" in self._client.faults:
+            return False
+        self._at = (self._at + 1) % len(self._all)
+        if self._at:
+            self.register()
+        return self._at > 0
+
     def _wait_as_told(self, response: Message) -> None:
         """RFC 3261 20.33: Retry-After says when; without it, with growing patience."""
         seconds = _seconds(response, "retry-after")
+        if response.code == 503 and self._moves_on():
+            return
         if seconds is None:
             self._back_off()
         elif "ignores-retry-after" in self._client.faults:
@@ -177,12 +213,13 @@ class TrunkRegistration:
     def _no_answer(self) -> None:
         if self._request is not None:
             self._request.client.stop()
-        self._back_off()
+        if not self._moves_on():
+            self._back_off()
 
     def _failed(self, why: Why) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
-        if not self._ended:
+        if not self._ended and not self._moves_on():
             self._back_off()
 
     def _later(self, seconds: float) -> None:
