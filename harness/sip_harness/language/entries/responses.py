@@ -32,8 +32,9 @@ RESPONSE: Entries = {
     "reason": Entry("The reason phrase instead of the registry's.", _busy("reason: Line in use")),
     "headers": Entry(
         "Headers besides its own; a list of values makes several, an empty value leaves one out that the code would "
-        "carry by itself; without Content-Type there is no session description either. `{uri of NAME}` stands for where another role is reached: what dialling a target reaches, "
-        "where a carrier listens, the address of a device that no target rings.",
+        "carry by itself; without Content-Type there is no session description either. `{uri of NAME}` stands for "
+        "where another role is reached: what dialling a target reaches, where a carrier listens, the address of a "
+        "device that no target rings.",
         "targets: {bob: {ring: [desk]}, eve: {ring: [mobile]}}\n"
         "devices:\n"
         "  desk: {answer: [302: {headers: {Contact: '<{uri of eve}>', Warning: [399 a b, 399 a c]}}]}\n"
