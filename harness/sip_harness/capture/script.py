@@ -189,7 +189,14 @@ def _headers(m: Message, did: Did) -> list[str]:
             values.setdefault(one.key, []).append(one.value)
     items = [f"{quoted(written(key))}: {_value(found)}" for key, found in values.items()]
     missing = [name for name, _ in default_headers(m.code, "127.0.0.1") if not m.all(name)]
+    if not m.body and _has_session(m.code):
+        missing.append("Content-Type")
     return items + [f"{name}: null" for name in missing]
+
+
+def _has_session(code: int) -> bool:
+    """Whether the stack describes a session in a response with this code by itself."""
+    return code == 183 or 200 <= code < 300
 
 
 def _value(values: Sequence[str]) -> str:
@@ -203,7 +210,7 @@ def _body(m: Message, did: Did) -> list[str]:
     if not m.body:
         return []
     if kind == "application/sdp":
-        return ["media: silence"] if m.code not in (183, *range(200, 300)) else []
+        return [] if _has_session(m.code) else ["media: silence"]
     try:
         text = m.body.decode()
     except UnicodeDecodeError:
