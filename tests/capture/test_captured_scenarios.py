@@ -92,7 +92,9 @@ def test_what_the_capture_does_not_show_is_said() -> None:
         pytest.param([(0.01, "100 Trying")], '["100"]', id="100 and nothing more"),
         pytest.param([(0.5, "486 Busy Here")], "[no 100, wait 500ms, 486]", id="no 100"),
         pytest.param([(0.1, "486 Busy Here")], "[wait 100ms, 486]", id="soon enough to need no 100"),
-        pytest.param([(0.01, "183 Session Progress")], "[{183: {headers: {Content-Type: null}}}]", id="183 without SDP"),
+        pytest.param(
+            [(0.01, "183 Session Progress")], "[{183: {headers: {Content-Type: null}}}]", id="183 without SDP"
+        ),
         pytest.param([(0.01, "100 Trying"), (0.011, "486 ")], '[{486: {reason: ""}}]', id="no phrase"),
         pytest.param([(0.01, "603 No: thanks")], '[{603: {reason: "No: thanks"}}]', id="a phrase that YAML would read"),
         pytest.param([(0.01, "486 Busy Here"), (0.2, "603 Decline")], "[486, wait 190ms, 603]", id="two finals"),
@@ -154,6 +156,15 @@ def test_challenges_early_media_and_bodies() -> None:
     assert f"g1: {{answer: {steps}}}" in text
     assert "g1: [INVITE, INVITE, ACK to 503]" in text
     assert "secret" not in text
+    load_text(text, "t")
+
+
+def test_a_session_that_is_refused_is_described_as_it_was() -> None:
+    told = Told()
+    told.ask(0, PBX, G1, "INVITE")
+    told.answer(0.01, G1, PBX, "580 Precondition Failure", "Content-Type: application/sdp", body="v=0\r\na=des:qos\r\n")
+    text = made(told)
+    assert r'{580: {body: "v=0\r\na=des:qos\r\n", type: application/sdp}}' in text
     load_text(text, "t")
 
 

@@ -30,6 +30,7 @@ _OF_THE_STACK = frozenset(
 _PERSONAL = frozenset({"p-asserted-identity", "remote-party-id", "p-preferred-identity", "p-charging-vector"})
 """Headers that name people: they stay in the capture."""
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/+-]*(?<! )")
+_ESCAPES = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "~", "to", "from", "or"})
 
 
@@ -72,10 +73,8 @@ def quoted(text: str) -> str:
 
 
 def _escaped(char: str) -> str:
-    if char in '\\"':
-        return f"\\{char}"
-    if char == "\n":
-        return "\\n"
+    if (short := _ESCAPES.get(char)) is not None:
+        return short
     return char if char.isprintable() else f"\\U{ord(char):08x}"
 
 
@@ -205,11 +204,11 @@ def _value(values: Sequence[str]) -> str:
 
 
 def _body(m: Message, did: Did) -> list[str]:
-    """A body, unless it is a session description: the stack has one of its own, with ports that are open."""
+    """A body, unless it is the description of a session: the stack has one of its own, with ports that are open."""
     kind = (m.get("content-type") or "").partition(";")[0].strip().lower()
     if not m.body:
         return []
-    if kind == "application/sdp":
+    if kind == "application/sdp" and m.code < 300:
         return [] if _has_session(m.code) else ["media: silence"]
     try:
         text = m.body.decode()
