@@ -92,9 +92,7 @@ def test_what_the_capture_does_not_show_is_said() -> None:
         pytest.param([(0.01, "100 Trying")], '["100"]', id="100 and nothing more"),
         pytest.param([(0.5, "486 Busy Here")], "[no 100, wait 500ms, 486]", id="no 100"),
         pytest.param([(0.1, "486 Busy Here")], "[wait 100ms, 486]", id="soon enough to need no 100"),
-        pytest.param(
-            [(0.01, "183 Session Progress")], "[{183: {headers: {Content-Type: null}}}]", id="183 without SDP"
-        ),
+        pytest.param([(0.01, "183 Session Progress")], "[{183: {headers: {Content-Type: null}}}]", id="no SDP"),
         pytest.param([(0.01, "100 Trying"), (0.011, "486 ")], '[{486: {reason: ""}}]', id="no phrase"),
         pytest.param([(0.01, "603 No: thanks")], '[{603: {reason: "No: thanks"}}]', id="a phrase that YAML would read"),
         pytest.param([(0.01, "486 Busy Here"), (0.2, "603 Decline")], "[486, wait 190ms, 603]", id="two finals"),
