@@ -143,3 +143,11 @@ def _(stage: Stage) -> object:
     stage.register(desk.uri, Call_ID="after-a-restart")
     stage.call(0.1)
     return len(desk.messages("INVITE"))
+
+
+@case("ignores-max-breadth", (["1", "1"], True), (["1", "1"], False))
+def _(stage: Stage) -> object:
+    phones = [stage.phone(f"phone{number}", 0.2, 486) for number in range(2)]
+    stage.call(Max_Breadth="1")
+    first, second = (phone.times("INVITE")[0] for phone in phones)
+    return [phone.messages("INVITE")[0].get("max-breadth") for phone in phones], second - first > 0.1

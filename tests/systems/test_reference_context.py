@@ -75,7 +75,7 @@ def test_at_the_ring_limit_the_next_group_waits_for_the_cancelled_one() -> None:
     hunt = context((DESK,), (MOBILE,), ring=1.0, transaction=0.5)
     hunt.receive(0, response(180), 0.0)
     assert kinds(hunt.tick(1.0)) == [Cancel]
-    assert hunt.receive(0, response(487), 1.1) == [Start(1, MOBILE)]
+    assert hunt.receive(0, response(487), 1.1) == [Start(1, MOBILE, 60)]
     hunt.receive(1, response(180), 1.2)
     assert kinds(hunt.tick(2.2)) == [Cancel]
     assert finals(hunt.receive(1, response(487), 2.3)) == [408]
@@ -112,12 +112,36 @@ def test_a_redirection_is_followed_where_that_is_wanted_and_nobody_is_called_twi
 
     follows = Context([[DESK, MOBILE]], replace(Settings(), recurse=True), True, redirects)
     follows.begin(0.0)
-    assert follows.receive(0, response(302), 0.1) == [Start(2, TABLET)]
+    assert follows.receive(0, response(302), 0.1) == [Start(2, TABLET, 30)]
     assert follows.receive(2, response(302), 0.2) == []
     assert finals(follows.receive(1, response(486), 0.3)) == [302]
     stays = Context([[DESK]], Settings(), True, redirects)
     stays.begin(0.0)
     assert finals(stays.receive(0, response(302), 0.1)) == [302]
+
+
+def test_a_fork_has_no_more_open_branches_than_the_request_allows() -> None:
+    def begun(breadth: int, *group: Target) -> tuple[Context, list[Action]]:
+        made = Context([group, [replace(DESK, uri="sip:last@x")]], Settings(), breadth=breadth)
+        return made, made.begin(0.0)
+
+    assert begun(60, DESK, MOBILE, TABLET)[1] == [Start(0, DESK, 20), Start(1, MOBILE, 20), Start(2, TABLET, 20)]
+    assert begun(5, DESK, MOBILE)[1] == [Start(0, DESK, 3), Start(1, MOBILE, 2)]
+    fork, actions = begun(2, DESK, MOBILE, TABLET)
+    assert actions == [Start(0, DESK, 1), Start(1, MOBILE, 1)]
+    assert fork.receive(0, response(486), 0.1) == []
+    assert fork.receive(1, response(486), 0.2) == [Start(2, TABLET, 2)]  # and then the next group
+    assert kinds(fork.receive(2, response(486), 0.3)) == [Start]
+    refused, _ = begun(1, DESK, MOBILE)
+    assert finals(refused.receive(0, response(603), 0.1)) == [603]
+
+
+def test_a_redirection_waits_where_there_is_no_room_for_its_targets() -> None:
+    follows = Context([[DESK]], replace(Settings(), recurse=True), True, lambda _: [MOBILE, TABLET], breadth=1)
+    follows.begin(0.0)
+    assert follows.receive(0, response(302), 0.1) == [Start(1, MOBILE, 1)]
+    assert follows.receive(1, response(404), 0.2) == [Start(2, TABLET, 1)]
+    assert finals(follows.receive(2, response(486), 0.3)) == [404]
 
 
 def test_no_408_for_anything_but_invite_where_somebody_has_answered() -> None:

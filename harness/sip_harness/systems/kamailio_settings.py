@@ -42,6 +42,7 @@ _GOES_ON = (
     "calls the next one at the ring limit before the last one has ended (against RFC 3261 16.8), so that "
     "both may answer; seen with 5.6.3"
 )
+_BREADTH = "does not read Max-Breadth and rings all phones at once (against RFC 5393 5.3.3); seen with 5.6.3"
 _BY_BRANCH = "takes a CANCEL by its branch alone, whoever sent it (against RFC 3261 17.2.3); seen with 5.6.3"
 _LATE = "200 from desk within 1s of desk sends 200"
 _TWO_CALLS = "INVITE, ACK to 503, INVITE after 2s of g1 sends 503, ACK to 503"
@@ -95,6 +96,12 @@ DEVIATIONS = (
             ("desk: nothing but INVITE, ACK to 486", "also CANCEL"),
             ("desk: ACK to 486", "ACK to 487"),
         )
+    ),
+    Deviation(
+        "FK-32",
+        "alice: maybe 486 no earlier than 700ms after alice sends INVITE",
+        "early 486 Busy Here",
+        _BREADTH,
     ),
     Deviation("RB-20", "alice: 420 from system", "200 OK from desk", _EXTENSIONS),
     Deviation("RB-20", "desk: never", "INVITE", _EXTENSIONS),

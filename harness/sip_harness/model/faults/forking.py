@@ -155,4 +155,10 @@ FAULTS = (
         "RFC 3261 16.7 step 5",
         "push gateways that add every new contact to the open calls of its user",
     ),
+    Fault(
+        "ignores-max-breadth",
+        "forks a request to more devices at once than it allows",
+        "RFC 5393 5.3.3",
+        "Kamailio 5.6 does not read Max-Breadth: forks of forks grow without bounds",
+    ),
 )

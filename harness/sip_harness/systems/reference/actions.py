@@ -29,6 +29,8 @@ class Start:
 
     branch: int
     target: Target
+    breadth: int
+    """How many branches it may become further on (Max-Breadth, RFC 5393 5.3.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,5 +82,7 @@ class Branch:
     """Reason of the CANCEL that it is to get; None while nobody wants one."""
     cancelled: bool = False
     rang_out: bool = False
+    breadth: int = 1
+    """Its share of the branches that may be open at one time."""
     final: int = 0
     """Code of its final response; 0 while it is open."""

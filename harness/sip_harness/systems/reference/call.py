@@ -33,7 +33,8 @@ class Call:
         self._server = server
         self._routes = routes
         self._invite = server.request.method == "INVITE"
-        self._context = Context(groups, core.settings, self._invite, self._redirects)
+        breadth = forward.breadth_of(server.request)
+        self._context = Context(groups, core.settings, self._invite, self._redirects, breadth)
         self._clients: dict[int, Client] = {}
         self._timer: Timer | None = None
         self._reasons: list[str] = []
@@ -121,7 +122,9 @@ class Call:
             return self._context.fail(action.branch, _FAILED["transport"], self._now())
         self._log(f"branch {action.branch}: {request.method} to {uri}")
         spent = group if "hops-per-attempt" in faults else 0
-        onward = self._core.onward(request, self._server.source, uri, self._routes, hop, spent=spent)
+        onward = self._core.onward(
+            request, self._server.source, uri, self._routes, hop, spent=spent, breadth=action.breadth
+        )
         client = self._core.layer.request(onward, hop, "protocol", partial(self._on_response, action.branch))
         client.on_failure = partial(self._on_failure, action.branch)
         self._clients[action.branch] = client

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from sip_harness.sip.message import Message
 from sip_harness.systems.reference.actions import Action, Branch, Cancel, Finish, Forward, GiveUp, Start, Target
 from sip_harness.systems.reference.best import Answer, choose, other_challenges
+from sip_harness.systems.reference.forward import BREADTH
 from sip_harness.systems.reference.settings import NO_TARGET, RING_TIMEOUT, Settings
 
 MAX_BRANCHES = 100
@@ -29,6 +30,8 @@ class Context:
     invite: bool = True
     redirects: Callable[[Message], Iterable[Target]] = lambda _: ()
     """Targets that a 3xx names, usable ones only."""
+    breadth: int = BREADTH
+    """How many branches may be open at one time, those that they become further on included (RFC 5393 5.3.3)."""
     branches: list[Branch] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     finished: bool = False
@@ -38,6 +41,8 @@ class Context:
     abandoned: bool = False
     """Whether the caller has cancelled."""
     _next: int = 0
+    _waiting: list[Target] = field(default_factory=list)
+    """Of the last group, for whom there was no room yet."""
     _closed: bool = False
     """No new branch any more."""
     _kept: list[Forward] = field(default_factory=list)
@@ -166,7 +171,7 @@ class Context:
         recurses = 300 <= response.code < 400 and self.settings.recurse and not self._closed
         if recurses and (targets := self._untried(response)):
             branch.final = response.code
-            return self._start(targets, branch.group, now)
+            return self._start(targets, branch.group, now) or self._advance(now)
         if branch.rang_out and response.code == 487:
             return self._end(branch, Answer(RING_TIMEOUT, None, branch.group), now)
         actions = self._end(branch, Answer(response.code, response, branch.group), now)
@@ -222,6 +227,10 @@ class Context:
         """The next group once all branches have ended; after the last one the best of all responses."""
         if any(not b.final for b in self.branches):
             return []
+        while not self._closed and (waiting := self._waiting):
+            self._waiting = []
+            if actions := self._start(waiting, self._next - 1, now):
+                return actions
         while not self._closed and self._next < len(self.groups) and self._may_go_on():
             group, self._next = self.groups[self._next], self._next + 1
             if actions := self._start(group, self._next - 1, now):
@@ -250,7 +259,8 @@ class Context:
         return code in self.settings.failover or (code >= 600 and "hunts-on-after-6xx" in self.faults)
 
     def _untried(self, response: Message) -> list[Target]:
-        tried = {branch.target.uri for branch in self.branches}  # RFC 3261 16.5: no URI twice
+        known = [*(branch.target for branch in self.branches), *self._waiting]
+        tried = {target.uri for target in known}  # RFC 3261 16.5: no URI twice
         found: dict[str, Target] = {}
         for target in self.redirects(response):
             if target.uri not in tried:
@@ -259,9 +269,16 @@ class Context:
 
     def _start(self, targets: Sequence[Target], group: int, now: float) -> list[Action]:
         actions: list[Action] = []
-        for target in targets[: MAX_BRANCHES - len(self.branches)]:
-            self.branches.append(Branch(target, group, now + self._ring))
-            actions.append(Start(len(self.branches) - 1, target))
+        targets = targets[: MAX_BRANCHES - len(self.branches)]
+        room = len(targets)
+        if "ignores-max-breadth" not in self.faults:
+            room = max(self.breadth - sum(b.breadth for b in self.branches if not b.final), 0)
+        now_tried = targets[:room]
+        self._waiting += targets[room:]
+        for number, target in enumerate(now_tried):
+            share = max(room // len(now_tried) + (number < room % len(now_tried)), 1)
+            self.branches.append(Branch(target, group, now + self._ring, breadth=share))
+            actions.append(Start(len(self.branches) - 1, target, share))
         return actions
 
     @property

@@ -93,9 +93,10 @@ class Core:
         return None if transport is None else Hop(transport, address)
 
     def onward(
-        self, request: Message, source: Hop, uri: str, routes: list[str], hop: Hop, *, spent: int = 0
+        self, request: Message, source: Hop, uri: str, routes: list[str], hop: Hop, *, spent: int = 0, breadth: int = 0
     ) -> Message:
-        """The request as it goes to this hop, in a transaction of its own. `spent` are hops that were lost before."""
+        """The request as it goes to this hop, in a transaction of its own. `spent` are hops that were lost before;
+        without a `breadth` it may not be forked any further."""
         branch = forward.branch_of(request, secrets.token_hex(6))
         via = f"SIP/2.0/{hop.transport.name} {host_port(self.here)};branch={branch}"
         stays = request.method in forward.RECORDED and not request.to_tag and "records-no-route" not in self.faults
@@ -109,6 +110,7 @@ class Core:
             realm=REALM if self.settings.digest else "",
             faults=self.faults,
             spent=spent,
+            breadth=breadth,
         )
         return parse(data)
 

@@ -17,6 +17,8 @@ from sip_harness.systems.reference.headers import KNOWN
 
 DEFAULT_HOPS = 70
 """Max-Forwards of a request that came without (RFC 3261 16.6 step 3)."""
+BREADTH = 60
+"""Max-Breadth of a request that came without (RFC 5393 5.3.3)."""
 RECORDED = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 """Methods whose dialogs we stay in the path of (RFC 3261 16.6 step 4)."""
 
@@ -36,11 +38,13 @@ def request_on(
     realm: str = "",
     faults: frozenset[str] = frozenset(),
     spent: int = 0,
+    breadth: int = 0,
 ) -> bytes:
     """The request as it goes to the next hop: our Via on top, one hop less, the rest as it came.
 
     `routes` replace its Route values, `record` are Record-Route values of ours. Credentials for our own `realm` were
     meant for us and go no further (RFC 3261 22.3). `spent` hops are taken off besides: a fault.
+    A `breadth` replaces its Max-Breadth (RFC 5393 5.3.3).
     """
     headers: Headers = [("Via", via), *(("Record-Route", value) for value in record)]
     first_via, routed, counted = True, False, False
@@ -54,6 +58,8 @@ def request_on(
             value, counted = str(max(hops_left(request, faults) - spent, 0)), True
         elif name == "reason" and request.method == "BYE" and "drops-reason-of-bye" in faults:
             continue
+        elif name == "max-breadth" and breadth:
+            continue
         elif name == "route":
             if not routed:
                 headers += [("Route", route) for route in routes]
@@ -64,7 +70,15 @@ def request_on(
         headers.append(("Max-Forwards", str(DEFAULT_HOPS)))
     if not routed:
         headers += [("Route", route) for route in routes]
+    if breadth:
+        headers.append(("Max-Breadth", str(breadth)))
     return build(f"{request.method} {uri} SIP/2.0", headers, request.body)
+
+
+def breadth_of(request: Message) -> int:
+    """How many branches a request may have at one time (RFC 5393 5.3.3); BREADTH if it does not say, or too much."""
+    text = (request.get("max-breadth") or "").strip()
+    return min(int(text), BREADTH) if re.fullmatch("[0-9]{1,9}", text) and int(text) else BREADTH
 
 
 def hops_left(request: Message, faults: frozenset[str]) -> int:
