@@ -68,18 +68,24 @@ def happens(event: Event, seen: Seen) -> bool:
 class Reader:
     """Reads messages in the order in which they were recorded and adds what went before to each."""
 
-    _finals: dict[tuple[str, str, int], dict[str, int]] = field(default_factory=dict)
-    """Final responses to INVITEs by agent, Call-ID and CSeq: To-tag to code."""
+    _finals: dict[tuple[str, str, int, str], dict[str, int]] = field(default_factory=dict)
+    """Final responses to INVITEs by agent, Call-ID, CSeq and To-tag: the code of a failure by its branch, of a 2xx by
+    none."""
 
     def read(self, message: entry.Message) -> Seen:
         """Parse one message. Raises SipError for bytes that are none (a record keeps those apart)."""
         parsed = sip.parse(message.data)
         number, method = parsed.cseq
-        key = (message.agent, parsed.call_id, number)
+        # A proxy's ACK to a non-2xx takes the tag from the response it got (RFC 3261 17.1.1.3).
+        key = (message.agent, parsed.call_id, number, parsed.to_tag)
         if parsed.method == "ACK":
             finals = self._finals.get(key, {})
-            # A proxy's ACK to a non-2xx takes the tag from the response it got (RFC 3261 17.1.1.3).
-            return Seen(message, parsed, finals.get(parsed.to_tag, 0))
+            last = next(reversed(finals.values()), 0)
+            # That to a failure has the branch of the INVITE, that to a 2xx one of its own (13.2.2.4).
+            return Seen(message, parsed, finals.get(parsed.branch) or finals.get("") or last)
         if parsed.code >= 200 and method == "INVITE":
-            self._finals.setdefault(key, {})[parsed.to_tag] = parsed.code
+            finals = self._finals.setdefault(key, {})
+            branch = parsed.branch if parsed.code >= 300 else ""
+            finals.pop(branch, None)
+            finals[branch] = parsed.code
         return Seen(message, parsed)
