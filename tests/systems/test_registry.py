@@ -53,7 +53,7 @@ def test_the_listing_speaks_in_words_of_the_vocabulary():
     kinds = {name: about.kind for name, about in listing.items() if about.kind != "proxy"}
     pbxs = dict.fromkeys(("reference-b2bua", "reference-b2bua-digest"), "b2bua")
     assert kinds == {**pbxs, "reference-trunk": "trunk-client"}
-    pbx = ("register", "ring", "hunt", "mixed", "carriers", "carrier-accounts")
+    pbx = ("register", "ring", "hunt", "mixed", "carriers", "carrier-accounts", "session-timers")
     assert listing["reference-b2bua-digest"].capabilities == (*pbx, "digest", "tcp")
     assert listing["reference-b2bua"].capabilities == (*pbx, "tcp")
     assert listing["reference-trunk"].capabilities == (

@@ -9,6 +9,7 @@ CAPABILITIES = {
     "mixed": "tries groups of devices in turn, each group at once",
     "carriers": "routes to carriers in turn (trunks, gateways) and fails over",
     "carrier-accounts": "routes to carriers in turn with an account at each, and answers their challenges",
+    "session-timers": "limits a session to a few seconds and refreshes it (RFC 4028)",
     "probing": "asks carriers with OPTIONS whether they are there, and passes over those that are not",
     "registers-at-carrier": "registers at carriers by itself and answers their challenges (a trunk client)",
     "backup-registrars": "registers at the next one of a list of carriers where one fails",

@@ -78,6 +78,24 @@ BRIDGED = (
         "clients that look at the latest RSeq only: an offer in the lost response is never answered",
     ),
     Fault(
+        "gives-up-at-422",
+        "tells the caller of a 422 instead of asking for a longer session",
+        "RFC 4028 7.3",
+        "trunks on which no call goes out since the carrier has raised its Min-SE",
+    ),
+    Fault(
+        "refreshes-no-session",
+        "promises to refresh a session and does not",
+        "RFC 4028 10",
+        "calls that the carrier cuts after half an hour",
+    ),
+    Fault(
+        "outlives-session",
+        "keeps a call up whose session has run out",
+        "RFC 4028 10",
+        "calls that nobody is in any more and that are billed for days",
+    ),
+    Fault(
         "takes-any-prack",
         "answers 200 to a PRACK that acknowledges nothing",
         "RFC 3262 3",

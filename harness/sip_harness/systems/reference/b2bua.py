@@ -18,7 +18,7 @@ from sip_harness.systems.reference.b2bua_core import Pbx, Settings
 from sip_harness.systems.reference.embedded import Embedded
 from sip_harness.systems.reference.routes import routes
 
-CAPABILITIES = frozenset({"register", "ring", "hunt", "mixed", "carriers", "carrier-accounts", "tcp"})
+CAPABILITIES = frozenset({"register", "ring", "hunt", "mixed", "carriers", "carrier-accounts", "session-timers", "tcp"})
 FAULTS = (
     "forks-on-after-6xx",
     "hunts-on-after-6xx",
@@ -96,6 +96,8 @@ class ReferenceB2bua(Embedded):
             users.append(dialled)
             if self._pbx is not None and carriers:
                 self._pbx.router.add(dialled, carriers)
+            if self._pbx is not None and "session-timers" in scenario.needs:
+                self._pbx.timed.add(dialled)
         self._users[lease.token] = tuple(users)
 
     async def release(self, lease: Lease) -> None:
@@ -117,7 +119,11 @@ class ReferenceB2bua(Embedded):
 
 def policy(settings: Settings) -> Policy:
     """What the PBX may take its time for."""
-    timers = {"transaction": Timer(settings.transaction), "ring": Timer(settings.ring)}
+    timers = {
+        "transaction": Timer(settings.transaction),
+        "ring": Timer(settings.ring),
+        "session": Timer(settings.session),
+    }
     codes = {"ring-timeout": settings.ring_timeout, **{str(of): told for of, told in settings.codes.items()}}
     prompt = min(0.4, settings.transaction / 2, settings.ring / 2)
     failover = tuple(sorted(settings.failover))

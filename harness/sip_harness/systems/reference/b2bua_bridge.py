@@ -14,6 +14,7 @@ from sip_harness.endpoint.request import Credentials
 from sip_harness.sip.message import Message
 from sip_harness.systems.reference.b2bua_account import NOBODY
 from sip_harness.systems.reference.b2bua_relay import REFRESHES, Relay
+from sip_harness.systems.reference.b2bua_session import SessionTimer
 from sip_harness.systems.reference.headers import content_type, passed, user_of
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class Side:
         """The side that it is joined with."""
         self.relays: set[Relay] = set()
         """Requests of this side that the other one has not answered yet."""
+        self.session: SessionTimer | None = None
+        """What limits its session; None for nothing."""
         self._pbx = pbx
         self._on_early_bye = on_early_bye
         self._waits: dict[int, tuple[Acceptance, OnAck | None]] = {}
@@ -68,6 +71,8 @@ class Side:
         for relay in self.relays:
             relay.close()
         self.relays.clear()
+        if self.session is not None:
+            self.session.close()
         if self._pbx.sides.get(self.dialog.id) is self:
             del self._pbx.sides[self.dialog.id]
 

@@ -104,6 +104,7 @@ class Call:
             leg.acknowledge(callee.dialog)
         self._dialog.confirmed = True
         join(self._side, callee)
+        callee.session = leg.interval.timer(self._pbx, callee, response)
         late = (lambda ack: leg.acknowledge(callee.dialog, ack.body, content_type(ack))) if waits else None
         self._side.await_ack(self._server, data, late)
 

@@ -52,6 +52,9 @@ class Settings:
     ack: Literal["at-once", "with-caller"] = "at-once"
     """When a leg's 2xx is acknowledged; one with an offer always waits for the caller's answer."""
 
+    session: int = 2
+    """Whole seconds that a session lasts without a refresh, in runs that are about it (RFC 4028 wants 90 or more)."""
+
     failover: frozenset[int] = FAILOVER
     """Codes of a carrier after which the next one is tried; 408 stands for no answer."""
 
@@ -62,7 +65,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raises ValueError for a time or a code that is none."""
-        for name in ("transaction", "ring"):
+        for name in ("transaction", "ring", "session"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"timer {name} is {getattr(self, name):g}s: it must be more")
         for code in (self.ring_timeout, *self.codes.values()):
@@ -81,6 +84,8 @@ class Pbx:
         self.allow = ALLOW
         self.sides: dict[DialogId, Side] = {}
         self.calls: set[Call] = set()
+        self.timed: set[str] = set()
+        """Users whose calls have session timers."""
         self.registrar = Registrar(faults)
         self.router = Router(self.registrar, faults)
         self._door = Door(Authenticator(settings.password, clock.now), faults)
@@ -101,6 +106,7 @@ class Pbx:
         token."""
         for user in users:
             self.router.remove(user)
+            self.timed.discard(user)
         for call in [c for c in self.calls if token in c.caller]:
             call.close()
         for side in [s for s in self.sides.values() if token in s.dialog.local or token in s.dialog.remote]:

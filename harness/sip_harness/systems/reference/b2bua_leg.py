@@ -19,6 +19,7 @@ from sip_harness.sip.transaction import ack_for_failure
 from sip_harness.sip.uri import parse_uri
 from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.b2bua_account import NOBODY, Account
+from sip_harness.systems.reference.b2bua_session import Interval
 from sip_harness.systems.reference.best import CHALLENGES
 from sip_harness.systems.reference.headers import content_type, hops_left, party, passed, user_of
 from sip_harness.systems.reference.settings import NO_CARRIER
@@ -57,8 +58,11 @@ class Leg:
         self._invite = invite
         self._sender = f"{party(invite.get('from') or '')};tag={build.new_tag()}"
         self._call_id = f"{build.new_tag()}{build.new_tag()}@{self._hop.transport.local[0]}"
+        self.interval = Interval(pbx.settings.session if user_of(invite.uri) in pbx.timed else 0)
+        """How long its session lasts without a refresh."""
+        self._given: Headers = []
         self._account = Account(target.account, pbx.faults) if target.account is not None else None
-        self._request = self._make(1, [])
+        self._request = self._make(1)
         self._client: Client | None = None
         self._rang = False
         self._refused = False
@@ -137,15 +141,17 @@ class Leg:
         else:
             self._pbx.station.layer.send(ack_for_failure(self._request, response), self._hop, "protocol")
 
-    def _make(self, seq: int, credentials: Headers) -> Message:
-        """The INVITE; all of its tries are of one call (RFC 3261 22.2)."""
+    def _make(self, seq: int) -> Message:
+        """The INVITE; all of its tries are of one call (RFC 3261 22.2, RFC 4028 7.3)."""
         invite, transport = self._invite, self._hop.transport
         own = [
             ("Contact", self._pbx.station.contact(user_of(self._sender), transport)),
             ("Max-Forwards", str(hops_left(invite))),
         ]
-        if invite.body:  # else an offer might come in a provisional response, and its PRACK would have to answer it
-            own.append(("Supported", OPTION))
+        # Without an offer in it one might come in a provisional response, and its PRACK would have to answer that.
+        options = [*([OPTION] if invite.body else []), *filter(None, [self.interval.option])]
+        if options:
+            own.append(("Supported", ", ".join(options)))
         data = build.request(
             "INVITE",
             self.target.uri,
@@ -154,7 +160,7 @@ class Leg:
             to=party(invite.get("to") or ""),
             call_id=self._call_id,
             cseq=seq,
-            headers=[*own, *credentials, *passed(invite)],
+            headers=[*own, *self.interval.headers(), *self._given, *passed(invite)],
             body=invite.body,
             content_type=content_type(invite),
         )
@@ -177,17 +183,22 @@ class Leg:
             self._failed(response)
 
     def _tries_again(self, response: Message) -> bool:
-        """Whether the INVITE was sent once more because a carrier has asked for credentials (RFC 3261 22.2, 22.3)."""
+        """Whether the INVITE was sent once more because it was asked for credentials (RFC 3261 22.2, 22.3) or for a
+        longer session (RFC 4028 7.3)."""
         faults = self._pbx.faults
-        if self._account is None or self._cancel is not None or "leaks-challenge" in faults:
+        if self._cancel is not None:
             return False
-        credentials = self._account.answer(response, self._request)
-        if credentials is None:
-            return False
+        if response.code != 422 or "gives-up-at-422" in faults or not self.interval.raised(response):
+            if self._account is None or "leaks-challenge" in faults:
+                return False
+            credentials = self._account.answer(response, self._request)
+            if credentials is None:
+                return False
+            self._given = credentials
         self._rang = False
         self._dialogs.clear()  # those that were early have ended with the refusal (RFC 3261 12.3)
         self._pracks.clear()
-        self._request = self._make(self._request.cseq[0] + ("keeps-cseq-on-retry" not in faults), credentials)
+        self._request = self._make(self._request.cseq[0] + ("keeps-cseq-on-retry" not in faults))
         self.start()
         return True
 

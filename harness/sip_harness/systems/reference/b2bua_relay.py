@@ -74,8 +74,8 @@ class Relay:
 
     def _make(self, credentials: Headers) -> bytes:
         request, receiver = self._server.request, self._receiver
-        contact = [("Contact", receiver.contact)] if self._method in REFRESHES else []
-        more = [*contact, *credentials, *passed(request)]
+        own = self._own(receiver, receiver.session.headers(asking=True) if receiver.session else [])
+        more = [*own, *credentials, *passed(request)]
         return receiver.dialog.request(self._method, more, body=request.body, content_type=content_type(request))
 
     def _provisional(self, response: Message) -> None:
@@ -95,6 +95,9 @@ class Relay:
             return
         if accepted and self._method in REFRESHES:
             self._receiver.dialog.refresh(response)
+            for side in (self._sender, self._receiver):
+                if side.session is not None:
+                    side.session.refreshed()
         data = self._pass(response)
         if accepted and self._method == "INVITE":
             self._answered = True
@@ -135,16 +138,22 @@ class Relay:
         self._pbx.station.respond(self._server, code, tag=self._sender.dialog.local_tag)
 
     def _pass(self, response: Message) -> bytes:
-        refresh = self._method in REFRESHES and response.code < 300
+        accepts, sender = 200 <= response.code < 300, self._sender
+        timer = sender.session.headers(asking=False) if accepts and sender.session else []
+        own = self._own(sender, timer) if response.code < 300 else []
         return self._pbx.station.respond(
             self._server,
             response.code,
             response.reason,
             tag=self._sender.dialog.local_tag,
-            headers=[*([("Contact", self._sender.contact)] if refresh else []), *self._pbx.told(response)],
+            headers=[*own, *self._pbx.told(response)],
             body=response.body,
             content_type=content_type(response),
         )
+
+    def _own(self, side: Side, about_session: Headers) -> Headers:
+        """Headers of ours towards this side."""
+        return [("Contact", side.contact), *about_session] if self._method in REFRESHES else []
 
     def _acknowledge_again(self) -> None:
         """A 2xx that came again: its ACK again, if it had one yet (RFC 3261 13.2.2.4)."""
