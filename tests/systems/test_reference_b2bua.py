@@ -584,7 +584,7 @@ async def test_what_is_refused() -> None:
         await alice.expect(400)
         alice.request("INVITE", f"sip:bob@{here}", to=f"<sip:bob@{here}>;tag=old")
         await alice.expect(481)
-        alice.request("MESSAGE", f"sip:bob@{here}")
+        alice.request("PUBLISH", f"sip:bob@{here}")
         await alice.expect(405)
         alice.request("OPTIONS", f"sip:{here}")
         await alice.expect(200)

@@ -20,6 +20,7 @@ from sip_harness.systems.reference.auth import Authenticator, Door
 from sip_harness.systems.reference.b2bua_bridge import Side
 from sip_harness.systems.reference.b2bua_call import Call
 from sip_harness.systems.reference.b2bua_leg import Leg
+from sip_harness.systems.reference.b2bua_page import Page
 from sip_harness.systems.reference.headers import KNOWN, hops_left, party, passed, user_of
 from sip_harness.systems.reference.registrar import Refused, Registrar
 from sip_harness.systems.reference.router import Router
@@ -84,6 +85,7 @@ class Pbx:
         self.allow = ALLOW
         self.sides: dict[DialogId, Side] = {}
         self.calls: set[Call] = set()
+        self.pages: set[Page] = set()
         self.timed: set[str] = set()
         """Users whose calls have session timers."""
         self.registrar = Registrar(faults)
@@ -97,6 +99,8 @@ class Pbx:
         """Stop at once."""
         for call in list(self.calls):
             call.close()
+        for page in list(self.pages):
+            page.close()
         for side in list(self.sides.values()):
             side.close()
         self.station.close()
@@ -109,6 +113,8 @@ class Pbx:
             self.timed.discard(user)
         for call in [c for c in self.calls if token in c.caller]:
             call.close()
+        for page in [p for p in self.pages if token in p.sender]:
+            page.close()
         for side in [s for s in self.sides.values() if token in s.dialog.local or token in s.dialog.remote]:
             side.close()
 
@@ -167,8 +173,8 @@ class Pbx:
             self.station.respond(server, asked[0], headers=asked[1])
         elif request.method == "REGISTER":
             self._register(server)
-        elif request.method == "INVITE":
-            self._call(server)
+        elif request.method in ("INVITE", "MESSAGE"):
+            self._route(server)
         elif request.method == "OPTIONS":
             about = [("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", "")]
             self.station.respond(server, 200, headers=about)
@@ -206,18 +212,20 @@ class Pbx:
         else:
             self.station.respond(server, 200, headers=listed)
 
-    def _call(self, server: Server) -> None:
+    def _route(self, server: Server) -> None:
         request = server.request
         user = user_of(request.uri)
         groups = self.router.groups(user, self.clock.now())
         if hops_left(request) < 0:
             self.station.respond(server, 483)
-        elif len(self.calls) + len(self.sides) >= MAX_CALLS:
+        elif len(self.calls) + len(self.sides) + len(self.pages) >= MAX_CALLS:
             self.station.respond(server, 503, headers=[("Retry-After", "10")])
         elif not _has_parties(request):
             self.station.respond(server, 400, "Bad Request: From or To cannot be read")
         elif not groups:
             self.station.respond(server, NO_CARRIER if self.router.has_carriers(user) else NO_TARGET)
+        elif request.method == "MESSAGE":
+            Page(self, server, groups[0]).start()
         else:
             call = Call(self, server, groups)
             self.calls.add(call)

@@ -54,7 +54,7 @@ class Leg:
         """Its answer is not wanted any more."""
         self._pbx = pbx
         self._caller = caller
-        self._hop = _hop(pbx, target.uri)
+        self._hop = hop_to(pbx, target.uri)
         self._invite = invite
         self._sender = f"{party(invite.get('from') or '')};tag={build.new_tag()}"
         self._call_id = f"{build.new_tag()}{build.new_tag()}@{self._hop.transport.local[0]}"
@@ -265,8 +265,8 @@ class Leg:
         self._pbx.station.layer.request(parse(data), self._hop, "protocol", _ignore)
 
 
-def _hop(pbx: Pbx, target: str) -> Hop:
-    """Where the URI points: addresses only, and on this machine."""
+def hop_to(pbx: Pbx, target: str) -> Hop:
+    """Where a URI points: addresses only, and on this machine. Raises SipError for any other."""
     uri, address = parse_uri(target), address_of(target)
     transport = pbx.station.transport(uri.param("transport") or "")
     if transport is None or address is None or uri.scheme != "sip":

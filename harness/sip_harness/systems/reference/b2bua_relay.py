@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 REFRESHES = ("INVITE", "UPDATE")
 """Requests that renew the remote target (RFC 3261 12.2, RFC 3311 5.1)."""
-_NO_ANSWER = 408
-_SLOW = 504
+NO_ANSWER = 408
+"""What a request counts as that nobody has answered."""
+SLOW = 504
 """What the sender of anything but an INVITE is told when nobody has answered: 408 would come too late to be of any use
 (RFC 4320 4.2)."""
 
@@ -115,8 +116,8 @@ class Relay:
         if self._done:
             return
         self._end()
-        self._respond(_NO_ANSWER if self._method == "INVITE" else _SLOW)
-        self._refused(_NO_ANSWER)
+        self._respond(NO_ANSWER if self._method == "INVITE" else SLOW)
+        self._refused(NO_ANSWER)
 
     def _refused(self, code: int) -> None:
         """Hang up on both sides if nothing is left of the call."""
