@@ -47,32 +47,30 @@ def request_on(
     A `breadth` replaces its Max-Breadth (RFC 5393 5.3.3).
     """
     headers: Headers = [("Via", via), *(("Record-Route", value) for value in record)]
-    first_via, routed, counted = True, False, False
+    replaced = {"route"} | ({"max-breadth"} if breadth else set())
+    first_via, counted = True, False
     for field in request.fields:
         name, value = field.key, field.value
-        if name == "proxy-authorization" and realm and f'realm="{realm}"' in value:
+        if name in replaced or _stays(name, value, request.method, realm, faults):
             continue
         if name == "via" and first_via:
             first_via, value = False, with_source(value, *source)
         elif name == "max-forwards":
             value, counted = str(max(hops_left(request, faults) - spent, 0)), True
-        elif name == "reason" and request.method == "BYE" and "drops-reason-of-bye" in faults:
-            continue
-        elif name == "max-breadth" and breadth:
-            continue
-        elif name == "route":
-            if not routed:
-                headers += [("Route", route) for route in routes]
-            routed = True
-            continue
         headers.append((field.name, value))
     if not counted and "adds-no-max-forwards" not in faults:
         headers.append(("Max-Forwards", str(DEFAULT_HOPS)))
-    if not routed:
-        headers += [("Route", route) for route in routes]
+    headers += [("Route", route) for route in routes]
     if breadth:
         headers.append(("Max-Breadth", str(breadth)))
     return build(f"{request.method} {uri} SIP/2.0", headers, request.body)
+
+
+def _stays(name: str, value: str, method: str, realm: str, faults: frozenset[str]) -> bool:
+    """Whether a header of a request goes no further."""
+    if name == "proxy-authorization":
+        return bool(realm) and f'realm="{realm}"' in value
+    return name == "reason" and method == "BYE" and "drops-reason-of-bye" in faults
 
 
 def breadth_of(request: Message) -> int:
