@@ -261,3 +261,22 @@ def test_bytes_that_are_no_sip_wait_for_what_may_come_back() -> None:
     ]
     openness.feed(reader.read(answer))
     assert openness.closed(0)
+
+
+@pytest.mark.parametrize(("sent", "over"), [("0.7", False), ("0.85", True), ("0.95", True)])
+def test_what_comes_while_the_system_may_have_given_up_may_or_may_not_be_acknowledged(sent: str, over: bool) -> None:
+    openness, reader = Openness(patience=1.0, leeway=0.2), Reader()
+    ladder = f"0.0 alice > INVITE\n0.0 desk < INVITE\n0.8 alice < 408 from s\n{sent} desk > 486"
+    for message in sorted(record(ladder).messages, key=lambda m: m.time):
+        openness.feed(reader.read(message))
+    assert openness.closed(at(float(sent) + 1.01)) is over
+
+
+def test_whose_request_is_bytes_answers_no_challenge() -> None:
+    ladder = "0.0 alice > INVITE\n0.1 alice < 407 from s"
+    for blunt in (False, True):
+        openness, reader = Openness({"alice": frozenset()}), Reader()
+        openness.blunt |= {"alice"} if blunt else set()
+        for message in record(ladder).messages:
+            openness.feed(reader.read(message))
+        assert openness.left() == ([] if blunt else ["alice has not answered the 407"])

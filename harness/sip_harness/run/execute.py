@@ -35,9 +35,10 @@ class Run:
         tape: Tape,
         patience: float = UNTIL_GIVEN_UP,
         turn: Callable[[], Awaitable[None]] | None = None,
+        leeway: float = 0.0,
     ) -> None:
-        """`patience`: seconds after which the system gives a transaction up that gets no answer; `turn` is waited for
-        before each call."""
+        """`patience`: seconds after which the system has given a transaction up that gets no answer, `leeway` how much
+        earlier it may do so; `turn` is waited for before each call."""
         self._turn = turn
         self._scenario = scenario
         self._agents = agents
@@ -45,7 +46,8 @@ class Run:
         self._outsiders = Outsiders({p.system for p in parts}, parts[0].token.rpartition("x")[0])
         self._reader = Reader()
         self._hub = Hub(events_of(scenario), {p.name for p in parts if p.kind == "device"}, scenario.timed)
-        self._open = Openness({p.name: p.not_for for p in parts if p.kind == "caller" and p.user.password}, patience)
+        retries = {p.name: p.not_for for p in parts if p.kind == "caller" and p.user.password}
+        self._open = Openness(retries, patience, leeway)
         self._deaf = {p.name: Deafness(p.script.losses) for p in parts if p.script is not None and p.script.losses}
         self._changed = asyncio.Event()
         self._dead = False
@@ -159,6 +161,8 @@ class Run:
         self._last_finals.pop(call.caller, None)
         if call.is_odd:
             self._open.odd.add(call.caller)
+        if call.raw is not None:
+            self._open.blunt.add(call.caller)
         self._deaf[call.caller] = Deafness(call.script.losses if call.script is not None else ())
         self._agents[call.caller].call(call, uri)
 

@@ -55,10 +55,14 @@ class Openness:
     """Callers with credentials, and the realms that they do not show them to: a challenge of another realm is not the
     end of their INVITE."""
     patience: float = UNTIL_GIVEN_UP
-    """Seconds after which the system gives a transaction up that gets no answer."""
+    """Seconds after which the system has given a transaction up that gets no answer."""
+    leeway: float = 0.0
+    """How many seconds earlier it may have done so already: then it may or may not heed what still comes."""
     odd: set[str] = field(default_factory=set, init=False)
     """Callers whose requests the system may drop without a word, because they are hardly any: once it has taken one up
     with a provisional, it owes it a final response like any other."""
+    blunt: set[str] = field(default_factory=set, init=False)
+    """Callers whose requests are the bytes of a script: they answer no challenge."""
     _open: dict[Key, _Item] = field(default_factory=dict, init=False)
     _ended: set[Key] = field(default_factory=set, init=False)
     """What is over: a retransmission does not open it again."""
@@ -182,7 +186,7 @@ class Openness:
             self._ended.add(key)
         # An answer beyond the rules: to no request that is open (any more), or when the system has given up. It need
         # not heed that.
-        odd = not seen.received and (item is None or item.due <= seen.time)
+        odd = not seen.received and (item is None or item.due <= seen.time + self.leeway * 1e9)
         due = seen.time + self._patience if odd else math.inf
         if key[4] == "BYE":
             self._end_dialogs(seen, item)
@@ -201,7 +205,7 @@ class Openness:
 
     def _is_answered(self, seen: Seen) -> bool:
         """Whether a challenge is one that its caller makes its request again for."""
-        if seen.sip.code not in (401, 407) or seen.agent not in self.retries:
+        if seen.sip.code not in (401, 407) or seen.agent not in self.retries or seen.agent in self.blunt:
             return False
         asked = "www-authenticate" if seen.sip.code == 401 else "proxy-authenticate"
         return realm_of(seen.sip.all(asked)) not in self.retries[seen.agent]

@@ -150,8 +150,9 @@ class Session:
         agents: dict[str, Agent] = {}
         transaction = self.system.info.policy.timers.get("transaction")
         patience = UNTIL_GIVEN_UP if transaction is None else transaction.seconds + transaction.late
+        leeway = 0.0 if transaction is None else transaction.early + transaction.late
         dialled = replace(scenario, calls=tuple(dialling(c, binding) for c in led(scenario, binding).calls))
-        run = Run(dialled, agents, parts, tape, patience, self._pace.turn)
+        run = Run(dialled, agents, parts, tape, patience, self._pace.turn, leeway)
         for part in parts:
             agents[part.name] = self._agent(part, chosen[part.name], run)
 
