@@ -159,6 +159,50 @@ def test_nothing_is_said_of_an_agent_that_itself_sent_what_nobody_can_read() -> 
     assert judge(REFUSES, replace(taken, entries=(sent, *taken.entries))).outcome is Outcome.PASS
 
 
+@pytest.mark.parametrize(
+    ("data", "open_"),
+    [
+        (b"\r\n\r\n", False),
+        (b"SIP/2.0 48 x\r\nVia: SIP/2.0/UDP x;branch=z9\r\nCall-ID: c\r\nFrom: <sip:a@b>;tag=a\r\n", False),
+        (b"SIP/2.0 48 x\r\nTo: <sip:a@b>\r\n", True),
+        (b"\0\0", True),
+    ],
+)
+def test_what_bytes_name_has_to_agree(data: bytes, open_: bool) -> None:
+    taken = odd(REFUSED, "desk", "ACK", "branch=z9", "branch=z9x")
+    sent = Malformed(at(0.0), "desk", ("127.0.0.1", 1), ("127.0.0.1", 2), data, "no SIP", "sent")
+    said = judge(REFUSES, replace(taken, entries=(sent, *taken.entries)))
+    assert (said.outcome is Outcome.PASS) is open_, said
+
+
+@pytest.mark.parametrize(
+    ("left_out", "changed", "open_"),
+    [
+        (";tag=desk[^\r]*", "branch=z9", False),
+        (";tag=desk[^\r]*", "^(To: [^\r]*)", True),
+        ("branch=[^\r]*", "branch=z9", True),
+        ("^Call-ID: [^\r]*", "^(Call-ID: *)", True),
+        ("^Call-ID: [^\r]*", "^(From: .*tag=)", False),
+    ],
+)
+def test_what_an_agent_has_not_said_is_open_and_nothing_else(left_out: str, changed: str, open_: bool) -> None:
+    new = changed + "x" if changed.startswith("branch") else r"\1x"
+    taken = odd(REFUSED, "desk", "ACK", changed, new)
+    found = judge(REFUSES, _without(taken, left_out)).findings
+    assert any("which acknowledges nothing" in finding.seen for finding in found) is not open_
+
+
+def _without(taken: Record, part: str) -> Record:
+    """With a 486 of desk that lacks this."""
+
+    def entry(e: object) -> object:
+        if isinstance(e, Message) and e.direction == "sent" and e.data.startswith(b"SIP/2.0 486"):
+            return replace(e, data=re.sub(part.encode(), b"", e.data, count=1, flags=re.MULTILINE))
+        return e
+
+    return replace(taken, entries=tuple(map(entry, taken.entries)))  # type: ignore[arg-type]
+
+
 def test_no_event_happens_with_a_message_that_belongs_to_nothing() -> None:
     expect, order = "desk: reached\nalice: [maybe 180, 486]", "order: [alice gets 180, alice gets 486]"
     wanted = scenario("desk: {answer: [ringing, 486]}", expect, order)

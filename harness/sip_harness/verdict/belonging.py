@@ -8,10 +8,35 @@ it got (9.2), an ACK a final response (17.1.1.3, 13.2.2.4), and a request within
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from sip_harness.model.entry import Malformed, Record
 from sip_harness.record.seen import Seen
 from sip_harness.sip.message import Message
+
+
+@dataclass(frozen=True, slots=True)
+class _Odd:
+    """A message of an agent that leaves open what belongs to it: what it does not say, or says twice, is None."""
+
+    code: int
+    """0 for a request."""
+    branch: str | None
+    call_id: str | None
+    from_tag: str | None
+    number: int | None
+
+    def may_be_meant(self, m: Message) -> bool:
+        """Whether it may be what this response, ACK or request within a dialog belongs to."""
+        if m.method not in ("", "ACK"):
+            return self._agrees(m, branch=None, number=None) if self.code != 100 else False
+        of_its_kind = self.code == 0 if not m.method else self.code >= 200
+        branch = m.branch if self.code == 0 or self.code >= 300 else None
+        return of_its_kind and self._agrees(m, branch, m.cseq[0])
+
+    def _agrees(self, m: Message, branch: str | None, number: int | None) -> bool:
+        pairs = (branch, self.branch), (number, self.number), (m.call_id, self.call_id), (m.from_tag, self.from_tag)
+        return all(None in pair or pair[0] == pair[1] for pair in pairs)
 
 
 class Belongings:
@@ -23,8 +48,10 @@ class Belongings:
         self._invites: set[tuple[object, ...]] = set()
         self._finals: set[tuple[object, ...]] = set()
         self._dialogs: set[tuple[str, ...]] = set()
-        self._odd = {e.agent for e in record.entries if isinstance(e, Malformed) and e.direction == "sent"}
-        """Agents whose own messages leave open what belongs to them."""
+        self._odd: dict[str, list[_Odd]] = {}
+        """By agent."""
+        self._bytes = [(e.agent, e.data) for e in record.entries if isinstance(e, Malformed) and e.direction == "sent"]
+        """Agent, and what it sent that is no SIP."""
         self._uncertainty = record.header.uncertainty
         for seen in messages:
             self._take(seen)
@@ -32,7 +59,7 @@ class Belongings:
     def _take(self, seen: Seen) -> None:
         m, agent = seen.sip, seen.agent
         if not seen.received and _is_odd(m):
-            self._odd.add(agent)
+            self._odd.setdefault(agent, []).append(_odd(m))
         if m.is_request:
             if seen.received:
                 self._invites.add(_transaction(agent, m))
@@ -47,8 +74,15 @@ class Belongings:
     def stranger(self, seen: Seen) -> str:
         """What is wrong with a message that belongs to nothing of its agent's, in words that follow its name; empty
         if all is well, or if nothing can be said."""
-        if not seen.received or seen.agent in self._odd:
-            return ""
+        why = self._why(seen) if seen.received else ""
+        return "" if why and self._may_be_of_odd(seen) else why
+
+    def _may_be_of_odd(self, seen: Seen) -> bool:
+        """Whether it may belong to something that its agent has not said clearly."""
+        in_bytes = (_may_be_of_bytes(seen.sip, data) for agent, data in self._bytes if agent == seen.agent)
+        return any(odd.may_be_meant(seen.sip) for odd in self._odd.get(seen.agent, ())) or any(in_bytes)
+
+    def _why(self, seen: Seen) -> str:
         m, agent = seen.sip, seen.agent
         if not m.is_request:
             asked = self._requests.get(_transaction(agent, m))
@@ -79,6 +113,24 @@ def _is_odd(m: Message) -> bool:
     """Whether it leaves open what belongs to it."""
     said = m.branch and m.call_id and m.from_tag and m.cseq[1] and (m.is_request or m.to_tag or m.code == 100)
     return not said or any(len(m.all(name)) > 1 for name in ("call-id", "cseq", "from", "to"))
+
+
+def _may_be_of_bytes(m: Message, data: bytes) -> bool:
+    """Whether a message may belong to bytes that are no SIP: line ends say nothing, and what they name has to agree."""
+    said = (b"branch=", m.branch), (b"call-id:", m.call_id), (b"from:", m.from_tag)
+    agrees = (text.encode("utf-8", "surrogateescape") in data or name not in data.lower() for name, text in said)
+    return bool(data.strip()) and all(agrees)
+
+
+def _odd(m: Message) -> _Odd:
+    twice = {name for name in ("call-id", "cseq", "from") if len(m.all(name)) > 1}
+    return _Odd(
+        m.code,
+        m.branch or None,
+        None if "call-id" in twice else m.call_id or None,
+        None if "from" in twice else m.from_tag or None,
+        None if "cseq" in twice or m.cseq[0] < 0 else m.cseq[0],
+    )
 
 
 def _transaction(agent: str, m: Message) -> tuple[object, ...]:
