@@ -189,6 +189,11 @@ def test_forms_of_the_same_step(steps: str) -> None:
     assert without_places(sent(steps)) == Send(486, "Busy Here")
 
 
+def test_an_empty_reason_is_no_reason_at_all() -> None:
+    assert sent("486: {reason: ''}").reason == ""
+    assert sent("486: {headers: {X-A: 1}}").reason == "Busy Here"
+
+
 def test_headers_that_a_code_must_carry_are_added() -> None:
     assert [name for name, _ in sent("401").headers] == ["WWW-Authenticate"]
     assert sent("302: {headers: {X-A: 1}}").headers == (("X-A", "1"), ("Contact", "<sip:moved@127.0.0.1>"))

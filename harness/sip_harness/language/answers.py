@@ -144,7 +144,7 @@ _READERS: dict[str, Callable[[Text, Word, Names], Step | None]] = {
 def send(
     row: Code,
     place: Text,
-    reason: str = "",
+    reason: str | None = None,
     headers: Headers = NO_HEADERS,
     body: str = "",
     kind: str = "",
@@ -152,7 +152,8 @@ def send(
     to: str = "",
     how: Delivery = PLAIN,
 ) -> Send:
-    """A response with everything that its code must carry and the author neither gave nor left out."""
+    """A response with everything that its code must carry and the author neither gave nor left out. Without `reason` it
+    has the registry's phrase."""
     decided = headers.decided
     host = NO_SYSTEM if row.code in (401, 407) else HOST
     added = [pair for pair in row.default_headers(host) if canonical(pair[0]) not in decided]
@@ -160,7 +161,8 @@ def send(
         kind, due = default_body(row.code)
         body = due.decode()
     given = (*headers.given, *added)
-    return Send(row.code, reason or row.phrase, given, headers.omit, body, kind, place.place, to, how)
+    phrase = row.phrase if reason is None else reason
+    return Send(row.code, phrase, given, headers.omit, body, kind, place.place, to, how)
 
 
 def _behind(text: Text) -> Cursor:
@@ -183,7 +185,7 @@ def _response(text: Text, first: Word) -> Send:
     if answered := answers_other(text):
         return send(row, text, to=answered)
     reason = _rest(text, first)
-    return send(row, text, str(one_line(reason, "a reason phrase")).rstrip())
+    return send(row, text, str(one_line(reason, "a reason phrase")).rstrip() or None)
 
 
 def answers_other(text: Text) -> str:

@@ -169,8 +169,9 @@ class ResponseDoc(MessageDoc):
         """The step that sends it; `key` is its code as the author wrote it."""
         row = code(key.words(r"\S+")[0])
         headers = collect(self.headers)
-        texts = str(self.reason or ""), headers, str(self.body or ""), str(self.type or "")
-        return send(row, key, *texts, to=answers_other(key), how=self.how)
+        reason = None if self.reason is None else str(self.reason)
+        texts = headers, str(self.body or ""), str(self.type or "")
+        return send(row, key, reason, *texts, to=answers_other(key), how=self.how)
 
 
 def _listed(value: Text | list[Text]) -> list[Text]:

@@ -29,7 +29,9 @@ REQUEST: Entries = {
 }
 
 RESPONSE: Entries = {
-    "reason": Entry("The reason phrase instead of the registry's.", _busy("reason: Line in use")),
+    "reason": Entry(
+        "The reason phrase instead of the registry's; an empty text for none.", _busy("reason: Line in use")
+    ),
     "headers": Entry(
         "Headers besides its own; a list of values makes several, an empty value leaves one out that the code would "
         "carry by itself; without Content-Type there is no session description either. `{uri of NAME}` stands for "
