@@ -35,7 +35,8 @@ def test_json_has_all_there_is():
     assert [system["name"] for system in data] == [system.name for system in describe()]
     digest = data[1]
     assert digest["kind"] == "proxy"
-    assert digest["capabilities"] == ["register", "ring", "hunt", "mixed", "carriers", "probing", "digest", "tcp"]
+    proxy = ["register", "ring", "hunt", "mixed", "carriers", "probing"]
+    assert digest["capabilities"] == [*proxy, "hears-of-lost-connections", "digest", "tcp"]
     fault = digest["faults"][0]
     assert fault == {
         "name": fault["name"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,13 @@ expect:
 """
 
 
+@cache
+def library() -> dict[str, Scenario]:
+    return {s.id: s for s in load([LIBRARY])}
+
+
 def shipped(name: str) -> Scenario:
-    [found] = [s for s in load([LIBRARY]) if s.id == name]
-    return found
+    return library()[name]
 
 
 def own(text: str) -> Scenario:
@@ -96,3 +101,20 @@ def test_a_fault_makes_the_scenario_fail_where_the_rule_is_broken(
     verdict = run(scenario, fault).verdict
     assert verdict.outcome is Outcome.FAIL
     assert expectation in {finding.expected for finding in verdict.findings}
+
+
+@pytest.mark.parametrize(
+    ("fault", "name"),
+    [
+        ("acknowledges-once", "TO-05-486"),
+        ("acknowledges-answers-once", "TO-07"),
+        ("ignores-lost-connections", "TO-15-AT-ONCE"),
+        ("gives-up-with-the-connection", "TO-15-AGAIN"),
+        ("reads-one-message-a-segment", "TO-18"),
+        ("takes-short-messages", "RB-08"),
+    ],
+)
+def test_a_fault_shows_and_without_it_the_rule_holds(fault: str, name: str) -> None:
+    scenario = shipped(name)
+    assert run(scenario).verdict.outcome is Outcome.PASS
+    assert run(scenario, fault).verdict.outcome is Outcome.FAIL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import reading_scenes  # noqa: F401 - its scenes are in CASES
 from fork_scenes import CASES, case
 from proxy_stage import HERE, Caller, Phone, Stage
 

@@ -33,15 +33,8 @@ def test_the_listing_speaks_in_words_of_the_vocabulary():
         "kamailio-tls",
         "kamailio-ws",
     }
-    assert listing["reference"].capabilities == (
-        "register",
-        "ring",
-        "hunt",
-        "mixed",
-        "carriers",
-        "probing",
-        "tcp",
-    )
+    lost = "hears-of-lost-connections"
+    assert listing["reference"].capabilities == (*ROLES, lost, "tcp")
     assert listing["kamailio"].capabilities == (*ROLES, "tcp")
     assert listing["kamailio-digest"].capabilities == (*ROLES, "digest", "tcp")
     assert listing["kamailio-tls"].capabilities == (*ROLES, "tcp", "tls")
@@ -54,8 +47,8 @@ def test_the_listing_speaks_in_words_of_the_vocabulary():
     pbxs = dict.fromkeys(("reference-b2bua", "reference-b2bua-digest"), "b2bua")
     assert kinds == {**pbxs, "reference-trunk": "trunk-client"}
     pbx = ("register", "ring", "hunt", "mixed", "carriers", "carrier-accounts", "session-timers")
-    assert listing["reference-b2bua-digest"].capabilities == (*pbx, "digest", "tcp")
-    assert listing["reference-b2bua"].capabilities == (*pbx, "tcp")
+    assert listing["reference-b2bua-digest"].capabilities == (*pbx, lost, "digest", "tcp")
+    assert listing["reference-b2bua"].capabilities == (*pbx, lost, "tcp")
     assert listing["reference-trunk"].capabilities == (
         "registers-at-carrier",
         "backup-registrars",

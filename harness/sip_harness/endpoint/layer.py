@@ -142,7 +142,7 @@ class _Kept:
 class Client(_Kept):
     """A request of ours under way."""
 
-    __slots__ = ("_held", "_holds", "_on_response", "data", "transaction")
+    __slots__ = ("_held", "_holds", "_on_response", "data", "dress_ack", "transaction")
 
     def __init__(
         self,
@@ -158,6 +158,9 @@ class Client(_Kept):
         self.data = damage(request.data, how)
         """The request as it leaves."""
         self.transaction = ClientTransaction(request, layer.timers, reliable=hop.transport.reliable)
+        self.dress_ack: Callable[[bytes], bytes] = _as_it_is
+        """What leaves instead of the ACK to a non-2xx final, empty for nothing; settable, for systems that break the
+        rules."""
         self._on_response = on_response
         self._holds = False
         self._held: Transmit | None = None
@@ -191,6 +194,11 @@ class Client(_Kept):
         if again and self._layer.hands_up_all:
             self._deliver(response)
 
+    def give_up(self, why: Why) -> None:
+        """It has failed, whatever its state: nobody is left who could answer."""
+        self.stop()
+        self._layer.clock.loop.call_soon(self._fail, why)
+
     def hold_ack(self) -> None:
         """From now on keep the ACK to a non-2xx final back (RFC 3261 17.1.1.3 sends it at once): for scripts that
         break the rules."""
@@ -203,10 +211,16 @@ class Client(_Kept):
             self._layer.send(held.data, self.hop, origin)
 
     def _transmit(self, action: Transmit) -> None:
-        if action.kind == "ack" and self._holds:
-            self._held = action
+        if action.kind != "ack":
+            super()._transmit(replace(action, data=self.data))
+        elif data := self.dress_ack(action.data):
+            self._acknowledge(replace(action, data=data))
+
+    def _acknowledge(self, ack: Transmit) -> None:
+        if self._holds:
+            self._held = ack
         else:
-            super()._transmit(action if action.kind == "ack" else replace(action, data=self.data))
+            super()._transmit(ack)
 
     def _transaction(self) -> ClientTransaction:
         return self.transaction
@@ -434,6 +448,11 @@ def _response_hop(request: Message, source: Hop) -> Hop:
         return source
     via = first_element(request.get("via") or "")
     return Hop(source.transport, response_address(via, *source.remote))
+
+
+def _as_it_is(data: bytes) -> bytes:
+    """What leaves as it was made."""
+    return data
 
 
 def _ignore(*_arguments: object) -> None:

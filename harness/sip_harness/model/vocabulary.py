@@ -14,6 +14,7 @@ CAPABILITIES = {
     "registers-at-carrier": "registers at carriers by itself and answers their challenges (a trunk client)",
     "backup-registrars": "registers at the next one of a list of carriers where one fails",
     "gives-accounts-up": "gives its accounts at carriers up when it is told to, while the carriers are still there",
+    "hears-of-lost-connections": "takes a device that cannot be reached any more for one that said 503, at once",
     "digest": "challenges callers and registrations",
     "tcp": "speaks SIP over TCP",
     "tls": "speaks SIP over TLS",

@@ -58,8 +58,10 @@ class StreamTransport:
         guard: Guard | None = None,
         vet: Vet | None = None,
         tls: TlsFiles | None = None,
+        codec: type[Plain] = Plain,
     ) -> None:
-        """Listen; port 0 takes a free one. `kind` is `tcp`, `tls`, `ws` or `wss`; `tls` belongs to two of them.
+        """Listen; port 0 takes a free one. `kind` is `tcp`, `tls`, `ws` or `wss`; `tls` belongs to two of them. `codec`
+        is for systems that do not cut a stream as they should.
 
         Raises OSError: port taken, a certificate that cannot be read or made, no websockets package.
         """
@@ -75,6 +77,7 @@ class StreamTransport:
         self.refused = 0
         """Connections that were one too many."""
         self._kind = kind
+        self._codec = codec
         self._clock = clock
         self._agent = agent
         self._record = record
@@ -296,7 +299,7 @@ class StreamTransport:
         if self._contexts is not None and self._files is not None:
             name = "" if server else self._files.name or remote[0]
             tls = Tls(self._contexts[server], server=server, name=name)
-        codec: Codec = Plain(opened=not server)
+        codec: Codec = self._codec(opened=not server)
         if self._kind in ("ws", "wss"):
             codec = WebSocket(server=server, remote=remote, secure=self._kind == "wss")
         return Pipe(tls, codec)

@@ -117,7 +117,7 @@ class Kamailio:
             address=(self._host, ports.plain),
             # A Request-URI that the proxy knows for its own needs the port (RFC 3261 19.1.4).
             domain=host_port((self._host, ports.plain)),
-            policy=self._settings.policy(),
+            policy=self._settings.policy(self._digest),
             capabilities=self._capabilities(),
             addresses=self._addresses(ports),
             trust=str(directory / CA) if self._tls else "",

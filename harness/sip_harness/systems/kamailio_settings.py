@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sip_harness.model.policy import Deviation, Policy, Timer
+from sip_harness.systems import kamailio_malformed
 
 FAULTS = (
     "forks-on-after-6xx",
@@ -105,6 +106,7 @@ DEVIATIONS = (
     ),
     Deviation("RB-20", "alice: 420 from system", "200 OK from desk", _EXTENSIONS),
     Deviation("RB-20", "desk: never", "INVITE", _EXTENSIONS),
+    *kamailio_malformed.DEVIATIONS,
 )
 """Where it is known not to do what a shipped scenario asks."""
 
@@ -155,8 +157,8 @@ class Settings:
         if self.disable_6xx_block:
             yield "DISABLE_6XX_BLOCK", ""
 
-    def policy(self) -> Policy:
-        """What Kamailio may take its time for.
+    def policy(self, digest: bool = False) -> Policy:
+        """What Kamailio may take its time for; `digest`: whether it asks callers for credentials.
 
         It reacts within some milliseconds even on two busy processors; `prompt` leaves much more and still tells a
         reaction from a timer. Timers fire up to a tick (1/16 s) early.
@@ -167,7 +169,7 @@ class Settings:
             settle=0.2,
             timers=timers,
             codes={"503": 500 if self.remap_503_500 else 503, "ring-timeout": 408},
-            deviations=DEVIATIONS,
+            deviations=tuple(d for d in DEVIATIONS if not digest or d.scenario not in kamailio_malformed.BEHIND_DIGEST),
             failover=tuple(sorted(self.failover)),
         )
 

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
-from sip_harness.model.faults import bridging, cancelling, carriers, dialogs, forking, registering, relaying, trunking
+from sip_harness.model.faults import (
+    bridging,
+    cancelling,
+    carriers,
+    dialogs,
+    forking,
+    reading,
+    registering,
+    relaying,
+    repeating,
+    trunking,
+)
 from sip_harness.model.faults.fault import Fault
 
 __all__ = ["FAULTS", "Fault"]
 
 FAULTS = {
     fault.name: fault
-    for topic in (forking, cancelling, carriers, relaying, registering, bridging, dialogs, trunking)
+    for topic in (
+        forking,
+        cancelling,
+        carriers,
+        relaying,
+        repeating,
+        reading,
+        registering,
+        bridging,
+        dialogs,
+        trunking,
+    )
     for fault in topic.FAULTS
 }
 """All of them by name."""

@@ -24,6 +24,12 @@ FAULTS = (
         "calls that are cut after 32 s because the device never learns that its answer arrived",
     ),
     Fault(
+        "acknowledges-answers-once",
+        "sends one ACK for an answer and none when that comes again",
+        "RFC 3261 13.2.2.4",
+        "calls that are cut after 32 s because one ACK was lost",
+    ),
+    Fault(
         "leaks-challenge",
         "passes a carrier's challenge on to the caller instead of answering it",
         "RFC 3261 22.2, 22.3",

@@ -7,8 +7,8 @@ from sip_harness.model.faults.fault import Fault
 FAULTS = (
     Fault(
         "never-retransmits",
-        "sends a request that nobody answers only once",
-        "RFC 3261 17.1.1.2, 17.1.2.2",
+        "sends everything once, whoever does not answer or acknowledge it",
+        "RFC 3261 17.1.1.2, 17.1.2.2, 17.2.1",
         "UDP transports that leave retransmission to the network",
     ),
     Fault(
@@ -160,5 +160,23 @@ FAULTS = (
         "calls every device by UDP whatever its contact says",
         "RFC 3261 16.6 step 7, RFC 3263 4.1",
         "phones behind TCP that can call and never ring",
+    ),
+    Fault(
+        "changes-bodies",
+        "writes something of its own into the bodies of requests",
+        "RFC 3261 16.6 step 1",
+        "application layer gateways in routers that mend SDP which was right",
+    ),
+    Fault(
+        "drops-headers-of-requests",
+        "passes requests on without the headers that it does not know",
+        "RFC 3261 16.6 step 1",
+        "session border controllers with a list of headers",
+    ),
+    Fault(
+        "refuses-spirals",
+        "takes a call that comes back for another number for a loop",
+        "RFC 3261 16.3 step 4, RFC 5393 4.2.2",
+        "proxies that refuse whatever has a Via of theirs: calls to a forwarded extension fail",
     ),
 )

@@ -84,5 +84,7 @@ class Branch:
     rang_out: bool = False
     breadth: int = 1
     """Its share of the branches that may be open at one time."""
+    tag: str = ""
+    """To tag of its first ringing."""
     final: int = 0
     """Code of its final response; 0 while it is open."""

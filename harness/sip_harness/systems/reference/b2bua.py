@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sip_harness.model.entry import Address
-from sip_harness.model.faults import bridging, dialogs
+from sip_harness.model.faults import bridging, dialogs, reading
 from sip_harness.model.policy import Kind, Policy, Timer
 from sip_harness.model.scenario import Scenario
 from sip_harness.net.clock import Clock
@@ -18,7 +18,12 @@ from sip_harness.systems.reference.b2bua_core import Pbx, Settings
 from sip_harness.systems.reference.embedded import Embedded
 from sip_harness.systems.reference.routes import routes
 
-CAPABILITIES = frozenset({"register", "ring", "hunt", "mixed", "carriers", "carrier-accounts", "session-timers", "tcp"})
+CAPABILITIES = frozenset({
+    "register", "ring", "hunt", "mixed", "carriers", "carrier-accounts", "session-timers", "tcp",
+    "hears-of-lost-connections",
+})  # fmt: skip
+_OF_PROXIES = ("forwards-surplus", "forwards-without-via", "takes-any-cseq", "takes-bad-requests")
+"""Faults of handing on what a back-to-back user agent makes anew, or sees in another way."""
 FAULTS = (
     "forks-on-after-6xx",
     "hunts-on-after-6xx",
@@ -45,6 +50,12 @@ FAULTS = (
     "ignores-retry-after",
     "bans-after-503",
     "answers-challenge-for-ever",
+    "never-retransmits",
+    "acknowledges-once",
+    "acknowledges-with-new-branch",
+    "ignores-lost-connections",
+    "gives-up-with-the-connection",
+    *(fault.name for fault in reading.FAULTS if fault.name not in _OF_PROXIES),
     *(fault.name for topic in (bridging, dialogs) for fault in topic.FAULTS),
 )
 _OF_DIGEST = ("challenges-with-401", "accepts-any-password")

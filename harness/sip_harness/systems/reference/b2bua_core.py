@@ -92,8 +92,7 @@ class Pbx:
         self.router = Router(self.registrar, faults)
         self._door = Door(Authenticator(settings.password, clock.now), faults)
         self._late: dict[str, Leg] = {}
-        self.station = Station(clock, self)
-        self.station.layer.heeds_icmp = "ignores-icmp" not in faults
+        self.station = Station(clock, self, faults=faults)
 
     def close(self) -> None:
         """Stop at once."""

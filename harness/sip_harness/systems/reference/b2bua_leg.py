@@ -17,6 +17,7 @@ from sip_harness.sip.message import Message, parse
 from sip_harness.sip.message import build as assemble
 from sip_harness.sip.transaction import ack_for_failure
 from sip_harness.sip.uri import parse_uri
+from sip_harness.systems.reference.acks import Acks
 from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.b2bua_account import NOBODY, Account
 from sip_harness.systems.reference.b2bua_session import Interval
@@ -66,6 +67,8 @@ class Leg:
         self._client: Client | None = None
         self._rang = False
         self._refused = False
+        self._rung = ""
+        """To tag of its first ringing."""
         self._cancel: Headers | None = None
         self._dialogs: dict[str, Dialog] = {}
         self._pracks: dict[str, Pracks] = {}
@@ -84,6 +87,7 @@ class Leg:
             request, self._hop, "protocol", lambda response: self._on_response(request, response)
         )
         self._client.on_failure = self._on_failure
+        self._client.dress_ack = Acks(self._pbx.faults)
         self._patience = self._pbx.clock.after(self._pbx.settings.transaction, self._dead)
 
     def cancel(self, headers: Headers) -> None:
@@ -215,6 +219,8 @@ class Leg:
             self._send_cancel()
         if response.code > 100 and response.to_tag:
             self._acknowledge_reliable(response)
+        if response.code > 100:
+            self._rung = self._rung or response.to_tag
         if response.code > 100 and self._cancel is None:
             self._caller.progress(self, response)
 
@@ -233,11 +239,13 @@ class Leg:
         return self._dialogs.setdefault(response.to_tag, as_caller(self._request, response, self._hop))
 
     def _accepted(self, response: Message) -> None:
+        if "knows-one-to-tag" in self._pbx.faults and self._rung not in ("", response.to_tag):
+            return
         known = self._dialogs.get(response.to_tag)
         self.over = True
         if known is None or not known.confirmed:
             self._caller.answered(self, response)
-        elif known.ack:
+        elif known.ack and "acknowledges-answers-once" not in self._pbx.faults:
             self._pbx.station.layer.send(known.ack, known.next_hop(), "protocol")
 
     def _on_failure(self, why: Why) -> None:

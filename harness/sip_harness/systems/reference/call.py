@@ -11,8 +11,10 @@ from sip_harness.net.clock import Timer
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.headers import contacts
 from sip_harness.sip.message import Message
+from sip_harness.sip.transaction import ack_for_failure
 from sip_harness.sip.uri import unescape
 from sip_harness.systems.reference import forward
+from sip_harness.systems.reference.acks import Acks
 from sip_harness.systems.reference.actions import Action, Cancel, Finish, Forward, GiveUp, Start, Target
 from sip_harness.systems.reference.best import Answer
 from sip_harness.systems.reference.context import Context
@@ -44,6 +46,8 @@ class Call:
         """Answer 100 and try the first targets."""
         if self._invite and "sends-no-100" not in self._core.faults:
             self._core.reply(self._server, 100)  # RFC 3261 17.2.1
+        if not self._invite and "sends-100-to-others" in self._core.faults:
+            self._core.reply(self._server, 100)
         self._server.on_cancel = self._on_cancel
         self._core.open.add(self)
         self._perform(self._context.begin(self._now()))
@@ -76,6 +80,9 @@ class Call:
 
     def _on_response(self, number: int, response: Message) -> None:
         self._log(f"{response.code} {response.reason} on branch {number}")
+        client = self._clients[number]
+        if self._invite and response.code // 100 == 2 and "acknowledges-for-the-caller" in self._core.faults:
+            self._core.layer.send(ack_for_failure(client.request, response), client.hop, "protocol")
         self._note_retry_after(self._context.branches[number].target, response)
         self._perform(self._context.receive(number, response, self._now()))
 
@@ -127,6 +134,7 @@ class Call:
         )
         client = self._core.layer.request(onward, hop, "protocol", partial(self._on_response, action.branch))
         client.on_failure = partial(self._on_failure, action.branch)
+        client.dress_ack = Acks(self._core.faults)
         self._clients[action.branch] = client
         return []
 

@@ -120,13 +120,19 @@ class Context:
             return []
         branch.provisional = True
         actions: list[Action] = []
-        if response.code > 100 and not branch.cancelled:
-            branch.due = now + self._ring  # RFC 3261 16.7 step 2
+        if response.code > 100:
+            self._ringing(branch, response, now)
         if self._passes(response) and not self.finished:
             actions.append(Forward(number, response))
         if branch.wants_cancel is not None and not branch.cancelled:
             actions += self._cancel(number, branch, now)
         return actions
+
+    def _ringing(self, branch: Branch, response: Message, now: float) -> None:
+        """Timer C begins anew (RFC 3261 16.7 step 2)."""
+        first, branch.tag = not branch.tag, branch.tag or response.to_tag
+        if not branch.cancelled and (first or "counts-from-the-first-ringing" not in self.faults):
+            branch.due = now + self._ring
 
     def _passes(self, response: Message) -> bool:
         """Every provisional but 100 is passed on (RFC 3261 16.7 step 5)."""
@@ -145,7 +151,7 @@ class Context:
         if not self.invite and self.answered is not None:  # of these there is one final response (step 5)
             return [Forward(number, response, past=True)] if "passes-every-2xx-on" in self.faults else []
         again = branch.final > 0
-        if self._swallows(again, response):
+        if self._swallows(again, response, branch.tag):
             return []
         branch.final, self._closed = response.code, True
         forward = Forward(number, response, past=self.finished)
@@ -158,7 +164,9 @@ class Context:
             return actions
         return [forward, *actions]
 
-    def _swallows(self, again: bool, response: Message) -> bool:
+    def _swallows(self, again: bool, response: Message, rung: str) -> bool:
+        if "knows-one-to-tag" in self.faults and rung not in ("", response.to_tag):
+            return True
         if "swallows-second-2xx" in self.faults and self.answered not in (None, response.to_tag):
             return True
         if "swallows-repeated-2xx" in self.faults and again:

@@ -75,6 +75,11 @@ class Core:
         return self.settings.faults
 
     @property
+    def realm(self) -> str:
+        """That it asks for credentials in; empty if it asks for none."""
+        return REALM if self.settings.digest else ""
+
+    @property
     def here(self) -> Address:
         """Where it listens, the same for all transports."""
         return self.transports["udp"].local
@@ -93,11 +98,20 @@ class Core:
         return None if transport is None else Hop(transport, address)
 
     def onward(
-        self, request: Message, source: Hop, uri: str, routes: list[str], hop: Hop, *, spent: int = 0, breadth: int = 0
+        self,
+        request: Message,
+        source: Hop,
+        uri: str,
+        routes: list[str],
+        hop: Hop,
+        *,
+        spent: int = 0,
+        breadth: int = 0,
+        unique: str = "",
     ) -> Message:
         """The request as it goes to this hop, in a transaction of its own. `spent` are hops that were lost before;
-        without a `breadth` it may not be forked any further."""
-        branch = forward.branch_of(request, secrets.token_hex(6))
+        without a `breadth` it may not be forked any further. Its branch is new, unless `unique` is what makes it so."""
+        branch = forward.branch_of(request, unique or secrets.token_hex(6), self.realm)
         via = f"SIP/2.0/{hop.transport.name} {host_port(self.here)};branch={branch}"
         stays = request.method in forward.RECORDED and not request.to_tag and "records-no-route" not in self.faults
         data = forward.request_on(
@@ -107,7 +121,7 @@ class Core:
             via=via,
             routes=routes,
             record=self._record_routes(source, hop) if stays else [],
-            realm=REALM if self.settings.digest else "",
+            realm=self.realm,
             faults=self.faults,
             spent=spent,
             breadth=breadth,

@@ -63,13 +63,18 @@ def request_on(
     headers += [("Route", route) for route in routes]
     if breadth:
         headers.append(("Max-Breadth", str(breadth)))
-    return build(f"{request.method} {uri} SIP/2.0", headers, request.body)
+    body = request.body
+    if body and "changes-bodies" in faults:
+        headers, body = _without_length(headers), body + b"a=x-mended:yes\r\n"
+    return build(f"{request.method} {uri} SIP/2.0", headers, body)
 
 
 def _stays(name: str, value: str, method: str, realm: str, faults: frozenset[str]) -> bool:
     """Whether a header of a request goes no further."""
     if name == "proxy-authorization":
-        return bool(realm) and f'realm="{realm}"' in value
+        return _is_for_us(name, value, realm)
+    if name not in KNOWN:
+        return "drops-headers-of-requests" in faults
     return name == "reason" and method == "BYE" and "drops-reason-of-bye" in faults
 
 
@@ -108,9 +113,16 @@ def response_on(response: Message, more: Headers | None = None, faults: frozense
         if field.key == "to" and "changes-to-tag" in faults and response.code > 100:
             value = f"{value.partition(';tag=')[0]};tag=changed{response.code}"
         headers.append((field.name, value))
+    if "forwards-surplus" in faults and response.surplus:
+        headers, body = _without_length(headers), body + response.surplus
     if "drops-body" in faults and response.code >= 300:
         headers, body = [h for h in headers if not h[0].lower().startswith("content-")], b""
     return build(f"SIP/2.0 {response.code} {response.reason}", [*headers, *(more or [])], body)
+
+
+def _without_length(headers: Headers) -> Headers:
+    """To be counted anew."""
+    return [h for h in headers if h[0].lower() not in ("content-length", "l")]
 
 
 def _lost(faults: frozenset[str]) -> frozenset[str]:
@@ -123,24 +135,39 @@ def without_transport(uri: str) -> str:
     return re.sub(r";transport=[^;>?]*", "", uri, flags=re.IGNORECASE)
 
 
-def loop_mark(request: Message) -> str:
-    """What stays the same when a request comes back unchanged (RFC 5393 4.2.1): part of our branches."""
+def loop_mark(request: Message, realm: str = "") -> str:
+    """What stays the same when a request comes back unchanged (RFC 5393 4.2.1): part of our branches. Credentials for
+    our own `realm` go no further than to us, and so do not come back."""
     parts = [request.uri, request.from_tag, request.to_tag, request.call_id, str(request.cseq[0])]
     for name in ("route", "proxy-require", "proxy-authorization"):
-        parts += request.all(name)
+        parts += [value for value in request.all(name) if not _is_for_us(name, value, realm)]
     return blake2s("\n".join(parts).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
 
-def branch_of(request: Message, unique: str) -> str:
+def _is_for_us(name: str, value: str, realm: str) -> bool:
+    """Whether these are credentials for this realm of ours."""
+    return name == "proxy-authorization" and bool(realm) and f'realm="{realm}"' in value
+
+
+def branch_of(request: Message, unique: str, realm: str = "") -> str:
     """A branch of ours: unique in front, the loop mark behind (RFC 3261 16.6 step 8)."""
-    return f"{COOKIE}{unique}.{loop_mark(request)}"
+    return f"{COOKIE}{unique}.{loop_mark(request, realm)}"
 
 
-def loops(request: Message, here: Address) -> bool:
+def loops(request: Message, here: Address, realm: str = "") -> bool:
     """Whether we have had this very request before (RFC 3261 16.3 step 4, RFC 5393 4.2.2)."""
-    mark, ours = f".{loop_mark(request)}", host_port(here)
+    mark = f".{loop_mark(request, realm)}"
+    return any(mark in via for via in _our_vias(request, here))
+
+
+def was_here(request: Message, here: Address) -> bool:
+    """Whether we have had this request before, perhaps for somebody else: then it is a spiral (RFC 3261 6)."""
+    return bool(_our_vias(request, here))
+
+
+def _our_vias(request: Message, here: Address) -> list[str]:
     vias = [via for value in request.all("via") for via in split_list(value)]
-    return any(f" {ours};" in via and mark in via for via in vias)
+    return [via for via in vias if f" {host_port(here)};" in via]
 
 
 def routes_of(request: Message) -> list[str]:

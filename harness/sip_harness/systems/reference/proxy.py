@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from hashlib import blake2s
 
 from sip_harness.endpoint.layer import Client, Server
 from sip_harness.net.base import Hop
@@ -18,6 +19,7 @@ from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.auth import Authenticator, Door
 from sip_harness.systems.reference.call import Call
 from sip_harness.systems.reference.core import Core, LogLine
+from sip_harness.systems.reference.reading import Reading, flaw
 from sip_harness.systems.reference.registrar import Refused
 from sip_harness.systems.reference.settings import NO_CARRIER, NO_TARGET, Settings
 
@@ -34,15 +36,17 @@ class Proxy:
     def __init__(self, clock: Clock, settings: Settings, log: LogLine) -> None:
         """Set `core.transports` before anything comes in."""
         self.core = Core(clock, settings, self, log)
+        self._reading = Reading(self.core.layer, settings.faults)
         self._door = Door(Authenticator(settings.password, clock.now), settings.faults)
 
     def receive(self, message: Message, hop: Hop) -> None:
-        """What a transport received; responses that are none are dropped (RFC 3261 18.1.2, 18.3, RFC 4475 3.1.2.19)."""
-        if not message.is_request and (message.truncated or not 100 <= message.code <= 699):
-            self.core.log(message, f"dropped: {message.code}, which is no whole response")
+        """What a transport received."""
+        heard, why = self._reading.heard(message, hop)
+        if heard is None:
+            self.core.log(message, f"dropped: {why}")
         else:
-            self._repeat(message)
-            self.core.layer.receive(message, hop)
+            self._repeat(heard)
+            self.core.layer.receive(heard, hop)
 
     def close(self) -> None:
         """Forget everything at once."""
@@ -62,13 +66,19 @@ class Proxy:
         if not ack.to_tag or forward.is_here(forward.next_hop(uri, routes), self.core.here) or next_hop is None:
             return
         if self._hops(ack) != 0:
-            self.core.layer.send(self.core.onward(ack, hop, uri, routes, next_hop).data, next_hop, "protocol")
+            again = blake2s(
+                f"{ack.branch} {uri}".encode("utf-8", "surrogateescape"), digest_size=6
+            ).hexdigest()  # 16.11: the same each time
+            unique = "" if "gives-acks-new-branches" in self.core.faults else again
+            onward = self.core.onward(ack, hop, uri, routes, next_hop, unique=unique)
+            self.core.layer.send(onward.data, next_hop, "protocol")
 
     def on_stray(self, response: Message, hop: Hop) -> None:
         """Never passed on (RFC 6026 8.10)."""
         self.core.log(response, f"dropped: {response.code} {response.reason}, which answers nothing")
         via = parse_via(forward.via_back(response))
-        if via is not None and 200 <= response.code < 300 and "forwards-stray-2xx" in self.core.faults:
+        passes = "forwards-stray-2xx" if 200 <= response.code < 300 else "forwards-stray-failures"
+        if via is not None and response.code >= 200 and passes in self.core.faults:
             back = self.core.hop_to(f"sip:{via.host}:{via.port};transport={via.transport.lower()}")
             if back is not None:
                 self.core.layer.send(forward.response_on(response), back, "protocol")
@@ -89,17 +99,17 @@ class Proxy:
         return bool(code)
 
     def _objection(self, request: Message) -> tuple[int, list[tuple[str, str]]]:
-        if request.truncated or request.cseq[1] != request.method or not request.call_id:
-            return 400, []
-        if request.version != "2.0":
-            return 505, []
+        if "takes-bad-requests" not in self.core.faults and (code := flaw(request)):
+            return code, []
         if not re.match("sip:", request.uri, re.IGNORECASE):
             return 416, []
         if self._hops(request) == 0 and "ignores-max-forwards" not in self.core.faults:
             return 483, []
         if request.method == "CANCEL":  # it goes no further than its INVITE has gone
             return 0, []
-        if "forwards-loops" not in self.core.faults and forward.loops(request, self.core.here):
+        if "forwards-loops" not in self.core.faults and forward.loops(request, self.core.here, self.core.realm):
+            return 482, []
+        if "refuses-spirals" in self.core.faults and forward.was_here(request, self.core.here):
             return 482, []
         if "refuses-merged-requests" in self.core.faults and self._is_merged(request):
             return 482, []
@@ -182,8 +192,9 @@ class Proxy:
         return True
 
     def _challenge(self, server: Server) -> bool:
-        """RFC 3261 22.1."""
-        asked = self._door.asks(server.request) if self.core.settings.digest else None
+        """RFC 3261 22.1. Who has been let in is not asked again where the call comes back to us."""
+        asks = self.core.settings.digest and not forward.was_here(server.request, self.core.here)
+        asked = self._door.asks(server.request) if asks else None
         if asked is not None:
             self.core.reply(server, *asked)
         return asked is not None

@@ -55,20 +55,34 @@ class Settings:
 
     def timers(self) -> ProxyTimers:
         """Those of its transactions."""
-        return ProxyTimers(give_up=self.transaction, resends="never-retransmits" not in self.faults)
+        return ProxyTimers(without=unused(self.faults), give_up=self.transaction)
+
+
+def unused(faults: frozenset[str]) -> str:
+    """Letters of the timers that never fire under these faults."""
+    return "AEG" if "never-retransmits" in faults else ""
 
 
 @dataclass(frozen=True, slots=True)
-class ProxyTimers(Timers):
-    """The times of RFC 3261 17, only that a request which nobody answers is given up sooner."""
+class FaultyTimers(Timers):
+    """The times of RFC 3261 17, only that some timers never fire."""
+
+    without: str = ""
+    """Their letters."""
+
+    def duration(self, letter: Letter, *, reliable: bool = False) -> float | None:
+        """See `Timers.duration`."""
+        return None if letter in self.without else Timers.duration(self, letter, reliable=reliable)
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyTimers(FaultyTimers):
+    """And a request which nobody answers is given up sooner."""
 
     give_up: float = 0.75
-    resends: bool = True
 
     def duration(self, letter: Letter, *, reliable: bool = False) -> float | None:
         """See `Timers.duration`."""
         if letter in "BF":
             return self.give_up
-        if letter in "AE" and not self.resends:
-            return None
-        return Timers.duration(self, letter, reliable=reliable)
+        return FaultyTimers.duration(self, letter, reliable=reliable)

@@ -9,12 +9,17 @@ from sip_harness.endpoint.ua import wrong_with
 from sip_harness.model.entry import Address, Malformed, Message
 from sip_harness.net.base import Hop, Transport
 from sip_harness.net.clock import Clock
+from sip_harness.net.codec import Plain
 from sip_harness.net.stream import StreamTransport
 from sip_harness.net.udp import UdpSocket
 from sip_harness.sip.codes import phrase
 from sip_harness.sip.message import Message as Sip
 from sip_harness.sip.transaction_tables import Timers
 from sip_harness.systems.reference.core import MAX_TRANSACTIONS, is_loopback
+from sip_harness.systems.reference.lost import Lost
+from sip_harness.systems.reference.reading import Reading, flaw
+from sip_harness.systems.reference.segments import Segments
+from sip_harness.systems.reference.settings import FaultyTimers, unused
 
 HOST = "127.0.0.1"
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE, MESSAGE, NOTIFY, REFER"
@@ -24,12 +29,18 @@ _ATTEMPTS = 20
 class Station:
     """A transaction layer on a UDP socket and a TCP port of the same number."""
 
-    def __init__(self, clock: Clock, user: TransactionUser, timers: Timers | None = None) -> None:
-        """Raises OSError if no port is free for both."""
+    def __init__(
+        self, clock: Clock, user: TransactionUser, timers: Timers | None = None, faults: frozenset[str] = frozenset()
+    ) -> None:
+        """Without `timers` those of RFC 3261 17. Raises OSError if no port is free for both."""
         self.clock = clock
-        self.layer = Layer(clock, timers or Timers(), user)
+        self.layer = Layer(clock, timers or FaultyTimers(without=unused(faults)), user)
         self.layer.most_servers = MAX_TRANSACTIONS
+        self.layer.heeds_icmp = "ignores-icmp" not in faults
+        self._reading = Reading(self.layer, faults)
+        self._codec = Segments if "reads-one-message-a-segment" in faults else Plain
         self.udp, self.tcp = self._open()
+        self.tcp.on_cut = Lost(self.layer, self.tcp, faults).cut
 
     @property
     def address(self) -> Address:
@@ -83,7 +94,9 @@ class Station:
         """Whether the request was such that every server answers it in the same way, and has been (RFC 3261 8.2)."""
         request = server.request
         required = [*request.all("require"), *request.all("proxy-require")]
-        if why := wrong_with(request):
+        if code := flaw(request):
+            self.respond(server, code)
+        elif why := wrong_with(request):
             self.respond(server, 400, f"Bad Request: {why}")
         elif request.method == "CANCEL":
             self._cancel(server)
@@ -122,6 +135,7 @@ class Station:
                     record=_unrecorded,
                     receive=self._receive,
                     guard=is_loopback,
+                    codec=self._codec,
                 )
             except OSError:
                 udp.close()
@@ -130,7 +144,9 @@ class Station:
         raise AssertionError("the last attempt returns or raises")
 
     def _receive(self, message: Sip, hop: Hop) -> None:
-        self.layer.receive(message, hop)
+        heard, _ = self._reading.heard(message, hop)
+        if heard is not None:
+            self.layer.receive(heard, hop)
 
 
 def _unrecorded(_entry: Message | Malformed) -> None:

@@ -9,11 +9,12 @@ from dataclasses import replace
 
 from sip_harness import __version__
 from sip_harness.model.entry import Log
-from sip_harness.model.faults import cancelling, carriers, dialogs, forking, registering, relaying
+from sip_harness.model.faults import cancelling, carriers, dialogs, forking, reading, registering, relaying, repeating
 from sip_harness.model.scenario import Scenario
 from sip_harness.model.system import SystemInfo
 from sip_harness.net.base import host_port
 from sip_harness.net.clock import Clock
+from sip_harness.net.codec import Plain
 from sip_harness.net.stream import StreamTransport
 from sip_harness.net.udp import UdpSocket
 from sip_harness.systems.accounts import fresh_users
@@ -22,10 +23,12 @@ from sip_harness.systems.kept import printable
 from sip_harness.systems.names import check_names
 from sip_harness.systems.reference.auth import OF_DIGEST
 from sip_harness.systems.reference.core import is_loopback
+from sip_harness.systems.reference.lost import Lost
 from sip_harness.systems.reference.patience import PatientClock
 from sip_harness.systems.reference.probing import Prober
 from sip_harness.systems.reference.proxy import Proxy
 from sip_harness.systems.reference.routes import routes
+from sip_harness.systems.reference.segments import Segments
 from sip_harness.systems.reference.settings import Settings
 from sip_harness.systems.slots import carrier_addresses
 from sip_harness.systems.watches import Watches
@@ -33,10 +36,13 @@ from sip_harness.systems.watches import Watches
 HOST, HOST6 = "127.0.0.1", "::1"
 OVER_IPV4 = frozenset({"carriers", "probing"})
 """Capabilities that need the many addresses of 127/8."""
-CAPABILITIES = frozenset({"register", "ring", "hunt", "mixed", "carriers", "probing", "tcp"})
+CAPABILITIES = frozenset({
+    "register", "ring", "hunt", "mixed", "carriers", "probing", "tcp", "hears-of-lost-connections",
+})  # fmt: skip
 _ATTEMPTS = 20
+_TOPICS = (forking, cancelling, carriers, relaying, repeating, reading, registering)
 _FAULTS = (
-    *(fault.name for topic in (forking, cancelling, carriers, relaying, registering) for fault in topic.FAULTS),
+    *(fault.name for topic in _TOPICS for fault in topic.FAULTS),
     *(fault.name for fault in dialogs.SHARED),
 )
 
@@ -87,6 +93,7 @@ class Reference:
         proxy = Proxy(clock, self._settings, self._log)
         self._transports = udp, tcp = self._open(clock, proxy)
         proxy.core.transports = {"udp": udp, "tcp": tcp}
+        tcp.on_cut = Lost(proxy.core.layer, tcp, self._settings.faults).cut
         self._proxy = proxy
         self._info = SystemInfo(
             name=self.name,
@@ -121,7 +128,14 @@ class Reference:
                     heeds_icmp=True,
                 )
                 tcp = StreamTransport(
-                    clock, udp.local, "tcp", agent=self.name, record=_nowhere, receive=proxy.receive, guard=is_loopback
+                    clock,
+                    udp.local,
+                    "tcp",
+                    agent=self.name,
+                    record=_nowhere,
+                    receive=proxy.receive,
+                    guard=is_loopback,
+                    codec=Segments if "reads-one-message-a-segment" in self._settings.faults else Plain,
                 )
             except OSError as error:
                 problem = error
