@@ -377,7 +377,7 @@ def silent(*times: float, last: str = "1.0 alice < 408 from own") -> str:
     return f"0.0 alice > INVITE\n{resends}\n{last}"
 
 
-@pytest.mark.parametrize("times", [(0.001, 0.5), (0.001, 0.47), (0.001, 0.8)])
+@pytest.mark.parametrize("times", [(0.001, 0.5), (0.001, 0.47), (0.001, 0.8), (0.06, 0.43)])
 def test_retransmissions_hold_up_to_the_systems_timer(times: tuple[float, ...]) -> None:
     assert verdict(SILENT, silent(*times)).outcome is Outcome.PASS
 
@@ -388,6 +388,7 @@ def test_retransmissions_hold_up_to_the_systems_timer(times: tuple[float, ...]) 
         ((0.001,), "1 times: it was not sent again 0.5 s"),
         ((0.001, 0.2, 0.5), "sent again 0.20 s after the first time, when it was not due"),
         ((0.001, 0.5, 1.9), "sent again 1.90 s"),
+        ((0.001, 0.37, 0.5), "sent again 0.37 s"),
     ],
 )
 def test_a_broken_schedule_fails(times: tuple[float, ...], words: str) -> None:

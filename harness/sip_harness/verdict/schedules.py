@@ -14,13 +14,14 @@ from sip_harness.verdict.traffic import Item
 MAX_SENDINGS = 32
 
 
-def deviations(schedule: Schedule, item: Item, policy: Policy) -> Iterator[str]:
-    """What is wrong with the retransmissions of a message, a sentence each."""
+def deviations(schedule: Schedule, item: Item, policy: Policy, behind: float = 0.0) -> Iterator[str]:
+    """What is wrong with the retransmissions of a message, a sentence each. Where the first sending came so many
+    seconds `behind` what had caused it, the others may come that much closer to it."""
     timer = policy.timers.get(schedule.until or "transaction", Timer(float("inf")))
     due = [at for at in _due(schedule) if at < timer.seconds + timer.late or not schedule.until]
     came = [(m.time - item.time) / 1e9 for m in item.again]
     for at in due:
-        met = next((c for c in came if at - timer.early <= c <= at + timer.late), None)
+        met = next((c for c in came if at - timer.early - behind <= c <= at + timer.late), None)
         if met is not None:
             came.remove(met)
         elif not schedule.until or at + timer.late < timer.seconds - timer.early:
