@@ -70,12 +70,18 @@ def _sequence(one: Sequence, scenario: Scenario) -> Iterator[tuple[str, str, Exp
             yield "swap", f"{item}, {after[0]}", replace(one, items=(*before, after[0], item, *after[1:]))
     for n in range(len(items) + 1):
         for more in (RequestPattern("INVITE"), ResponsePattern(frozenset({599}))):
+            if _may_come(more, items):  # that it has come as well may be asked for
+                continue
             yield "add", str(more), replace(one, items=(*items[:n], Expected(more), *items[n:]))
     if scenario.device(one.agent) and scenario.calls and _due(one):
         yield "never", "sequence", Never(one.agent, call=one.call)
     for other in scenario.expectations:
         if isinstance(other, Sequence) and other.call == one.call and _due(other) != _due(one) == list(map(str, items)):
             yield "agent", other.agent, replace(one, agent=other.agent)
+
+
+def _may_come(pattern: Pattern, items: tuple[Any, ...]) -> bool:
+    return any(isinstance(one, Expected) and one.maybe and one.pattern == pattern for one in items)
 
 
 def _is_open(item: Item, items: tuple[Any, ...]) -> bool:

@@ -123,6 +123,8 @@ class Rules:
             return "the scenario states a time of its own"
         if change.kind == "delay" and self._causes.of(item) is None:
             return "it waited for a timer, and the scenario says no time"
+        if change.kind in ("duplicate", "branch") and item.seen.acks >= 300 and self._has_answered(item):
+            return "on a branch of its own an ACK is for the 2xx that the device has sent besides (RFC 3261 13.2.2.4)"
         if change.kind == "duplicate" and 0 < item.seen.acks < 300:
             return "an ACK to a 2xx is made for every 2xx and has a branch of its own each time (RFC 3261 13.2.2.4)"
         if change.kind in ("code in class", "class") and self._will_do(change):
@@ -174,6 +176,10 @@ class Rules:
         """Whether the agent has made its request again with credentials, as it may more than once."""
         own = [i.seen.sip for i in self._traffic.sent() if i.seen.agent == challenge.seen.agent]
         return any(bool(m.get("authorization") or m.get("proxy-authorization")) for m in own)
+
+    def _has_answered(self, ack: Item) -> bool:
+        sent = (i.seen.sip for i in self._traffic.sent() if i.seen.agent == ack.seen.agent)
+        return any(200 <= m.code < 300 and m.cseq[1] == "INVITE" and m.to_tag == ack.seen.sip.to_tag for m in sent)
 
     def _is_open(self, item: Item) -> bool:
         m = item.seen.sip
