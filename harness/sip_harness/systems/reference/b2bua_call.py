@@ -53,6 +53,8 @@ class Call:
         self._timer: Timer | None = None
         self._validity: Timer | None = None
         self._over = False
+        self._held = False
+        """Under a fault: the caller has given up and hears of it only when the last leg has ended."""
         self._dialog = as_callee(server.request, self._tag, server.source)
         self._side = Side(pbx, self._dialog, on_early_bye=self._hung_up)
         server.on_cancel = self._cancelled
@@ -93,6 +95,7 @@ class Call:
         if self._over or leg.given_up:
             if "swallows-2xx-after-cancel" not in self._pbx.faults:
                 leg.decline(response)
+            self._release()
             return
         self._finish()
         self._stop_others([("Reason", _ELSEWHERE)])
@@ -110,6 +113,7 @@ class Call:
 
     def failed(self, leg: Leg, response: Message | None, code: int) -> None:
         """From a leg: it counts, unless it was us who ended it."""
+        self._release()
         if self._over or leg not in self._legs:
             return
         self._failures.append(Failure(code, response))
@@ -232,10 +236,17 @@ class Call:
         if self._over:
             return
         self._finish()
-        self._respond(487, None)
+        self._held = "rings-for-ever" in self._pbx.faults and not all(leg.over for leg in self._legs)
+        if not self._held:
+            self._respond(487, None)
         if "ignores-callers-cancel" not in self._pbx.faults:
             self._stop(headers)
         self._side.close()
+
+    def _release(self) -> None:
+        if self._held and all(leg.over for leg in self._legs):
+            self._held = False
+            self._respond(487, None)
 
     def _lost(self, why: Why) -> None:
         """Nothing reaches the caller any more."""

@@ -21,7 +21,7 @@ from sip_harness.systems.reference.b2bua_bridge import Side
 from sip_harness.systems.reference.b2bua_call import Call
 from sip_harness.systems.reference.b2bua_leg import Leg
 from sip_harness.systems.reference.b2bua_page import Page
-from sip_harness.systems.reference.headers import KNOWN, hops_left, party, passed, user_of
+from sip_harness.systems.reference.headers import hops_left, party, passed, user_of
 from sip_harness.systems.reference.registrar import Refused, Registrar
 from sip_harness.systems.reference.router import Router
 from sip_harness.systems.reference.settings import FAILOVER, NO_CARRIER, NO_TARGET
@@ -125,9 +125,7 @@ class Pbx:
 
     def told(self, response: Message) -> Headers:
         """Headers of a device's response that the caller gets, too."""
-        told = [(name, value) for name, value in passed(response) if f"drops-{name.lower()}" not in self.faults]
-        all_of_them = "drops-unknown-headers" not in self.faults
-        return [(name, value) for name, value in told if all_of_them or name.lower() in KNOWN]
+        return [(name, value) for name, value in passed(response) if f"drops-{name.lower()}" not in self.faults]
 
     def bye(self, dialog: Dialog, headers: Headers, account: Credentials, tries: int = MAX_BYES) -> None:
         """Send BYE, with credentials if it is asked for them; whatever it is answered with then, the dialog is over
