@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from told import ALICE, G1, G2, PBX, SDP, Told, carrier_call
 
 from sip_harness.capture.reading import read
 from sip_harness.capture.scenario import cast, identity_of, write
+from sip_harness.capture.script import names_somebody
 from sip_harness.capture.story import stories
 from sip_harness.language import load, load_text
 from sip_harness.model.result import Result
@@ -118,8 +120,79 @@ def test_headers_of_the_carrier_are_kept_and_those_of_people_are_not() -> None:
     )
     told.ask(0.02, PBX, G1, "ACK", to_tag=G1[0])
     text = made(told)
-    assert "{403: {headers: {x-why: [a, b]}}}" in text
+    assert "{403: {headers: {X-Why: [a, b]}}}" in text
     assert "4930123" not in text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "<sip:bob@10.1.2.3>;reason=busy", '399 10.1.2.3 "no room"', "+49 30 1234567", "bob@example", "[2001:db8::1]",
+        "tel:112", "0049/30-123 45 67",
+    ],
+)  # fmt: skip
+def test_numbers_and_addresses_stay_in_the_capture_wherever_they_stand(value: str) -> None:
+    told = Told()
+    told.ask(0, PBX, G1, "INVITE")
+    told.answer(
+        0.01, G1, PBX, f"403 Not {value}", f"Warning: {value}", "Retry-After: 3600", "Content-Type: text/plain",
+        body=f"Ask {value}\n",
+    )  # fmt: skip
+    text = made(told)
+    assert value not in text
+    assert "title: As captured - g1 answers 403\n" in text
+    assert "# Not repeated: g1: the phrase of 403: it names somebody." in text
+    assert "# Not repeated: g1: the header Warning of 403: it names somebody." in text
+    assert f"# Not repeated: g1: a body of {len(value) + 5} bytes (text/plain): it names somebody." in text
+    assert "g1: {answer: [{403: {headers: {Retry-After: 3600}}}]}" in text
+    load_text(text, "t")
+
+
+def test_the_contact_of_a_redirection_and_the_reason_of_a_cancel_are_missed() -> None:
+    told = Told()
+    told.ask(0, ALICE, PBX, "INVITE")
+    told.ask(0.001, PBX, G1, "INVITE")
+    told.answer(0.01, G1, PBX, "302 Moved Temporarily", "Contact: <sip:carol@example>")
+    told.ask(0.02, ALICE, PBX, "CANCEL", "Reason: SIP;cause=200")
+    text = made(told)
+    assert "# Not repeated: g1: the Contact of 302: it names somebody." in text
+    assert "# Not repeated: the Reason of the CANCEL." in text
+    assert "carol" not in text
+
+
+def test_what_did_not_go_by_udp_is_said() -> None:
+    told = carrier_call()
+    told.packets = [replace(p, transport="tcp") for p in told.packets]
+    assert "# Not repeated: that it went by TCP." in made(told)
+
+
+@pytest.mark.parametrize("phrase", ["to INVITE", "wait 100ms", "after all", "x" * 300, "a\x1b[31m", "null"])
+def test_phrases_that_could_mean_something_else(phrase: str) -> None:
+    told = Told()
+    told.ask(0, PBX, G1, "INVITE")
+    told.answer(0.01, G1, PBX, f"486 {phrase}", "Content-Type: text/\x1b[31m", body="x")
+    text = made(told)
+    assert "# Not repeated: g1: a body of 1 bytes (text/\ufffd[31m): that is no type." in text
+    assert all(char.isprintable() or char == "\n" for char in text)
+    [device] = load_text(text, "t").devices
+    assert device.script.attempts[0][-1].reason == phrase  # type: ignore[union-attr]
+
+
+def test_a_caller_waits_for_no_487_and_whose_it_was_does_not_matter() -> None:
+    """A phone whose ringing the system has ended may say so when the next one rings already."""
+    told = Told()
+    told.ask(0, ALICE, PBX, "INVITE")
+    told.ask(0.001, PBX, G1, "INVITE")
+    told.ask(0.5, PBX, G1, "CANCEL")
+    told.answer(0.501, G1, PBX, "480 Gone")
+    told.ask(0.502, PBX, G2, "INVITE", call="leg")
+    told.answer(0.503, G2, PBX, "180 Ringing", call="leg")
+    told.answer(0.504, G1, PBX, "487 Request Terminated")
+    told.ask(0.55, ALICE, PBX, "CANCEL")
+    told.answer(0.56, PBX, ALICE, "487 Request Terminated", tag="pbx")
+    text = made(told)
+    assert "cancel: 50ms after mobile sends 180" in text
+    assert "  alice: [487]\n" in text
 
 
 def test_headers_that_a_code_must_have_and_has_not_are_left_out_on_purpose() -> None:
@@ -137,7 +210,7 @@ def test_what_is_no_text_is_left_out_and_said() -> None:
     text = made(told)
     assert "# Not repeated: g1: the phrase of 503: it is no text." in text
     assert "# Not repeated: g1: the header X-Odd of 503: it is no text." in text
-    assert 'g1: {answer: [{503: {headers: {x-good: "ü"}}}]}' in text
+    assert 'g1: {answer: [{503: {headers: {X-Good: "ü"}}}]}' in text
     load_text(text, "t")
 
 
@@ -220,6 +293,7 @@ def test_carriers_are_those_that_were_left_for_want_of_service(codes: tuple[int,
     st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), max_size=40),
 )
 def test_whatever_a_phrase_or_a_header_holds_the_scenario_is_sound(phrase: str, value: str) -> None:
+    assume(not names_somebody(phrase) and not names_somebody(value))
     told = Told()
     told.ask(0, PBX, G1, "INVITE")
     told.answer(0.01, G1, PBX, f"503 {phrase}", f"X-Odd: {value}")

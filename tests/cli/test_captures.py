@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,11 @@ def two_calls() -> Told:
 def test_a_ticket_becomes_a_scenario_that_is_read(ticket: Path, tmp_path: Path) -> None:
     out = tmp_path / "t.sip.yaml"
     done = sip_harness("reproduce", ticket, "-o", out)
-    assert (done.exit_code, done.output) == (0, f"{out} is written; read it, then: sip-harness run {out}\n")
+    assert (done.exit_code, done.stdout) == (0, f"{out} is written; read it, then: sip-harness run {out}\n")
+    assert done.stderr.splitlines() == [
+        "the system  192.0.2.1:5060", "alice       192.0.2.7:5060", "g1          203.0.113.1:5060",
+        "g2          203.0.113.2:5060",
+    ]  # fmt: skip
     [scenario] = load([out])
     assert (scenario.id, [device.name for device in scenario.devices]) == ("ticket-4711", ["g1", "g2"])
     assert sip_harness("reproduce", ticket, "--id", "X-1").output.splitlines()[5] == "id: X-1"
@@ -85,8 +90,40 @@ def test_several_calls_are_listed(tmp_path: Path) -> None:
         "    1  2026-11-27 10:15:00  to 4930123               g1 answers 503 All circuits busy, g2 answers 200 OK",
         "    2  2026-11-27 10:15:09  to 4940                  g1 answers 404 Not Found",
     ]
-    assert "g1: {answer: [wait 100ms, 404]}" in sip_harness("reproduce", path, "--call", "2").output
+    second = sip_harness("reproduce", path, "--call", "2").stdout
+    assert "g1: {answer: [wait 100ms, 404]}" in second
+    assert "calls.txt, call 2, 2026" in second
+    assert "\nid: calls-2\n" in second
     assert "there is no call 3, only 2" in sip_harness("reproduce", path, "--call", "3").output
+
+
+@pytest.mark.parametrize("name", ["null.txt", "line\nbreak: x.txt", "\udcff.txt", "y" * 200 + ".txt"])
+def test_a_file_may_have_any_name(name: str, tmp_path: Path, ticket: Path) -> None:
+    odd = ticket.rename(tmp_path / name)
+    done = sip_harness("reproduce", odd)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("# Made from ")
+
+
+def test_what_is_no_id_is_refused(ticket: Path) -> None:
+    done = sip_harness("reproduce", ticket, "--id", "a: b")
+    assert (done.exit_code, "'a: b' is no id: letters, digits, dashes and dots" in done.output) == (2, True)
+
+
+def test_a_full_disk_leaves_no_half_scenario(ticket: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    out = tmp_path / "t.sip.yaml"
+    true_open = Path.open
+    monkeypatch.setattr(
+        Path, "open", lambda self, *a, **k: (true_open(self, *a, **k).close(), Full())[1] if self == out
+        else true_open(self, *a, **k),
+    )  # fmt: skip
+    done = sip_harness("reproduce", ticket, "-o", out)
+    assert (done.exit_code, done.output) == (2, f"{out}: cannot be written: No space left on device\n")
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("command", ["reproduce", "judge"])

@@ -10,14 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sip_harness.capture.script import LONGEST, Did, Times, device, expected, quoted
-from sip_harness.capture.story import Leg, Said, Story
+from sip_harness.capture.script import LONGEST, Did, Times, device, expected, names_somebody, quoted, visible
+from sip_harness.capture.story import Leg, Said, Story, shown
 from sip_harness.model.entry import Address
 from sip_harness.model.pattern import seconds
 from sip_harness.sip.codes import lookup
 
 _PHONES = ("desk", "mobile", "tablet", "softphone")
 _CANCELLED = 487
+_LONGEST_TITLE = 200
+"""Characters that a title may have."""
+_LONGEST_ID = 56
+"""Characters of an id that is made from the name of a file."""
 _PATIENCE = 10.0
 """Seconds after which a caller hangs up whom somebody else was to hang up before."""
 
@@ -87,11 +91,11 @@ def write(story: Story, named: Cast, *, identity: str, source: str, exact: bool 
     did = {name: [device(a, times) for leg in legs for a in leg.attempts] for name, legs in named.legs.items()}
     call, left_out = _call(story, named, times)
     left_out += [f"{name}: {what}" for name, all_did in did.items() for one in all_did for what in one.left_out]
-    left_out += _within(story)
+    left_out += _within(story) + _transports(story)
     lines = [
         *_remarks(story, named, source, times, left_out),
         f"title: {quoted(_title(story, named))}",
-        f"id: {identity}",
+        f"id: {quoted(identity)}",
         f"needs: [{named.needs}]",
         "tags: [captured]",
         f"targets: {{{named.target}: {named.shape}}}",
@@ -106,7 +110,7 @@ def write(story: Story, named: Cast, *, identity: str, source: str, exact: bool 
 
 def identity_of(stem: str) -> str:
     """An id made from the name of a file."""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", stem).strip("-.") or "captured"
+    return re.sub(r"[^A-Za-z0-9.]+", "-", stem).strip("-.")[:_LONGEST_ID] or "captured"
 
 
 def summary(story: Story, named: Cast) -> str:
@@ -114,12 +118,24 @@ def summary(story: Story, named: Cast) -> str:
     return ", ".join(f"{name} {fate(legs[-1])}" for name, legs in named.legs.items()) or "nobody is tried"
 
 
+def who(story: Story, named: Cast) -> list[str]:
+    """Whose address each name stands for, line by line. It belongs beside the scenario, not into it."""
+    first = story.caller or story.tried[0]
+    node = first.invite.packet.target if first.incoming else first.invite.packet.source
+    caller = (named.caller, shown(story.caller.peer) if story.caller else "not in the capture")
+    rest = [(name, shown(legs[0].peer)) for name, legs in named.legs.items()]
+    lines = [("the system", shown(node)), caller, *rest]
+    width = max(len(name) for name, _ in lines)
+    return [f"{name:{width}}  {address}" for name, address in lines]
+
+
 def _among(name: str, groups: Sequence[tuple[str, ...]]) -> bool:
     return any(name in group for group in groups)
 
 
 def _title(story: Story, named: Cast) -> str:
-    return f"As captured - {summary(story, named)}"
+    title = f"As captured - {summary(story, named)}"
+    return title if len(title) <= _LONGEST_TITLE else f"{title[: _LONGEST_TITLE - 3]}..."
 
 
 def fate(leg: Leg) -> str:
@@ -131,7 +147,7 @@ def fate(leg: Leg) -> str:
     last = answers[-1]
     if cancelled and last.code in (_CANCELLED, *range(100, 200)):
         return "is cancelled"
-    phrase = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in last.reason)
+    phrase = "" if names_somebody(last.reason) else visible(last.reason)
     words = f"{last.code} {phrase}".strip()
     return f"answers {words}" if last.code >= 200 else f"says {words} and nothing more"
 
@@ -162,6 +178,7 @@ def _call(story: Story, named: Cast, times: Times) -> tuple[str, list[str]]:
     bye = next((s for s in said if not s.by_system and s.sip.method == "BYE"), None)
     if cancel is not None:
         parts.append(f"cancel: {_when(cancel.time, begin, named, times)}")
+        left_out += ["the Reason of the CANCEL"] if cancel.sip.get("reason") else []
     if answer is not None and bye is not None and (pause := times.wait(bye.time - answer.time)):
         parts.append(f"hang up: {pause}")
     elif answer is not None and any(s.by_system and s.sip.method == "BYE" for s in said):
@@ -173,13 +190,18 @@ def _when(time: int, begin: int, named: Cast, times: Times) -> str:
     """A time in words: after the last response of somebody before it, or else after the call was made."""
     before: dict[tuple[str, int], int] = {}
     for name, legs in named.legs.items():
-        for one in (s for leg in legs for s in leg.said if s.answers and s.sip.code != 100 and s.time < time):
+        for one in (s for leg in legs for s in leg.said if _may_cause(s) and s.time < time):
             before.setdefault((name, one.sip.code), one.time)
     if not before:
         return times.wait(time - begin) or "20ms"
     (name, code), last = max(before.items(), key=lambda item: item[1])
     pause = times.wait(time - last)
     return f"{pause} after {name} sends {code}" if pause else f"after {name} sends {code}"
+
+
+def _may_cause(said: Said) -> bool:
+    """Whether a caller may wait for it: 100 says nothing, and 487 what the system itself has asked for."""
+    return said.answers and said.sip.code not in (100, _CANCELLED)
 
 
 def _given_up(story: Story) -> int | None:
@@ -200,6 +222,13 @@ def _within(story: Story) -> list[str]:
     methods = [m.method for m in said if m.method not in usual]
     methods += ["re-INVITE" for m in said if m.method == "INVITE" and m.to_tag]
     return [f"requests within the call: {', '.join(dict.fromkeys(methods))}"] if methods else []
+
+
+def _transports(story: Story) -> list[str]:
+    """How it went, where that was not by UDP."""
+    legs = [*([story.caller] if story.caller else []), *story.tried]
+    used = dict.fromkeys(s.packet.transport.upper() for leg in legs for s in leg.said)
+    return [f"that it went by {' and '.join(used)}"] if set(used) != {"UDP"} else []
 
 
 def _expectations(story: Story, named: Cast) -> list[str]:
@@ -241,7 +270,10 @@ def _is_met(one: Said, said: Sequence[Said]) -> bool:
 
 
 def _source(one: Said, named: Cast) -> str:
-    """Who had said so to the system; empty if nobody had, or several, of whom any could have been passed on."""
+    """Who had said so to the system; empty if nobody had, or several, of whom any could have been passed on. A 487 is
+    what cancelling comes to, whoever says it."""
+    if one.sip.code == _CANCELLED:
+        return ""
     some = [name for name, legs in named.legs.items() if any(_says_the_same(s, one) for leg in legs for s in leg.said)]
     return some[0] if len(some) == 1 else ""
 
@@ -254,7 +286,7 @@ def _remarks(story: Story, named: Cast, source: str, times: Times, left_out: Seq
     """What stands above the scenario."""
     begun = datetime.fromtimestamp(story.begin // 1_000_000_000, UTC)
     day = f", {begun:%Y-%m-%d %H:%M:%S} UTC" if begun.year > 1970 else ""
-    lines = [f"Made from {source}{day}. `expect` is what happened there: change it to what has to happen."]
+    lines = [f"Made from {visible(source)}{day}. `expect` is what happened there: change it to what has to happen."]
     lines += [f"{name}: {_timetable(legs)}" for name, legs in named.legs.items()]
     if times.shortened:
         lines.append(f"Waits of more than {seconds(LONGEST)} are made {seconds(LONGEST)} (--exact-times keeps them).")

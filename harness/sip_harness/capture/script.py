@@ -29,6 +29,14 @@ _OF_THE_STACK = frozenset(
 """Headers of responses that a stack of ours makes for itself, or that belong to one dialog only."""
 _PERSONAL = frozenset({"p-asserted-identity", "remote-party-id", "p-preferred-identity", "p-charging-vector"})
 """Headers that name people: they stay in the capture."""
+_NAMES = re.compile(
+    r"(?i)\b(?:sips?|tel):|@|\b\d{1,3}(?:\.\d{1,3}){3}\b|\[[0-9a-f:]*:[0-9a-f:.]*\]|\d(?:[ ()/-]?\d){6}"
+)
+"""A URI, an address, or a number of seven digits and more."""
+_MEDIA_TYPE = re.compile(r"[!#-'*+.^-~\w-]+/[!#-'*+.^-~\w-]+(?:[ \t]*;[ -~]*)?", re.ASCII)
+"""A content type (RFC 3261 25.1)."""
+_STEP = re.compile(r"(?i)(?:to|wait|after)\b")
+"""What a short response would not be read as a phrase with."""
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/+-]*(?<! )")
 _ESCAPES = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "~", "to", "from", "or"})
@@ -61,6 +69,16 @@ class Did:
     on: dict[str, str] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     """What the language is not asked to repeat, in words."""
+
+
+def names_somebody(text: str) -> bool:
+    """Whether a text holds what has to stay in the capture: a number, an address, a user."""
+    return bool(_NAMES.search(text))
+
+
+def visible(text: str) -> str:
+    """A text that can stand on a terminal and in a comment."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def quoted(text: str) -> str:
@@ -167,26 +185,34 @@ def _response(m: Message, did: Did) -> str:
     if headers := _headers(m, did):
         parts.append(f"headers: {{{', '.join(headers)}}}")
     parts += _body(m, did)
-    if parts == [f"reason: {m.reason}"] and m.reason.isascii():
+    if parts == [f"reason: {m.reason}"] and m.reason.isascii() and not _STEP.match(m.reason):
         return f"{m.code} {m.reason}"
     return f"{{{m.code}: {{{', '.join(parts)}}}}}" if parts else str(m.code)
 
 
 def _is_sayable(what: str, text: str, did: Did) -> bool:
-    if sayable(text):
+    if not sayable(text):
+        did.left_out.append(f"{what}: it is no text")
+    elif names_somebody(text):
+        did.left_out.append(f"{what}: it names somebody")
+    else:
         return True
-    did.left_out.append(f"{what}: it is no text")
     return False
 
 
 def _headers(m: Message, did: Did) -> list[str]:
-    """Its headers as items of YAML. What this code has to carry and the capture lacks is left out on purpose."""
+    """Its headers as items of YAML, each named as it was; what this code has to carry and the capture lacks is left
+    out on purpose."""
     values: dict[str, list[str]] = {}
+    names: dict[str, str] = {}
+    if m.code // 100 == 3 and m.get("contact"):
+        did.left_out.append(f"the Contact of {m.code}: it names somebody")
     for one in m.fields:
         ours = one.key in _OF_THE_STACK | _PERSONAL
         if not ours and _is_sayable(f"the header {quoted(one.name)} of {m.code}", one.value, did):
             values.setdefault(one.key, []).append(one.value)
-    items = [f"{quoted(written(key))}: {_value(found)}" for key, found in values.items()]
+            names.setdefault(one.key, one.name if one.name.lower() == one.key else written(one.key))
+    items = [f"{quoted(names[key])}: {_value(found)}" for key, found in values.items()]
     missing = [name for name, _ in default_headers(m.code, "127.0.0.1") if not m.all(name)]
     if not m.body and _has_session(m.code):
         missing.append("Content-Type")
@@ -210,9 +236,11 @@ def _body(m: Message, did: Did) -> list[str]:
         return []
     if kind == "application/sdp" and m.code < 300:
         return [] if _has_session(m.code) else ["media: silence"]
-    try:
-        text = m.body.decode()
-    except UnicodeDecodeError:
-        did.left_out.append(f"a body of {len(m.body)} bytes ({kind or 'no type'})")
+    what = f"a body of {len(m.body)} bytes ({visible(kind) or 'no type'})"
+    text = m.body.decode("utf-8", "surrogateescape")
+    if kind and not _MEDIA_TYPE.fullmatch(m.get("content-type") or ""):
+        did.left_out.append(f"{what}: that is no type")
+        return []
+    if not _is_sayable(what, text, did):
         return []
     return [f"body: {quoted(text)}", f"type: {quoted(m.get('content-type') or 'text/plain')}"]

@@ -146,7 +146,7 @@ def stories(packets: Sequence[Packet], systems: Sequence[Node] = ()) -> list[Sto
     nodes = tuple(systems) or (_system(edges),)
     legs = _legs(parsed, nodes)
     if not legs:
-        there = ", ".join(dict.fromkeys(_shown(a) for p, _ in edges for a in (p.source, p.target)))
+        there = ", ".join(dict.fromkeys(shown(a) for p, _ in edges for a in (p.source, p.target)))
         raise BadCapture(f"no call through {' or '.join(map(str, nodes))}; INVITEs were seen between {there}")
     return _told(legs)
 
@@ -305,5 +305,6 @@ def user_of(uri: str) -> str:
     return (parsed.user if isinstance(parsed, Uri) else parsed.rest).partition(";")[0]
 
 
-def _shown(address: Address) -> str:
+def shown(address: Address) -> str:
+    """An address as people write it."""
     return f"{address[0]}:{address[1]}"

@@ -13,7 +13,11 @@ import click
 from sip_harness.capture.packets import BadCapture
 from sip_harness.capture.reading import read
 from sip_harness.capture.scenario import cast, summary
+from sip_harness.capture.script import visible
 from sip_harness.capture.story import Node, Story, stories
+
+_WIDEST = 60
+"""Characters of a number in the list of calls."""
 
 
 class Endpoint(click.ParamType[Node]):
@@ -84,4 +88,4 @@ def _listed(number: int, story: Story) -> str:
     """One call in a line."""
     begun = datetime.fromtimestamp(story.begin / 1e9, UTC)
     when = f"{begun:%Y-%m-%d %H:%M:%S}" if begun.year > 1970 else f"{begun:%H:%M:%S}"
-    return f"  {number:3}  {when}  to {story.number or '?':20}  {summary(story, cast(story))}"
+    return f"  {number:3}  {when}  to {visible(story.number)[:_WIDEST] or '?':20}  {summary(story, cast(story))}"

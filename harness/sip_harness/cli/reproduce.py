@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sip_harness.capture.scenario import cast, identity_of, write
+from sip_harness.capture.scenario import cast, identity_of, who, write
 from sip_harness.capture.story import Node
 from sip_harness.cli.captures import Endpoint, choose, stop
 from sip_harness.language import LanguageError, load_text
@@ -60,16 +60,21 @@ def reproduce(
     CAPTURE is a pcap or pcapng file, or text with SIP messages in it: what sngrep, ngrep or Homer save, the SIP logs of
     Asterisk and FreeSWITCH, or a message pasted from a mail. Codes, reason phrases, headers, order and pauses are
     kept; users, numbers, addresses and credentials are not. What was seen is expected: read it, and change it to
-    what has to happen.
+    what has to happen. Who is who in the capture is said on the screen alone.
     """
+    if identity is not None and identity_of(identity) != identity:
+        raise click.UsageError(f"--id: {identity!r} is no id: letters, digits, dashes and dots, as in TICKET-4711")
     story = choose(capture, systems, number)
     named = cast(story, phones=phones)
-    text = write(story, named, identity=identity or identity_of(capture.stem), source=capture.name, exact=exact_times)
+    made = identity_of(capture.stem) + (f"-{number}" if number else "")
+    source = capture.name + (f", call {number}" if number else "")
+    text = write(story, named, identity=identity or made, source=source, exact=exact_times)
     try:
         load_text(text, str(out or "the scenario"))
     except LanguageError as error:
         stop(f"{text}\n{error}\nThe capture holds what the language cannot say; the scenario above has to be mended.")
     _deliver(text, out)
+    click.echo("\n".join(who(story, named)), err=True)
 
 
 def _deliver(text: str, out: Path | None) -> None:
@@ -77,10 +82,15 @@ def _deliver(text: str, out: Path | None) -> None:
         click.echo(text, nl=False)
         return
     try:
-        with out.open("x", encoding="utf-8") as file:
-            file.write(text)
+        file = out.open("x", encoding="utf-8")
     except FileExistsError:
         stop(f"{out} is there already; nothing was written")
     except OSError as error:
+        stop(f"{out}: cannot be written: {error.strerror or error}")
+    try:
+        with file:
+            file.write(text)
+    except OSError as error:
+        out.unlink(missing_ok=True)  # half a scenario is none
         stop(f"{out}: cannot be written: {error.strerror or error}")
     click.echo(f"{out} is written; read it, then: sip-harness run {out}")
