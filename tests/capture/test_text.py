@@ -44,6 +44,10 @@ s=-
 
 """
 NGREP = SNGREP.replace("2026/11/27", "\nU 2026/11/27")
+DOTS = "\n".join(
+    line if "->" in line or (not line and not body) else f"{line}."
+    for line, body in zip(NGREP.split("\n"), [True, *map(bool, NGREP.split("\n"))], strict=False)
+)
 HOMER = SNGREP.replace("2026/11/27 ", "proto:UDP 2026-11-27T").replace(".123456 ", ".123456Z  ").replace("->", "--->")
 _LOG = "VERBOSE[1] res_pjsip_logger.c:"
 ASTERISK = f"""\
@@ -106,6 +110,7 @@ MADE_UP = ("system.invalid", 5060)
     [
         pytest.param(SNGREP, SYSTEM, id="sngrep"),
         pytest.param(NGREP, SYSTEM, id="ngrep"),
+        pytest.param(DOTS, SYSTEM, id="ngrep byline"),
         pytest.param(HOMER, SYSTEM, id="homer"),
         pytest.param(ASTERISK, MADE_UP, id="asterisk"),
         pytest.param(FREESWITCH, MADE_UP, id="freeswitch"),
@@ -135,8 +140,61 @@ def test_what_servers_and_tools_write(text: str, here: tuple[str, int]) -> None:
 def test_bare_messages_have_the_addresses_of_their_via_and_no_times() -> None:
     found, timed = packets(f"Hello,\n\nthis is what we got:\n\n{INVITE}\n{REFUSAL}\nBest regards")
     assert not timed
-    assert [(p.source, p.target) for p in found] == [(SYSTEM, ("peer.invalid", 5060)), (("peer.invalid", 5060), SYSTEM)]
+    assert [(p.source, p.target) for p in found] == [(SYSTEM, CARRIER), (CARRIER, SYSTEM)]
     assert parse(found[1].data).get("retry-after") == "30"
+
+
+def bare(start: str, vias: list[str], call: str = "a", *headers: str) -> str:
+    lines = [start, *(f"Via: SIP/2.0/UDP {via};branch=z9hG4bK{via[-4:]}" for via in vias), "From: <sip:a@x>;tag=1"]
+    method = "INVITE" if start.startswith("SIP/2.0") else start.split(" ", 1)[0]
+    return "\n".join([*lines, "To: <sip:b@x>", f"Call-ID: {call}", f"CSeq: 1 {method}", *headers, "", ""])
+
+
+def test_bare_messages_of_a_whole_fork_are_told_apart() -> None:
+    """As Wireshark's Follow Stream and Cisco's debug show them: nothing but messages, those of all legs."""
+    text = bare("INVITE sip:bob@pbx.example SIP/2.0", ["192.0.2.7:5061"])
+    text += bare("INVITE sip:bob@192.0.2.20:5071 SIP/2.0", ["192.0.2.1:5060", "192.0.2.7:5061"])
+    text += bare("INVITE sip:bob@[2001:db8::2]:5072 SIP/2.0", ["192.0.2.1:5062", "192.0.2.7:5061"])
+    text += bare("INVITE sip:bob@far.example SIP/2.0", ["192.0.2.1:5063"], "b", "Route: <sip:203.0.113.9;lr>")
+    text += bare("SIP/2.0 486 Busy Here", ["192.0.2.1:5060", "192.0.2.7:5061"])
+    assert [(p.source, p.target) for p in packets(text)[0]] == [
+        (("192.0.2.7", 5061), ("192.0.2.1", 5060)),
+        (("192.0.2.1", 5060), ("192.0.2.20", 5071)),
+        (("192.0.2.1", 5062), ("2001:db8::2", 5072)),
+        (("192.0.2.1", 5063), ("203.0.113.9", 5060)),
+        (("192.0.2.20", 5071), ("192.0.2.1", 5060)),
+    ]
+
+
+def test_a_response_without_its_request_is_from_somebody() -> None:
+    [packet] = packets(REFUSAL)[0]
+    assert (packet.source, packet.target) == (("peer.invalid", 5060), SYSTEM)
+
+
+def test_times_of_whole_seconds_leave_the_order_of_the_file() -> None:
+    text = ASTERISK.replace("00.123]", "00]").replace("00.200]", "00]").replace("00.201]", "00]")
+    found = read_bytes(text.encode(), "full.log").packets
+    assert [parse(p.data).start[:3] for p in found] == ["INV", "SIP", "ACK"]
+    assert len({p.time for p in found}) == 3
+    assert found[2].time - found[0].time < 1000
+
+
+def test_times_without_a_date_go_on_past_midnight() -> None:
+    found, _ = packets(FREESWITCH.replace("10:15:00.1", "23:59:59.1").replace("10:15:00.2", "00:00:00.2"))
+    assert [(later.time - earlier.time) / 1e6 for earlier, later in pairwise(found)] == pytest.approx([1076.544, 1])
+
+
+def test_a_separator_that_is_no_newline_ends_no_line() -> None:
+    assert parse(packets(REFUSAL.replace("busy", "bu\u2028s\x85y"))[0][0].data).reason == "All circuits bu\u2028s\x85y"
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [(b"\x1f\x8b\x08\x00", "unpack it first"), (b"PK\x03\x04", "unpack it first"), (b"", "it is empty")],
+)
+def test_what_is_no_capture_says_what_to_do(data: bytes, why: str) -> None:
+    with pytest.raises(BadCapture, match=f"x.pcap.gz: .*{why}"):
+        read_bytes(data, "x.pcap.gz")
 
 
 def test_a_body_has_the_length_that_it_has() -> None:

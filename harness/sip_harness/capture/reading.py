@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -10,6 +12,9 @@ from sip_harness.capture.files import frames, is_capture
 from sip_harness.capture.network import units
 from sip_harness.capture.packets import MAX_FILE, MAX_MESSAGES, BadCapture, Capture, Packet
 from sip_harness.capture.streams import messages
+
+_PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
+"""How files of gzip, zip, bzip2, xz and zstd begin."""
 
 
 def read(path: Path) -> Capture:
@@ -36,8 +41,17 @@ def read_bytes(data: bytes, name: str) -> Capture:
     if len(found) > MAX_MESSAGES:
         remarks.append(f"{name}: only the first {MAX_MESSAGES} messages were read")
     if not found:
-        raise BadCapture(f"{name}: {'; '.join(remarks) or _nothing(data)}")
-    return Capture(tuple(sorted(found[:MAX_MESSAGES], key=lambda packet: packet.time)), tuple(remarks), timed)
+        raise BadCapture("; ".join(remarks) or f"{name}: {_nothing(data)}")
+    return Capture(tuple(_one_after_another(found[:MAX_MESSAGES])), tuple(remarks), timed)
+
+
+def _one_after_another(found: list[Packet]) -> Iterator[Packet]:
+    """The same in the order of their times, no two at the same: where those are of whole seconds, as in many a log, the
+    order in which the file has them is all that is known."""
+    last = -1
+    for packet in sorted(found, key=lambda packet: packet.time):
+        last = max(packet.time, last + 1)
+        yield packet if packet.time == last else replace(packet, time=last)
 
 
 def _captured(data: bytes, name: str) -> tuple[list[Packet], list[str]]:
@@ -55,4 +69,8 @@ def _nothing(data: bytes) -> str:
             "no SIP message in it (of TLS and WebSocket only the decrypted messages can be read: in Wireshark, "
             "File > Export PDUs to File, OSI layer 7)"
         )
+    if data.startswith(_PACKED):
+        return "it is compressed; unpack it first"
+    if not data:
+        return "it is empty"
     return "no SIP message in it: neither a capture (pcap, pcapng) nor text with a start line of SIP"

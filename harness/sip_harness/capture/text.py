@@ -8,22 +8,24 @@ words of whoever wrote it down:
     send 1234 bytes to udp/[192.0.2.2]:5060 at 10:15:00.123456:               FreeSWITCH
     ---- Outgoing SIP Message to 192.0.2.2:5060 ... [Time:27-11@10:15:00.123] AudioCodes
 
-Where nothing is said, the addresses are made up from what the message says of itself.
+Where nothing is said, the addresses are found out from Via, Route and the Request-URI.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from sip_harness.capture.packets import Packet
 from sip_harness.model.entry import Address
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message, parse
 from sip_harness.sip.start_line import read_start_line
-from sip_harness.sip.values import first_element
+from sip_harness.sip.uri import parse_uri, uri_text
+from sip_harness.sip.values import elements, first_element
 from sip_harness.sip.via import parse_via
 
 _HERE: Address = ("system.invalid", 5060)
@@ -45,6 +47,11 @@ _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9.!%*_+`'~-]*[ \t]*:")
 _LENGTH = re.compile(r"(?i)(?:content-length|l)[ \t]*:")
 _TYPE = re.compile(r"(?i)(?:content-type|c)[ \t]*:")
 _SDP = re.compile(r"[a-z]=")
+_NEWLINE = re.compile(r"\r\n|\r|\n")
+_DOTTED = re.compile(r"(?im)^\W*(?:content-length|l)[ \t]*:[ \t]*\d+\.\r?$")
+"""What shows that ngrep (-W byline) wrote the file: it has a dot where the carriage return was."""
+_HALF_A_DAY, _DAY = 43_200_000_000_000, 86_400_000_000_000
+"""Nanoseconds."""
 _PREFIX = re.compile(r"^(?:[|>]\s?|\s{1,12}(?=\S))")
 """What mail programs and logs put before each line."""
 
@@ -65,7 +72,10 @@ def packets(text: str) -> tuple[list[Packet], bool]:
     Times without a date count from the epoch; where some message has none, all have their place instead, a millisecond
     apart.
     """
-    found = list(_messages(text.splitlines()))
+    lines = _NEWLINE.split(text)
+    if _DOTTED.search(text):
+        lines = [line.removesuffix(".") for line in lines]
+    found = list(_past_midnight(_messages(lines)))
     timed = bool(found) and all(one.time is not None for one in found)
     told = _addressed(found)
     return [
@@ -96,6 +106,18 @@ def _messages(lines: list[str]) -> Iterator[_Found]:
         said = "\n".join(lines[max(since, at - _LOOK_BACK) : at])
         yield _told(message, said)
         at = since = end
+
+
+def _past_midnight(found: Iterable[_Found]) -> Iterator[_Found]:
+    """The same with days that go on: times without a date begin anew at midnight."""
+    day, last = 0, 0
+    for one in found:
+        if one.time is None or one.time >= _DAY:
+            yield one
+            continue
+        day += _DAY if one.time + day < last - _HALF_A_DAY else 0
+        last = one.time + day
+        yield replace(one, time=last)
 
 
 def _begins(line: str) -> tuple[str, str | None]:
@@ -190,8 +212,9 @@ def _time(match: re.Match[str]) -> int | None:
 
 def _addressed(found: list[_Found]) -> Iterator[tuple[_Found, Address, Address]]:
     """Every message with where it came from and went to. What was not told is found out from the transaction that it
-    belongs to, or else made up: a request goes from the one who put the topmost Via on it to the system."""
+    belongs to, or from what it says itself: see `_told_by_itself`."""
     ways: dict[tuple[object, ...], tuple[Address, Address]] = {}
+    hops = _hops(found)
     for one in found:
         m = one.message
         key = m.call_id, m.branch, m.cseq[0], m.cseq[1].replace("ACK", "INVITE").replace("CANCEL", "INVITE")
@@ -200,7 +223,7 @@ def _addressed(found: list[_Found]) -> Iterator[tuple[_Found, Address, Address]]
         if known is not None and not m.is_request:
             known = known[::-1]
         if source is None and target is None:
-            source, target = known or _made_up(m)
+            source, target = known or _told_by_itself(m, hops)
         elif source is None:
             source = known[0] if known is not None and known[1] == target else _HERE
         elif target is None:
@@ -211,11 +234,44 @@ def _addressed(found: list[_Found]) -> Iterator[tuple[_Found, Address, Address]]
         yield one, source, target
 
 
-def _made_up(m: Message) -> tuple[Address, Address]:
-    """A bare message: the topmost Via names who sent the request, and in what people paste that is the system."""
-    via = parse_via(first_element(m.get("via") or ""))
-    client: Address = (via.host, via.port or 5060) if via else _HERE
-    return (client, _PEER) if m.is_request else (_PEER, client)
+def _hops(found: Iterable[_Found]) -> dict[tuple[str, Address], Address]:
+    """To whom each of a call has sent its requests: whoever put his Via above that one's (RFC 3261 16.6 step 8)."""
+    hops: dict[tuple[str, Address], Address] = {}
+    for one in found:
+        vias = [_sent_by(value) for value in _all(one.message, "via")]
+        for above, below in pairwise(vias):
+            hops.setdefault((one.message.call_id, below), above)
+    return hops
+
+
+def _told_by_itself(m: Message, hops: Mapping[tuple[str, Address], Address]) -> tuple[Address, Address]:
+    """From whom to whom a bare message went. The topmost Via names who sent the request; it went to whoever passed it
+    on, or else where Route or the Request-URI lead."""
+    client = _sent_by(next(iter(_all(m, "via")), ""))
+    if not m.is_request:
+        return _PEER, client
+    routes = [uri_text(value) for value in _all(m, "route")]
+    ways = [hops.get((m.call_id, client)), *map(_leads, [*routes, m.uri])]
+    return client, next((way for way in ways if way is not None and way != client), _PEER)
+
+
+def _all(m: Message, name: str) -> list[str]:
+    """All values of a header, from the top."""
+    return [element for value in m.all(name) for element in elements(value)]
+
+
+def _sent_by(value: str) -> Address:
+    via = parse_via(value)
+    return (via.host.strip("[]").lower(), via.port or 5060) if via else _HERE
+
+
+def _leads(text: str) -> Address | None:
+    """Where a request with this URI goes."""
+    try:
+        uri = parse_uri(text)
+    except SipError:
+        return None
+    return uri.host.strip("[]"), uri.port or 5060
 
 
 def _transport(m: Message) -> str:
