@@ -200,3 +200,53 @@ def test_the_profile_of_the_system_judges(ticket: Path, scenario: Path, tmp_path
     assert (done.exit_code, "it was due within 1ms" in done.output) == (1, True)
     profile.write_text("name: k\nbuiltin: kamailio\n", encoding="utf-8")
     assert "is of a built-in system" in sip_harness("judge", scenario, ticket, "--system", profile).output
+
+
+def test_what_was_heard_is_not_judged_by_a_capture(ticket: Path, scenario: Path) -> None:
+    """A capture is read for its SIP messages alone: that nobody heard anything would be a lie."""
+    scenario.write_text(
+        SCENARIO.replace("alice: [200]", "alice: {gets: [200], hears: tone from g2}").replace(
+            "183", "183: {media: tone}"
+        ),
+        encoding="utf-8",
+    )
+    done = sip_harness("judge", scenario, ticket)
+    assert done.exit_code == 2, done.output
+    assert "nothing can be said of `hears tone from g2`; leave that out" in done.output
+
+
+def test_a_call_that_reaches_nobody_is_judged(tmp_path: Path, scenario: Path) -> None:
+    told = Told()
+    told.ask(0, ALICE, PBX, "INVITE")
+    told.answer(0.1, PBX, ALICE, "404 Not Found")
+    told.ask(0.11, ALICE, PBX, "ACK", to_tag=PBX[0])
+    path = tmp_path / "refused.txt"
+    path.write_text(trace(told.packets), encoding="utf-8")
+    scenario.write_text(
+        SCENARIO.partition("expect")[0] + "expect: {alice: [404 from system], g1: never, g2: never}\n", encoding="utf-8"
+    )
+    done = sip_harness("judge", scenario, path, "--at", PBX[0])
+    assert done.exit_code == 0, done.output
+    assert "there is nothing to answer" in sip_harness("reproduce", path, "--at", PBX[0]).output
+
+
+@pytest.mark.parametrize(
+    ("stamp", "why"), [("2026/11/27 10:15:{:02.0f}", "its times are of whole seconds"), ("", "it has no times")]
+)
+def test_vague_times_judge_nobody(stamp: str, why: str, tmp_path: Path, scenario: Path) -> None:
+    """The second carrier gets its INVITE within 2 ms, and the log has another second for it."""
+    told = carrier_call()
+    before = next(n for n, p in enumerate(told.packets) if p.target == G2)
+    lines = []
+    for number, p in enumerate(told.packets):
+        when = stamp.format(0 if number < before else 1)
+        ways = f"{p.source[0]}:{p.source[1]} -> {p.target[0]}:{p.target[1]}"
+        lines.append(f"{when} {ways}\n{p.data.decode()}")
+    path = tmp_path / "log.txt"
+    path.write_text("\n\n".join(lines), encoding="utf-8")
+    done = sip_harness("judge", scenario, path)
+    assert done.exit_code == 0, done.output
+    assert f"{path}: {why}: only the order of its messages is judged" in done.stderr
+    made = sip_harness("reproduce", path).stdout
+    assert f"# How long it took is not known: {why}. Put in the waits that matter." in made
+    assert "# g1: 100, 503\n" in made

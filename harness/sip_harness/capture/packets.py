@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sip_harness.model.entry import Address
 
@@ -37,3 +37,16 @@ class Capture:
     """What could not be read, in words."""
     timed: bool = True
     """Whether it has times at all."""
+    whole_seconds: bool = False
+    """Whether its times say no more than the second, as those of many a log."""
+
+    @property
+    def vague(self) -> str:
+        """What of its times is not known, in words; empty where they are as exact as they have to be."""
+        if not self.timed:
+            return "it has no times"
+        return "its times are of whole seconds" if self.whole_seconds else ""
+
+    def in_order(self) -> tuple[Packet, ...]:
+        """Its messages a millisecond apart, for whoever must not take vague times for exact ones."""
+        return tuple(replace(p, time=self.packets[0].time + n * 1_000_000) for n, p in enumerate(self.packets))

@@ -42,7 +42,8 @@ def read_bytes(data: bytes, name: str) -> Capture:
         remarks.append(f"{name}: only the first {MAX_MESSAGES} messages were read")
     if not found:
         raise BadCapture("; ".join(remarks) or f"{name}: {_nothing(data)}")
-    return Capture(tuple(_one_after_another(found[:MAX_MESSAGES])), tuple(remarks), timed)
+    whole = timed and not any(packet.time % 1_000_000_000 for packet in found)
+    return Capture(tuple(_one_after_another(found[:MAX_MESSAGES])), tuple(remarks), timed, whole)
 
 
 def _one_after_another(found: list[Packet]) -> Iterator[Packet]:

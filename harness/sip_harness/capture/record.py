@@ -8,6 +8,7 @@ from sip_harness.capture.packets import BadCapture
 from sip_harness.capture.scenario import fate
 from sip_harness.capture.story import Leg, Node, Said, Story, user_of
 from sip_harness.model.entry import Entry, Header, Message, Note, Record, Role
+from sip_harness.model.expecting import Heard
 from sip_harness.model.policy import Kind, Policy
 from sip_harness.model.scenario import Scenario
 from sip_harness.sip.uri import uri_text
@@ -20,11 +21,13 @@ def assign(story: Story, scenario: Scenario, given: Mapping[str, Node]) -> dict[
     order in which they were tried.
 
     Raises BadCapture where that cannot be told, where the capture does not show the caller, and for a scenario that is
-    not about one call.
+    not about one call, or about what could be heard.
     """
     if len(scenario.calls) != 1:
         raise BadCapture(f"{scenario.id} is about {len(scenario.calls)} calls; a capture is judged call by call")
     call = scenario.calls[0]
+    if media := next((one for one in scenario.expectations if isinstance(one, Heard)), None):
+        raise BadCapture(f"only the SIP messages in it are read: nothing can be said of `{media}`; leave that out")
     if story.caller is None:
         raise BadCapture(f"it does not show the caller, so that nothing can be said of {call.caller}")
     groups = next(target.steps for target in scenario.targets if target.name == call.target)

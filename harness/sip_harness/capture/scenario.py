@@ -85,15 +85,16 @@ def _are_carriers(story: Story) -> bool:
     return all(lookup(codes[-1]).failover == "yes" for codes in finals if codes)
 
 
-def write(story: Story, named: Cast, *, identity: str, source: str, exact: bool = False) -> str:
-    """The scenario as text. `identity` is its id, `source` what it was made from."""
+def write(story: Story, named: Cast, *, identity: str, source: str, exact: bool = False, vague: str = "") -> str:
+    """The scenario as text. `identity` is its id, `source` what it was made from, `vague` what is not known of the times
+    in it."""
     times = Times(exact)
     did = {name: [device(a, times) for leg in legs for a in leg.attempts] for name, legs in named.legs.items()}
     call, left_out = _call(story, named, times)
     left_out += [f"{name}: {what}" for name, all_did in did.items() for one in all_did for what in one.left_out]
     left_out += _within(story) + _transports(story)
     lines = [
-        *_remarks(story, named, source, times, left_out),
+        *_remarks(story, named, source, times, left_out, vague),
         f"title: {quoted(_title(story, named))}",
         f"id: {quoted(identity)}",
         f"needs: [{named.needs}]",
@@ -282,26 +283,28 @@ def _says_the_same(said: Said, one: Said) -> bool:
     return not said.by_system and said.is_final and said.sip.code == one.sip.code and said.time <= one.time
 
 
-def _remarks(story: Story, named: Cast, source: str, times: Times, left_out: Sequence[str]) -> list[str]:
+def _remarks(story: Story, named: Cast, source: str, times: Times, left_out: Sequence[str], vague: str) -> list[str]:
     """What stands above the scenario."""
     begun = datetime.fromtimestamp(story.begin // 1_000_000_000, UTC)
     day = f", {begun:%Y-%m-%d %H:%M:%S} UTC" if begun.year > 1970 else ""
     lines = [f"Made from {visible(source)}{day}. `expect` is what happened there: change it to what has to happen."]
-    lines += [f"{name}: {_timetable(legs)}" for name, legs in named.legs.items()]
+    lines += [f"{name}: {_timetable(legs, timed=not vague)}" for name, legs in named.legs.items()]
+    if vague:
+        lines.append(f"How long it took is not known: {vague}. Put in the waits that matter.")
     if times.shortened:
         lines.append(f"Waits of more than {seconds(LONGEST)} are made {seconds(LONGEST)} (--exact-times keeps them).")
     lines += [f"Not repeated: {what}." for what in dict.fromkeys(left_out)]
     return [f"# {line}" for line in lines]
 
 
-def _timetable(legs: Sequence[Leg]) -> str:
-    """What came when, in words."""
+def _timetable(legs: Sequence[Leg], *, timed: bool) -> str:
+    """What came, and when, in words."""
     parts = []
     for leg in legs:
-        begin = leg.invite.time
         for s in leg.said:
-            if s.by_system and s.sip.method == "CANCEL":
-                parts.append(f"CANCEL at {seconds(round((s.time - begin) / 1e9, 3))}")
-            elif not s.by_system and s.answers:
-                parts.append(f"{s.sip.code} at {seconds(round((s.time - begin) / 1e9, 3))}")
+            cancelled = s.by_system and s.sip.method == "CANCEL"
+            if cancelled or (not s.by_system and s.answers):
+                what = "CANCEL" if cancelled else str(s.sip.code)
+                after = seconds(round((s.time - leg.invite.time) / 1e9, 3))
+                parts.append(f"{what} at {after}" if timed else what)
     return ", ".join(parts) or "nothing"

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from sip_harness.capture.packets import BadCapture
+from sip_harness.capture.packets import BadCapture, Capture
 from sip_harness.capture.reading import read
 from sip_harness.capture.scenario import cast, summary
 from sip_harness.capture.script import visible
@@ -59,23 +59,27 @@ def is_record(path: Path) -> bool:
         return True
 
 
-def choose(capture: Path, systems: Sequence[Node], number: int | None) -> Story:
-    """The call that is meant. Ends the command with status 2 where there is none, or several and none is named."""
+def choose(
+    capture: Path, systems: Sequence[Node], number: int | None, *, judged: bool = False
+) -> tuple[Story, Capture]:
+    """The call that is meant, and the capture. To be `judged` is also a call that the system has passed on to nobody,
+    and of vague times no more than the order. Ends the command with status 2 where there is none, or several and none
+    is named."""
     try:
         found = read(capture)
-        calls = stories(found.packets, systems)
+        calls = stories(found.in_order() if judged and found.vague else found.packets, systems)
     except BadCapture as error:
         stop(str(error) if str(error).startswith(str(capture)) else f"{capture}: {error}")
     for remark in found.remarks:
         click.echo(remark, err=True)
-    led = [story for story in calls if story.tried]
+    led = [story for story in calls if story.tried or judged]
     if not led:
         stop(f"{capture}: the system passes none of {len(calls)} calls on: there is nothing to answer")
     if number is None and len(led) > 1:
         stop("\n".join([f"{capture}: {len(led)} calls; say `--call N`", *map(_listed, range(1, len(led) + 1), led)]))
     if number is not None and number > len(led):
         stop(f"{capture}: there is no call {number}, only {len(led)}")
-    return led[(number or 1) - 1]
+    return led[(number or 1) - 1], found
 
 
 def stop(why: str) -> NoReturn:

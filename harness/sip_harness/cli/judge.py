@@ -167,7 +167,9 @@ def _captured(
         if isinstance(known, BuiltInProfile):
             stop(f"{profile} is of a built-in system; what is in a capture is an external one")
         policy, kind, name = known.policy, known.kind, known.name
-    story = choose(file, systems, number)
+    story, found = choose(file, systems, number, judged=True)
+    if found.vague:
+        click.echo(f"{file}: {found.vague}: only the order of its messages is judged", err=True)
     try:
         record = record_of(
             story, scenarios[0], assign(story, scenarios[0], agents), system=name, policy=policy, kind=kind

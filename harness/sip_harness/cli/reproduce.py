@@ -64,11 +64,11 @@ def reproduce(
     """
     if identity is not None and identity_of(identity) != identity:
         raise click.UsageError(f"--id: {identity!r} is no id: letters, digits, dashes and dots, as in TICKET-4711")
-    story = choose(capture, systems, number)
+    story, found = choose(capture, systems, number)
     named = cast(story, phones=phones)
     made = identity_of(capture.stem) + (f"-{number}" if number else "")
     source = capture.name + (f", call {number}" if number else "")
-    text = write(story, named, identity=identity or made, source=source, exact=exact_times)
+    text = write(story, named, identity=identity or made, source=source, exact=exact_times, vague=found.vague)
     try:
         load_text(text, str(out or "the scenario"))
     except LanguageError as error:
