@@ -288,6 +288,15 @@ def test_carriers_are_those_that_were_left_for_want_of_service(codes: tuple[int,
     assert "\ncarriers:\n" in made(told, phones=False)
 
 
+def test_whoever_has_registered_is_a_phone() -> None:
+    told = Told()
+    told.ask(0, G1, PBX, "REGISTER", call="reg")
+    told.ask(1, ALICE, PBX, "INVITE")
+    told.ask(1.1, PBX, G1, "INVITE")
+    told.answer(1.2, G1, PBX, "503 Service Unavailable")
+    assert "targets: {bob: {ring: [desk]}}" in made(told)
+
+
 @given(
     st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), max_size=40),
     st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), max_size=40),

@@ -102,6 +102,22 @@ def test_two_that_are_called_and_call_are_asked_about() -> None:
     assert tried(stories(told.packets, [Node(INSIDE[0])])[0]) == [[G1[0]]]
 
 
+def test_phones_that_call_one_another_are_not_the_system() -> None:
+    told = Told()
+    for at, (caller, called) in enumerate([(ALICE, G1), (G1, ALICE), (G2, G1)]):
+        told.ask(at, caller, PBX, "INVITE", call=f"c{at}")
+        told.ask(at + 0.1, PBX, called, "INVITE", call=f"c{at}")
+    assert [tried(story) for story in stories(told.packets)] == [[[G1[0]]], [[ALICE[0]]], [[G1[0]]]]
+
+
+def test_who_has_registered_is_known() -> None:
+    told = carrier_call()
+    told.ask(10, G3, PBX, "REGISTER", "Contact: <sip:x@10.9.9.9:5066>, <sip:no", "Contact: *", call="reg")
+    told.ask(11, PBX, G1, "REGISTER", "Contact: <sip:trunk@192.0.2.1>", call="trunk")
+    [story] = stories(told.packets)
+    assert story.registered == {G3, ("10.9.9.9", 5066)}
+
+
 def test_systems_and_phones_on_one_host_are_told_apart_by_their_ports() -> None:
     told = Told()
     told.ask(0, ("127.0.0.1", 6000), ("127.0.0.1", 5060), "INVITE", branch="z9hG4bK1")

@@ -78,16 +78,17 @@ def cast(story: Story, *, phones: bool | None = None) -> Cast:
 
 
 def _are_carriers(story: Story) -> bool:
-    """Whether those who were called look like carriers: tried in turn, and the next one only for want of service."""
-    if any(len(group) > 1 for group in story.groups):
+    """Whether those who were called look like carriers: none of them has registered, they were tried in turn, and the
+    next one only for want of service."""
+    if any(len(group) > 1 for group in story.groups) or any(leg.peer in story.registered for leg in story.tried):
         return False
     finals = [[s.sip.code for s in leg.said if not s.by_system and s.is_final] for leg in story.tried[:-1]]
     return all(lookup(codes[-1]).failover == "yes" for codes in finals if codes)
 
 
 def write(story: Story, named: Cast, *, identity: str, source: str, exact: bool = False, vague: str = "") -> str:
-    """The scenario as text. `identity` is its id, `source` what it was made from, `vague` what is not known of the times
-    in it."""
+    """The scenario as text. `identity` is its id, `source` what it was made from, `vague` what of its times is not
+    known."""
     times = Times(exact)
     did = {name: [device(a, times) for leg in legs for a in leg.attempts] for name, legs in named.legs.items()}
     call, left_out = _call(story, named, times)

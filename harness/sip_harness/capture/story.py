@@ -14,8 +14,8 @@ from sip_harness.capture.packets import BadCapture, Packet
 from sip_harness.model.entry import Address
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message, parse
-from sip_harness.sip.uri import Uri, read_uri
-from sip_harness.sip.values import first_element
+from sip_harness.sip.uri import Uri, parse_uri, read_uri, uri_text
+from sip_harness.sip.values import elements, first_element
 from sip_harness.sip.via import parse_via
 
 _TOGETHER = 150_000_000
@@ -95,6 +95,8 @@ class Story:
     """None where the capture does not show the caller."""
     tried: tuple[Leg, ...]
     """Whom the system called, in the order in which it did."""
+    registered: frozenset[Address] = frozenset()
+    """Who has registered with the system, before or after."""
 
     @property
     def begin(self) -> int:
@@ -148,7 +150,23 @@ def stories(packets: Sequence[Packet], systems: Sequence[Node] = ()) -> list[Sto
     if not legs:
         there = ", ".join(dict.fromkeys(shown(a) for p, _ in edges for a in (p.source, p.target)))
         raise BadCapture(f"no call through {' or '.join(map(str, nodes))}; INVITEs were seen between {there}")
-    return _told(legs)
+    registered = _registered(parsed, nodes)
+    return [replace(story, registered=registered) for story in _told(legs)]
+
+
+def _registered(parsed: Iterable[tuple[Packet, Message]], nodes: Sequence[Node]) -> frozenset[Address]:
+    """Where the system got REGISTER from, and what that named as contacts."""
+    found: set[Address] = set()
+    for packet, m in parsed:
+        if m.method == "REGISTER" and any(node.has(packet.target) for node in nodes):
+            found.add(packet.source)
+            for value in (element for field in m.all("contact") for element in elements(field)):
+                try:
+                    uri = parse_uri(uri_text(value))
+                except SipError:
+                    continue
+                found.add((uri.host.strip("[]"), uri.port or 5060))
+    return frozenset(found)
 
 
 def _parsed(packets: Iterable[Packet]) -> Iterable[tuple[Packet, Message]]:
@@ -174,12 +192,14 @@ def _by_their_own_names(parsed: list[tuple[Packet, Message]]) -> list[tuple[Pack
 
 
 def _system(edges: Sequence[tuple[Packet, Message]]) -> Node:
-    """Who gets INVITEs and sends some; else who sends them."""
+    """Who gets INVITEs and sends some: if several do, as phones that call one another, the one without whom none was
+    sent. Else who sends them."""
     by_port = any(p.source[0] == p.target[0] for p, _ in edges)
     sources = dict.fromkeys(_node(p.source, by_port=by_port) for p, _ in edges)
     targets = dict.fromkeys(_node(p.target, by_port=by_port) for p, _ in edges)
     both = [node for node in sources if node in targets]
-    found = both or list(sources)
+    always = [node for node in both if all(node.has(p.source) or node.has(p.target) for p, _ in edges)]
+    found = always or both or list(sources)
     if len(found) == 1:
         return found[0]
     what = "is called and calls" if both else "calls, and nobody of them is called"

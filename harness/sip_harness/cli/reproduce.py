@@ -40,7 +40,8 @@ Examples:
     "--phones/--carriers",
     "phones",
     default=None,
-    help="What those are that were called; without it, carriers if they were tried in turn.",
+    help="What those are that were called; without it, carriers if none of them registers and the next one was tried "
+    "only for want of service.",
 )
 @click.option("--exact-times", is_flag=True, help="Keep waits as long as they were.")
 @click.option("--id", "identity", metavar="ID", help="Id of the scenario; without it, from the name of the file.")
