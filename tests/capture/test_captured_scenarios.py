@@ -226,6 +226,8 @@ def test_challenges_early_media_and_bodies() -> None:
     steps = r'[challenge 407, {180: {media: silence}}, {503: {body: "say \"no\"\n", type: text/plain}}]'
     assert f"g1: {{answer: {steps}}}" in text
     assert "g1: [INVITE, INVITE, ACK to 503]" in text
+    assert "needs: [carriers, carrier-accounts]" in text
+    assert "# Not repeated: g1: the account to which the credentials belong; write it under `challenge`." in text
     assert "secret" not in text
     load_text(text, "t")
 
@@ -258,6 +260,28 @@ def test_a_caller_who_gives_up_and_a_device_that_takes_its_time() -> None:
     assert "desk: {answer: [wait 100ms, 180]}" in text
     assert "mobile: {answer: [wait 150ms, 180], on: {CANCEL: [wait 300ms, 200 to INVITE]}}" in text
     load_text(text, "t")
+
+
+def until(told: Told, line: str) -> Told:
+    """A capture that was stopped before the first message with this start line."""
+    stop = next(n for n, p in enumerate(told.packets) if p.data.startswith(line.encode()))
+    return Told(told.packets[:stop])
+
+
+@pytest.mark.parametrize(
+    ("stop", "expected"),
+    [
+        ("BYE", "g2: [INVITE, ACK to 200, BYE]"),
+        ("SIP/2.0 200", "g2: [INVITE, maybe CANCEL, maybe ACK to 487]"),
+    ],
+)
+def test_a_capture_that_ends_before_the_call_does_can_be_run(stop: str, expected: str) -> None:
+    text = made(until(carrier_call(), stop))
+    assert "# The capture ends before the call does: what follows there is made up." in text
+    assert expected in text
+    assert "ends before" not in made(carrier_call())
+    result = run(load_text(text, "t"))
+    assert result.verdict.outcome is Outcome.PASS, result.verdict
 
 
 def test_requests_within_the_call_are_named_and_not_repeated() -> None:

@@ -10,8 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sip_harness.capture.script import LONGEST, Did, Times, device, expected, names_somebody, quoted, visible
-from sip_harness.capture.story import Leg, Said, Story, shown
+from sip_harness.capture.script import (
+    LONGEST,
+    Did,
+    Times,
+    device,
+    expected,
+    names_somebody,
+    quoted,
+    unfinished,
+    visible,
+)
+from sip_harness.capture.story import Leg, Said, Story, is_met, shown
 from sip_harness.model.entry import Address
 from sip_harness.model.pattern import seconds
 from sip_harness.sip.codes import lookup
@@ -54,7 +64,8 @@ class Cast:
     def needs(self) -> str:
         """What the system has to be able to do."""
         if self.carriers:
-            return "carriers"
+            asked = any(is_met(s, leg.said) for legs in self.legs.values() for leg in legs for s in leg.said)
+            return "carriers, carrier-accounts" if asked else "carriers"
         return "ring" if len(self.groups) == 1 else "mixed" if any(len(g) > 1 for g in self.groups) else "hunt"
 
 
@@ -251,7 +262,7 @@ def _heard(story: Story, named: Cast) -> list[str]:
     said = story.caller.said
     words = []
     for one in said:
-        if one.by_system and one.is_final and not _is_met(one, said):
+        if one.by_system and one.is_final and not is_met(one, said):
             source = _source(one, named)
             words.append(f"{one.sip.code} from {source}" if source else str(one.sip.code))
         elif one.by_system and one.sip.method == "BYE":
@@ -263,12 +274,6 @@ def _guessed(story: Story) -> list[str]:
     """What the caller will have heard, as far as that can be said."""
     finals = [s.sip.code for leg in story.tried for s in leg.said if not s.by_system and s.is_final]
     return ["2xx"] if any(code < 300 for code in finals) else ["3xx or 4xx or 5xx or 6xx"]
-
-
-def _is_met(one: Said, said: Sequence[Said]) -> bool:
-    """Whether it is a challenge to which the caller came back."""
-    again = any(s.sip.method == "INVITE" and not s.by_system and s.time > one.time for s in said)
-    return one.sip.code in (401, 407) and again
 
 
 def _source(one: Said, named: Cast) -> str:
@@ -294,6 +299,8 @@ def _remarks(story: Story, named: Cast, source: str, times: Times, left_out: Seq
         lines.append(f"How long it took is not known: {vague}. Put in the waits that matter.")
     if times.shortened:
         lines.append(f"Waits of more than {seconds(LONGEST)} are made {seconds(LONGEST)} (--exact-times keeps them).")
+    if any(unfinished(attempt) for legs in named.legs.values() for leg in legs for attempt in leg.attempts):
+        lines.append("The capture ends before the call does: what follows there is made up.")
     lines += [f"Not repeated: {what}." for what in dict.fromkeys(left_out)]
     return [f"# {line}" for line in lines]
 

@@ -110,6 +110,7 @@ def device(attempt: Sequence[Said], times: Times) -> Did:
     last = asked[0].time
     if len(asked) > 1 and (first := _challenge(answers, asked[1])) is not None:
         did.steps.append("challenge" if first == 401 else f"challenge {first}")
+        did.left_out.append("the account to which the credentials belong; write it under `challenge`")
         last = asked[1].time
         answers = [s for s in answers if s.time >= last]
     before = [s for s in answers if cancel is None or s.time <= cancel.time]
@@ -124,7 +125,10 @@ def device(attempt: Sequence[Said], times: Times) -> Did:
 
 
 def expected(attempt: Sequence[Said]) -> list[str]:
-    """The requests that it got, in words; those within the call are left out but for the ACK and the BYE."""
+    """The requests that it got, in words; those within the call are left out but for the ACK and the BYE.
+
+    Where the capture ends before the call does, what has to follow is added: a BYE, or perhaps the end of its ringing.
+    """
     words, finals = [], dict[tuple[int, str], int]()
     for one in attempt:
         m = one.sip
@@ -135,7 +139,19 @@ def expected(attempt: Sequence[Said]) -> list[str]:
             words.append(m.method)
         elif m.method == "ACK" and (code := finals.pop((m.cseq[0], m.to_tag), 0)):
             words.append(f"ACK to {code}")
+    methods = {one.sip.method for one in attempt}
+    codes = [one.sip.code for one in attempt if not one.by_system and one.answers]
+    if any(200 <= code < 300 for code in codes) and "BYE" not in methods:
+        words.append("BYE")
+    elif codes and max(codes) < 200 and "CANCEL" not in methods:
+        words += ["maybe CANCEL", "maybe ACK to 487"]
     return words
+
+
+def unfinished(attempt: Sequence[Said]) -> bool:
+    """Whether the capture ends before this attempt does."""
+    seen = [one.sip.method for one in attempt if one.begins or one.sip.method in ("ACK", "CANCEL", "BYE")]
+    return expected(attempt)[-1] in ("BYE", "maybe ACK to 487") and seen[-1] != "BYE"
 
 
 def _invites(attempt: Sequence[Said]) -> list[Said]:

@@ -316,6 +316,12 @@ def _has_credentials(m: Message) -> bool:
     return bool(m.get("authorization") or m.get("proxy-authorization"))
 
 
+def is_met(one: Said, said: Iterable[Said]) -> bool:
+    """Whether it is a challenge to which an INVITE came again, from whoever was asked."""
+    again = any(s.sip.method == "INVITE" and s.by_system != one.by_system and s.time > one.time for s in said)
+    return one.is_final and one.sip.code in (401, 407) and again
+
+
 def user_of(uri: str) -> str:
     """The number or name that a URI dials; empty if it cannot be read."""
     try:
