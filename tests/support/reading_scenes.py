@@ -121,13 +121,6 @@ def _(stage: Stage) -> object:
     return [m.body.replace(b"a=x-mended:yes\r\n", b"x") for m in desk.messages("INVITE")]
 
 
-@case("drops-headers-of-requests", ["new"], [None])
-def _(stage: Stage) -> object:
-    desk = stage.phone("desk", 486)
-    stage.call(0.4, X_Fangled="new")
-    return [m.get("x-fangled") for m in desk.messages("INVITE")]
-
-
 @case("refuses-spirals", [486], [482])
 def _(stage: Stage) -> object:
     tom = Phone(stage, "tom", [0.1, 486], [])

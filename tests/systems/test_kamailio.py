@@ -26,7 +26,10 @@ from sip_harness.systems.kamailio import Kamailio
 from sip_harness.systems.kamailio_settings import Settings
 from sip_harness.systems.names import UnknownName
 
-ALL = {"register", "ring", "hunt", "mixed", "carriers", "probing", "tcp"}
+ALL = {
+    "register", "ring", "hunt", "mixed", "min-expires", "path", "carriers", "stays-after-ringing", "probing",
+    "recursion", "tcp",
+}  # fmt: skip
 NEEDS = pytest.mark.needs_kamailio
 
 

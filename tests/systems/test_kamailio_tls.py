@@ -23,7 +23,20 @@ async def test_what_it_tells_of_itself_and_leaves_behind() -> None:
     try:
         info = system.info
         assert (info.name, info.kind) == ("kamailio-tls", "proxy")
-        assert info.capabilities == {"register", "ring", "hunt", "mixed", "carriers", "probing", "tcp", "tls"}
+        assert info.capabilities == {
+            "register",
+            "ring",
+            "hunt",
+            "mixed",
+            "min-expires",
+            "path",
+            "carriers",
+            "stays-after-ringing",
+            "probing",
+            "recursion",
+            "tcp",
+            "tls",
+        }
         assert set(info.addresses) == {"tcp", "tls"}
         assert info.address_of("tcp") == info.address == info.address_of("udp")
         assert info.address_of("tls") not in (info.address, None)
@@ -65,8 +78,12 @@ async def test_with_digest_as_well() -> None:
             "ring",
             "hunt",
             "mixed",
+            "min-expires",
+            "path",
             "carriers",
+            "stays-after-ringing",
             "probing",
+            "recursion",
             "tcp",
             "tls",
             "digest",

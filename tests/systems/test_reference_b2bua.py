@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
 from b2bua_desk import Desk, answered, in_call, on_desk
@@ -701,6 +701,99 @@ async def test_with_digest_registrations_and_callers_are_asked_for_credentials()
                 await bob.decline(leg, 486)
             alice.again("ACK", invite, to=(await alice.expect(code)).get("to") or "")
         await bob.quiet(10)
+
+
+@in_virtual_time
+@pytest.mark.parametrize("fault", ["", "keeps-one-reason"])
+async def test_several_reasons(fault: str) -> None:
+    async def play(desk: Desk) -> None:
+        desk.dial()
+        leg = await desk.phones[0].expect("INVITE")
+        desk.phones[0].answer(leg, 480, Reason=["Q.850;cause=18", "SIP;cause=408"])
+        told = (await desk.alice.expect(480)).all("reason")
+        assert told == ["Q.850;cause=18", *([] if fault else ["SIP;cause=408"])]
+
+    await on_desk(play, *filter(None, [fault]), preferences=(1.0,))
+
+
+@contextlib.asynccontextmanager
+async def forwarding(fault: str, *users: str) -> AsyncIterator[list[Phone]]:
+    """Alice has called bob, whose redirections are followed: she, and a phone for each user."""
+    system = ReferenceB2bua(faults=(fault,) if fault else ())
+    async with Stage(system) as stage:
+        phones = await stage.registered(*users)
+        assert system._pbx is not None
+        system._pbx.router.wish("bob", ["recursion"])
+        alice = stage.phone("alice")
+        alice.request("INVITE", "sip:bob@{}:{}".format(*alice.system))
+        yield [alice, *phones]
+
+
+async def forward(desk: Phone, *contacts: str) -> None:
+    """The phone gets an INVITE and names these users of the system, or whatever is no user."""
+    here = "{}:{}".format(*desk.system)
+    desk.answer(await desk.expect("INVITE"), 302, contact=[contact.format(here) for contact in contacts])
+    await desk.expect("ACK")
+
+
+@in_virtual_time
+@pytest.mark.parametrize("fault", ["", "sends-redirected-calls-back"])
+async def test_a_phone_that_forwards_the_call(fault: str) -> None:
+    async with forwarding(fault, "bob", "eve") as (alice, desk, mobile):
+        await forward(desk, "<sip:eve@{}>")
+        if fault:
+            await desk.expect("INVITE")
+            await mobile.quiet()
+        else:
+            mobile.answer(await mobile.expect("INVITE"), 200)
+            await alice.expect(200)
+            await desk.quiet()
+
+
+@in_virtual_time
+@pytest.mark.parametrize(
+    ("fault", "contact", "number"),
+    [
+        ("", "<sip:bob@{}>", 1),
+        ("follows-redirects-in-circles", "<sip:bob@{}>", 12),
+        ("", "<sips:bob@{}>", 1),
+        ("follows-sips-in-the-clear", "<sips:eve@{}>", 1),
+        ("", "<tel:+49301234>", 1),
+    ],
+)
+async def test_redirections_that_are_not_followed(fault: str, contact: str, number: int) -> None:
+    async with forwarding(fault, "bob", "eve") as (alice, desk, mobile):
+        for _ in range(number):
+            await forward(desk, contact)
+        if fault == "follows-sips-in-the-clear":
+            await mobile.expect("INVITE")
+        else:
+            await alice.expect(302)
+            await mobile.quiet()
+
+
+@in_virtual_time
+@pytest.mark.parametrize(("fault", "late"), [("", False), ("waits-after-empty-redirect", True)])
+async def test_a_redirection_to_nobody_ends_the_call(fault: str, late: bool) -> None:
+    async with forwarding(fault, "bob") as (alice, desk):
+        await forward(desk)
+        if late:
+            await alice.quiet(2)
+        assert (await alice.receive(10)).code == (480 if late else 302)
+
+
+@in_virtual_time
+@pytest.mark.parametrize("fault", ["", "follows-first-contact-only"])
+async def test_the_next_choice_of_a_redirection(fault: str) -> None:
+    async with forwarding(fault, "bob", "eve", "tim") as (alice, desk, mobile, tablet):
+        await forward(desk, "<sip:tim@{}>;q=0.1", "<sip:eve@{}>;q=0.9")
+        mobile.answer(await mobile.expect("INVITE"), 486)
+        if fault:
+            await alice.expect(486)
+            await tablet.quiet()
+        else:
+            tablet.answer(await tablet.expect("INVITE"), 200)
+            await alice.expect(200)
 
 
 @pytest.mark.parametrize(

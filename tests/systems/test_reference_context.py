@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from hypothesis import given, settings
@@ -11,9 +12,10 @@ from sip_harness.sip.message import Message, parse
 from sip_harness.systems.reference.actions import Action, Cancel, Finish, Forward, GiveUp, Start, Target
 from sip_harness.systems.reference.best import Answer, choose, other_challenges
 from sip_harness.systems.reference.context import Context
+from sip_harness.systems.reference.redirects import Redirection
 from sip_harness.systems.reference.settings import Settings
 
-DESK, MOBILE, TABLET = (Target(f"sip:{name}@127.0.0.1") for name in ("desk", "mobile", "tablet"))
+DESK, MOBILE, TABLET, SPARE = (Target(f"sip:{name}@127.0.0.1") for name in ("desk", "mobile", "tablet", "spare"))
 CODES = (100, 180, 183, 200, 302, 401, 404, 407, 408, 484, 486, 487, 500, 503, 600, 603)
 
 
@@ -106,16 +108,19 @@ def test_carriers_fail_over_on_some_codes_only() -> None:
     assert kinds(context((g1,), (g2,)).fail(0, 408, 0.1)) == [Start]
 
 
-def test_a_redirection_is_followed_where_that_is_wanted_and_nobody_is_called_twice() -> None:
-    def redirects(_: Message) -> list[Target]:
-        return [DESK, TABLET, TABLET]
+def test_a_redirection_is_followed_where_that_is_wanted() -> None:
+    def redirects(response: Message, tried: Sequence[str]) -> Redirection:
+        groups = [[TABLET], [SPARE]] if len(tried) == 2 else []
+        return Redirection(groups, response.code, None)
 
-    follows = Context([[DESK, MOBILE]], replace(Settings(), recurse=True), True, redirects)
+    follows = Context([[DESK, MOBILE]], Settings(), True, redirects)
     follows.begin(0.0)
-    assert follows.receive(0, response(302), 0.1) == [Start(2, TABLET, 30)]
+    by_desk = {"redirected_by": DESK.uri}
+    assert follows.receive(0, response(302), 0.1) == [Start(2, replace(TABLET, **by_desk), 30)]
     assert follows.receive(2, response(302), 0.2) == []
-    assert finals(follows.receive(1, response(486), 0.3)) == [302]
-    stays = Context([[DESK]], Settings(), True, redirects)
+    assert follows.receive(1, response(486), 0.3) == [Start(3, replace(SPARE, **by_desk), 60)]
+    assert finals(follows.receive(3, response(404), 0.4)) == [302]
+    stays = Context([[DESK]], Settings(), True)
     stays.begin(0.0)
     assert finals(stays.receive(0, response(302), 0.1)) == [302]
 
@@ -137,11 +142,40 @@ def test_a_fork_has_no_more_open_branches_than_the_request_allows() -> None:
 
 
 def test_a_redirection_waits_where_there_is_no_room_for_its_targets() -> None:
-    follows = Context([[DESK]], replace(Settings(), recurse=True), True, lambda _: [MOBILE, TABLET], breadth=1)
+    def redirects(response: Message, tried: Sequence[str]) -> Redirection:
+        return Redirection([[MOBILE, TABLET]] if len(tried) == 1 else [], response.code, None)
+
+    follows = Context([[DESK]], Settings(), True, redirects, breadth=1)
     follows.begin(0.0)
-    assert follows.receive(0, response(302), 0.1) == [Start(1, MOBILE, 1)]
-    assert follows.receive(1, response(404), 0.2) == [Start(2, TABLET, 1)]
+    by_desk = {"redirected_by": DESK.uri}
+    assert follows.receive(0, response(302), 0.1) == [Start(1, replace(MOBILE, **by_desk), 1)]
+    assert follows.receive(1, response(404), 0.2) == [Start(2, replace(TABLET, **by_desk), 1)]
     assert finals(follows.receive(2, response(486), 0.3)) == [404]
+
+
+def test_what_of_a_redirection_is_not_followed_stays_a_response() -> None:
+    left = response(302, "Contact: <tel:+49301234>")
+    fork = Context([[DESK]], Settings(), True, lambda *_: Redirection([[TABLET]], 302, left))
+    fork.begin(0.0)
+    fork.receive(0, response(302, "Contact: <sip:tablet@x>, <tel:+49301234>"), 0.1)
+    [finish] = fork.receive(1, response(486), 0.2)
+    assert isinstance(finish, Finish)
+    assert finish.answer.message == left
+
+
+def test_nobody_is_redirected_to_once_a_6xx_has_come() -> None:
+    fork = Context([[DESK, MOBILE]], Settings(), True, lambda *_: Redirection([[TABLET]], 302, None))
+    fork.begin(0.0)
+    fork.receive(0, response(603), 0.1)
+    assert finals(fork.receive(1, response(302), 0.2)) == [603]
+
+
+def test_a_carriers_redirection_fails_over_as_the_carrier_does() -> None:
+    g1, g2 = replace(DESK, carrier="g1"), replace(MOBILE, carrier="g2")
+    hunt = Context([[g1], [g2]], Settings(), True, lambda *_: Redirection([[TABLET]], 302, None))
+    hunt.begin(0.0)
+    hunt.receive(0, response(302), 0.1)
+    assert finals(hunt.receive(1, response(403), 0.2)) == [403]
 
 
 def test_no_408_for_anything_but_invite_where_somebody_has_answered() -> None:

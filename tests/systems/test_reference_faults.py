@@ -7,7 +7,10 @@ import reading_scenes  # noqa: F401 - its scenes are in CASES
 from fork_scenes import CASES, case
 from proxy_stage import HERE, Caller, Phone, Stage
 
+from sip_harness.endpoint import build
 from sip_harness.sip.digest import Challenge, authorization
+from sip_harness.sip.message import split_list
+from sip_harness.sip.uri import parse_uri, uri_text
 from sip_harness.systems.reference import system
 from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.auth import OF_DIGEST
@@ -690,3 +693,211 @@ def _(stage: Stage) -> object:
     stage.alice.send(invite.data.replace(invite.branch.encode(), b"z9hG4bKother"))
     stage.run(1)
     return sorted(set(stage.alice.finals)), len({m.branch for m in desk.messages("INVITE")})
+
+
+def redirecting(stage: Stage, *contacts: str, code: int = 302) -> Phone:
+    """Bob's phone forwards the call, and that is followed."""
+    stage.proxy.core.router.wish("bob", ["recursion"])
+    return stage.phone("desk", 180, (code, {"Contact": ", ".join(contacts)}))
+
+
+@case("sends-redirected-calls-back", ([200], 1, 1), ([302], 2, 0))
+def _(stage: Stage) -> object:
+    mobile = Phone(stage, "mobile", [200], [])
+    desk = redirecting(stage, f"<{mobile.uri}>")
+    stage.call()
+    return stage.alice.finals, len(desk.messages("INVITE")), len(mobile.messages("INVITE"))
+
+
+@case("follows-redirects-in-circles", ([302], 1), ([302], 12))
+def _(stage: Stage) -> object:
+    desk = redirecting(stage, f"<{stage.bob}>")
+    stage.call()
+    return stage.alice.finals, len(desk.messages("INVITE"))
+
+
+@case("follows-first-contact-only", ([200], ["INVITE", "ACK"]), ([486], []))
+def _(stage: Stage) -> object:
+    mobile, tablet = Phone(stage, "mobile", [486], []), Phone(stage, "tablet", [200], [])
+    redirecting(stage, f"<{tablet.uri}>;q=0.1", f"<{mobile.uri}>;q=0.9", code=300)
+    stage.call()
+    for answer in stage.alice.messages("200")[-1:]:
+        if answer.cseq[1] == "INVITE":
+            stage.ack_answer(answer)
+    stage.run(0.1)
+    return stage.alice.finals, tablet.got
+
+
+@case("waits-after-empty-redirect", [0.0], [2.3])
+def _(stage: Stage) -> object:
+    redirecting(stage, "<tel:+49301234>", "<mailto:bob@x>")
+    stage.call()
+    return [round(at - 0.01, 1) for at, m in stage.alice.heard if m.code >= 300]
+
+
+@case("follows-sips-in-the-clear", [], ["INVITE"])
+def _(stage: Stage) -> object:
+    mobile = Phone(stage, "mobile", [486], [])
+    redirecting(stage, f"<{mobile.uri.replace('sip:', 'sips:')}>")
+    stage.call()
+    return mobile.got[:1]
+
+
+@case("keeps-uri-headers", "sip:mobile@127.0.0.1:{};x=1", "sip:mobile@127.0.0.1:{};method=BYE;x=1?Subject=a")
+def _(stage: Stage) -> object:
+    mobile = Phone(stage, "mobile", [486], [])
+    redirecting(stage, f"<{mobile.uri};method=BYE;x=1?Subject=a>")
+    stage.call()
+    return mobile.messages("INVITE")[0].uri.replace(str(mobile.address[1]), "{}")
+
+
+@case("keeps-one-reason", ["Q.850;cause=18", "SIP;cause=408"], ["Q.850;cause=18"])
+def _(stage: Stage) -> object:
+    stage.phone("desk", (480, {"Reason": "Q.850;cause=18, SIP;cause=408"}))
+    stage.call()
+    return [one for value in stage.alice.messages("480")[0].all("reason") for one in split_list(value)]
+
+
+@case("drops-headers-of-requests", ["<sip:1@x>", "Kept"], [None, "Kept"])
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 486)
+    stage.call(P_Asserted_Identity="<sip:1@x>", Subject="Kept")
+    [invite] = desk.messages("INVITE")
+    return [invite.get("p-asserted-identity"), invite.get("subject")]
+
+
+@case("consumes-foreign-credentials", ["desk", "gate"], [None, None])
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", 486)
+    stage.call(Authorization='Digest realm="desk"', Proxy_Authorization='Digest realm="gate"')
+    [invite] = desk.messages("INVITE")
+    found = [invite.get("authorization"), invite.get("proxy-authorization")]
+    return [value and value.partition('"')[2][:4] for value in found]
+
+
+@case("answers-for-the-caller", ([407], [None]), ([407], [None, True]))
+def _(stage: Stage) -> object:
+    desk = stage.phone("desk", (407, {"Proxy-Authenticate": 'Digest realm="desk", nonce="n"'}))
+    stage.call()
+    given = [message.get("proxy-authorization") for message in desk.messages("INVITE")]
+    assert len({message.branch for message in desk.messages("INVITE")}) == len(given)
+    return stage.alice.finals, [value and value.startswith('Digest username="proxy", realm="desk"') for value in given]
+
+
+@case("lists-one-contact-only", ["desk", "spare"], ["spare"])
+def _(stage: Stage) -> object:
+    stage.phone("desk", 486)
+    stage.alice.heard.clear()
+    stage.register("sip:spare@127.0.0.1:6999")
+    return [parse_uri(uri_text(value)).user for value in stage.alice.messages("200")[0].all("contact")]
+
+
+@case("records-routes-of-registrations", [], ["<sip:edge;lr>"])
+def _(stage: Stage) -> object:
+    stage.register("sip:spare@127.0.0.1:6999", Record_Route="<sip:edge;lr>")
+    return stage.alice.messages("200")[0].all("record-route")
+
+
+@case("refuses-registrations-with-603", ["404"], ["603"])
+def _(stage: Stage) -> object:
+    return registered(stage, "<sip:x@127.0.0.1:6999>", to="<sip:carol@elsewhere.example>")
+
+
+@case("counts-any-answer-to-a-probe", [200], [201])
+def _(stage: Stage) -> object:
+    """What answers another transaction is nothing to this one: the probe is given up, and so is the carrier."""
+    g1, g2 = Phone(stage, "g1", [201], []), Phone(stage, "g2", [200], [])
+    g1.steps["OPTIONS"] = []
+    targets = [Target(phone.uri, 1 - 0.5 * i, phone.name) for i, phone in enumerate((g1, g2))]
+    Prober(stage.proxy.core, stage.proxy.core.router.add("bob", targets))
+    stage.run(0.6)
+    [probe] = g1.messages("OPTIONS")
+    answer = build.response(probe, 200, "OK", source=HERE, tag="g1")
+    g1.send(answer.replace(probe.branch.encode(), b"z9hG4bKother"))
+    stage.run(0.7)
+    stage.call(2)
+    return stage.alice.finals
+
+
+def brief(stage: Stage, expires: int) -> list[str]:
+    """What a registration for so long is told where 30 s are wanted."""
+    stage.proxy.core.registrar.demand("bob", 30)
+    stage.register("sip:spare@127.0.0.1:6999", expires=expires)
+    [answer] = [message for _, message in stage.alice.heard]
+    return [str(answer.code), *answer.all("min-expires")]
+
+
+@case("forgets-min-expires", ["423", "30"], ["423"])
+def _(stage: Stage) -> object:
+    return brief(stage, 29)
+
+
+@case("refuses-to-unregister", ["200"], ["423", "30"])
+def _(stage: Stage) -> object:
+    return brief(stage, 0)
+
+
+@case("forgets-path", (["INVITE"], ["<sip:127.0.0.1:6001;lr>"]), ([], []))
+def _(stage: Stage) -> object:
+    edge = Phone(stage, "edge", [486], [])
+    assert edge.address == ("127.0.0.1", 6001)
+    stage.register("sip:inside@127.0.0.1:6999", Path="<sip:127.0.0.1:6001;lr>", Supported="path")
+    stage.call()
+    return edge.got[:1], [route for message in edge.messages("INVITE")[:1] for route in message.all("route")]
+
+
+INSTANCE = ';reg-id=1;+sip.instance="<urn:uuid:1>"'
+
+
+@case("takes-flows-from-any-hop", ["200", "439"], ["200", "200"])
+def _(stage: Stage) -> object:
+    """Once by itself, once from behind a proxy."""
+    contact = f"<sip:inside@127.0.0.1:6999>{INSTANCE}"
+    domain = f"sip:{HERE[0]}:{HERE[1]}"
+    first = stage.alice.request("REGISTER", domain, to=f"<{stage.bob}>", Contact=contact, Supported="outbound")
+    stage.run(0.1)
+    behind = b"\r\nVia: SIP/2.0/UDP 127.0.0.1:6998;branch=z9hG4bKbehind\r\nFrom:"
+    again = first.data.replace(b"\r\nFrom:", behind).replace(b"call-", b"other-")
+    stage.alice.send(again.replace(first.branch.encode(), b"z9hG4bKother"))
+    stage.run(0.1)
+    return stage.alice.got
+
+
+@case("keeps-contacts-of-an-instance", ["new"], ["old", "new"])
+def _(stage: Stage) -> object:
+    for name in ("old", "new"):
+        stage.alice.heard.clear()
+        contact = f"<sip:{name}@127.0.0.1:6999>{INSTANCE}"
+        domain = f"sip:{HERE[0]}:{HERE[1]}"
+        stage.alice.request("REGISTER", domain, to=f"<{stage.bob}>", Contact=contact, Supported="path, outbound")
+        stage.run(0.1)
+    [answer] = stage.alice.messages("200")
+    assert answer.all("require") == ["outbound"]
+    return [parse_uri(uri_text(value)).user for value in answer.all("contact")]
+
+
+@case("strips-contact-parameters", "sip:desk@{};pn-prid=1", "sip:desk@{}")
+def _(stage: Stage) -> object:
+    desk = Phone(stage, "desk", [486], [])
+    stage.register(f"{desk.uri};pn-prid=1")
+    stage.call()
+    return desk.messages("INVITE")[0].uri.replace("{}:{}".format(*desk.address), "{}")
+
+
+@case("fails-over-after-ringing", ([500], []), ([200], ["INVITE"]))
+def _(stage: Stage) -> object:
+    stage.proxy.core.router.wish("bob", ["stays-after-ringing"])
+    stage.carrier("g1", 180, 0.1, 503, q=0.9)
+    g2 = stage.carrier("g2", 200, q=0.1)
+    stage.call()
+    return stage.alice.finals, g2.got[:1]
+
+
+@case("bars-emergency-calls", [500, 500, 200], [500, 500, 500])
+def _(stage: Stage) -> object:
+    g1 = stage.carrier("g1", (503, {"Retry-After": "60"}))
+    stage.call()
+    g1.steps["INVITE"] = [200]
+    stage.call()
+    stage.call(Resource_Priority="esnet.1")
+    return [m.code for _, m in stage.alice.heard if m.code >= 200]

@@ -53,13 +53,13 @@ class Line:
 
 
 @contextlib.asynccontextmanager
-async def line(*faults: str, password: str = "pw", **times: float) -> AsyncIterator[Line]:
+async def line(*faults: str, password: str = "pw", scenario: Scenario = NOWHERE, **times: float) -> AsyncIterator[Line]:
     trunk = ReferenceTrunk(patience=Patience(**times), faults=faults)  # type: ignore[arg-type]
     await trunk.start()
     carrier = Phone("g1", trunk.info.address)
     host, port = carrier.socket.getsockname()
     binding = Binding({"g1": User("g1-abcx1", "x", password)}, {}, frozenset(), {"g1": (host, port)})
-    await trunk.admit(NOWHERE, LEASE, binding)
+    await trunk.admit(scenario, LEASE, binding)
     try:
         yield Line(trunk, carrier)
     finally:
@@ -402,6 +402,46 @@ async def test_a_client_that_knows_one_registrar_only() -> None:
         first.answer(await first.receive(HOUR), 503)
         await second.quiet(20)
         assert (await first.receive(HOUR)).method == "REGISTER"
+
+
+@in_virtual_time
+@pytest.mark.parametrize("fault", ["", "takes-a-new-nonce-for-refused"])
+async def test_a_registrar_that_has_forgotten_the_nonce_gets_the_credentials_again(fault: str) -> None:
+    async with line(*filter(None, [fault])) as here:
+        here.carrier.answer(await here.register(), 401, www_authenticate=CHALLENGE.format("n1"))
+        here.grant(await here.register(), 10)
+        here.carrier.answer(await here.register(), 401, www_authenticate=CHALLENGE.format("n2"))
+        if fault:
+            await here.carrier.quiet(60)
+        else:
+            assert 'nonce="n2"' in ((await here.register()).get("authorization") or "")
+
+
+@in_virtual_time
+@pytest.mark.parametrize("fault", ["", "sends-redirected-calls-back"])
+async def test_a_carrier_that_names_another_registrar(fault: str) -> None:
+    watched = Scenario("T-1", "t", (), (), (), (), (), needs=frozenset({"recursion"}))
+    async with line(*filter(None, [fault]), scenario=watched) as here:
+        other = Phone("g2", here.trunk.info.address)
+        try:
+            first = await here.register()
+            here.carrier.answer(first, 302, contact=f"<sip:g1@{other.host}>")
+            if fault:
+                assert (await here.register()).cseq[0] > first.cseq[0]
+            else:
+                second = await other.receive(HOUR)
+                assert (second.uri, second.cseq[0]) == (f"sip:{other.host}", first.cseq[0] + 1)
+                other.answer(second, 302, contact=f"<sip:{here.carrier.host}>")
+                await here.carrier.quiet(60)
+        finally:
+            other.close()
+
+
+@in_virtual_time
+async def test_without_being_told_it_follows_no_redirection() -> None:
+    async with line() as here:
+        here.carrier.answer(await here.register(), 302, contact="<sip:127.0.0.1:9>")
+        await here.carrier.quiet(60)
 
 
 @in_virtual_time

@@ -9,7 +9,10 @@ from sip_harness.model.vocabulary import CAPABILITIES
 from sip_harness.systems.names import UnknownName, check_names
 from sip_harness.systems.registry import UnknownSystem, create, describe
 
-ROLES = ("register", "ring", "hunt", "mixed", "carriers", "probing")
+ROLES = (
+    "register", "ring", "hunt", "mixed", "min-expires", "path", "carriers", "stays-after-ringing", "probing",
+    "recursion",
+)  # fmt: skip
 
 
 def test_every_system_that_is_listed_can_be_made():
@@ -34,7 +37,10 @@ def test_the_listing_speaks_in_words_of_the_vocabulary():
         "kamailio-ws",
     }
     lost = "hears-of-lost-connections"
-    assert listing["reference"].capabilities == (*ROLES, lost, "tcp")
+    proxies = ("register", "ring", "hunt", "mixed", "min-expires", "path", "outbound", "carriers")
+    assert listing["reference"].capabilities == (
+        *proxies, "stays-after-ringing", "emergency", "probing", "recursion", lost, "tcp"
+    )  # fmt: skip
     assert listing["kamailio"].capabilities == (*ROLES, "tcp")
     assert listing["kamailio-digest"].capabilities == (*ROLES, "digest", "tcp")
     assert listing["kamailio-tls"].capabilities == (*ROLES, "tcp", "tls")
@@ -46,10 +52,11 @@ def test_the_listing_speaks_in_words_of_the_vocabulary():
     kinds = {name: about.kind for name, about in listing.items() if about.kind != "proxy"}
     pbxs = dict.fromkeys(("reference-b2bua", "reference-b2bua-digest"), "b2bua")
     assert kinds == {**pbxs, "reference-trunk": "trunk-client"}
-    pbx = ("register", "ring", "hunt", "mixed", "carriers", "carrier-accounts", "session-timers")
+    pbx = ("register", "ring", "hunt", "mixed", "path", "carriers", "carrier-accounts", "session-timers", "recursion")
     assert listing["reference-b2bua-digest"].capabilities == (*pbx, lost, "digest", "tcp")
     assert listing["reference-b2bua"].capabilities == (*pbx, lost, "tcp")
     assert listing["reference-trunk"].capabilities == (
+        "recursion",
         "registers-at-carrier",
         "backup-registrars",
         "gives-accounts-up",

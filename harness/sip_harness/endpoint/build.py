@@ -76,7 +76,7 @@ def response(
     base = [("Via", via) for via in to.all("via")]
     if base:
         base[0] = ("Via", with_source(base[0][1], *source))
-    if 100 < code < 300:
+    if 100 < code < 300 and to.method != "REGISTER":  # RFC 3261 12.1.1, 10.3
         base += [("Record-Route", value) for value in to.all("record-route")]
     base += [("From", to.get("from") or ""), ("To", _tagged(to, code, tag))]
     base += [("Call-ID", to.call_id), ("CSeq", to.get("cseq") or "")]

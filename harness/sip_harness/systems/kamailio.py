@@ -133,7 +133,7 @@ class Kamailio:
 
     def _capabilities(self) -> frozenset[str]:
         """Carriers have addresses of 127/8."""
-        over_ipv4 = {"carriers", "probing"} if self._settings.ipv6 else set()
+        over_ipv4 = {"carriers", "stays-after-ringing", "probing"} if self._settings.ipv6 else set()
         return capabilities(self._digest, self._tls, self._ws) - over_ipv4
 
     def _control(self) -> Rpc:

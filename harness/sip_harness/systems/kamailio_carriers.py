@@ -13,6 +13,9 @@ from sip_harness.systems.base import Binding, CannotBind, Lease, SystemFailed
 from sip_harness.systems.kamailio_rpc import Rpc
 
 _TABLE = "carriers"
+_WISHES = {"recursion": ("recurses", "1"), "stays-after-ringing": ("stays", "1"), "min-expires": ("least", "30")}
+"""Tables of the called users whose calls, or registrations, are treated by an optional capability, and the value there:
+30 s are asked of registrations, less than the phones of a run ask for."""
 _PROBED = 8  # dispatcher's flag
 _FIRST_PRIORITY = 1000
 
@@ -47,13 +50,20 @@ class Carriers:
         self._rpc = rpc
         self._numbers = itertools.count(1)
         self._routes: dict[Lease, list[_Route]] = {}
+        self._wishes: dict[Lease, list[tuple[str, str]]] = {}
 
     async def admit(self, scenario: Scenario, lease: Lease, binding: Binding) -> None:
-        """Set up the routes of a run: in the order of each target, probed if the scenario needs probing.
+        """Set up the routes of a run: in the order of each target, probed if the scenario needs probing; and what
+        else is to be done for its users.
 
         Raises SystemFailed.
         """
         carriers = {d.name: d for d in scenario.devices if d.kind == "carrier"}
+        for table, value in (_WISHES[word] for word in sorted(scenario.needs & _WISHES.keys())):
+            for target in scenario.targets:
+                user = parse_uri(binding.uris[target.name]).user
+                self._wishes.setdefault(lease, []).append((table, user))
+                await self._rpc.call("htable.sets", table, user, value)
         flags = _PROBED if "probing" in scenario.needs else 0
         for target in scenario.targets:
             if carriers.keys() & set(target.members):
@@ -70,6 +80,9 @@ class Carriers:
 
     async def release(self, lease: Lease) -> None:
         """Take down what `admit` has set up, as far as it came. Never raises."""
+        for table, user in self._wishes.pop(lease, []):
+            with suppress(SystemFailed):
+                await self._rpc.call("htable.delete", table, user)
         for route in self._routes.pop(lease, []):
             with suppress(SystemFailed):  # a system that is gone has no routes either
                 await self._rpc.call("htable.delete", _TABLE, route.user)

@@ -27,9 +27,13 @@ FAULTS = (
     "leaks-503",
     "forwards-loops",
     "keeps-contacts-per-call-id",
+    "follows-redirects-in-circles",
 )
 """Fault switches, named as in the vocabulary; each is a define of the configuration."""
-CAPABILITIES = frozenset({"register", "ring", "hunt", "mixed", "carriers", "probing", "tcp"})
+CAPABILITIES = frozenset({
+    "register", "ring", "hunt", "mixed", "min-expires", "path", "carriers", "stays-after-ringing", "probing",
+    "recursion", "tcp",
+})  # fmt: skip
 SHORTEST_TIMER = 0.25
 """Seconds. Kamailio's timers tick 16 times a second; much below this a timer is mostly rounding."""
 _STRAYS = "passes on responses that match no transaction (RFC 6026 7.3 forbids it); seen with 5.6.3"
@@ -45,6 +49,7 @@ _GOES_ON = (
 )
 _BREADTH = "does not read Max-Breadth and rings all phones at once (against RFC 5393 5.3.3); seen with 5.6.3"
 _BY_BRANCH = "takes a CANCEL by its branch alone, whoever sent it (against RFC 3261 17.2.3); seen with 5.6.3"
+_ROUTES = "copies Record-Route into its answer to REGISTER (RFC 3261 10.3 forbids it); seen with 5.6.3"
 _LATE = "200 from desk within 1s of desk sends 200"
 _TWO_CALLS = "INVITE, ACK to 503, INVITE after 2s of g1 sends 503, ACK to 503"
 DEVIATIONS = (
@@ -73,6 +78,9 @@ DEVIATIONS = (
     Deviation("RG-12", "alice: nothing but 4xx or 5xx to REGISTER, 486 from desk", "also INVITE", _HALVES),
     Deviation("RG-12", "alice: nothing but 4xx or 5xx to REGISTER, 486 from desk", "also ACK to 480", _HALVES),
     Deviation("RG-12", "alice: 486 from desk", "480 Temporarily Unavailable made by the system itself", _HALVES),
+    Deviation(
+        "RG-07", "alice: 200 to REGISTER with Record-Route absent", "Record-Route: <sip:edge.example;lr>", _ROUTES
+    ),
     Deviation("TO-12", _AT_ONCE, "late INVITE", _DEAF),
     Deviation("TO-16", _AT_ONCE, "late INVITE", _REFUSED),
     Deviation(

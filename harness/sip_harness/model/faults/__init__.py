@@ -9,6 +9,7 @@ from sip_harness.model.faults import (
     dialogs,
     forking,
     reading,
+    redirecting,
     registering,
     relaying,
     repeating,
@@ -18,20 +19,8 @@ from sip_harness.model.faults.fault import Fault
 
 __all__ = ["FAULTS", "Fault"]
 
-FAULTS = {
-    fault.name: fault
-    for topic in (
-        forking,
-        cancelling,
-        carriers,
-        relaying,
-        repeating,
-        reading,
-        registering,
-        bridging,
-        dialogs,
-        trunking,
-    )
-    for fault in topic.FAULTS
-}
+_TOPICS = (
+    forking, cancelling, carriers, relaying, repeating, reading, redirecting, registering, bridging, dialogs, trunking,
+)  # fmt: skip
+FAULTS = {fault.name: fault for topic in _TOPICS for fault in topic.FAULTS}
 """All of them by name."""

@@ -42,6 +42,24 @@ FAULTS = (
         "dispatchers that want a 200; carriers that answer 404 or 403",
     ),
     Fault(
+        "fails-over-after-ringing",
+        "tries the next carrier although the last one has rung, against its own rule",
+        "RFC 3261 16.6: which target is tried next is for the system to say, and this one has said it",
+        "callers who hear ringing, an announcement, and ringing again",
+    ),
+    Fault(
+        "bars-emergency-calls",
+        "passes carriers over for calls for help, too",
+        "RFC 7339 5.10.1",
+        "overload control that was written without a thought of 112",
+    ),
+    Fault(
+        "counts-any-answer-to-a-probe",
+        "takes any response about OPTIONS or with the Call-ID of a probe for its answer",
+        "RFC 3261 17.1.3",
+        "probes without a transaction: a late answer, or one to somebody else, brings a dead carrier back",
+    ),
+    Fault(
         "ignores-icmp",
         "waits its full time for a device or carrier whose host has said by ICMP that nobody listens there",
         "RFC 3261 16.9, 18.4",

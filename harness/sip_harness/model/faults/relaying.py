@@ -48,6 +48,30 @@ FAULTS = (
         "carriers whose release cause is lost on the way",
     ),
     Fault(
+        "keeps-one-reason",
+        "passes only the first of several Reason values on",
+        "RFC 3326 2, RFC 3261 16.7 step 9",
+        "elixir-sippet issue 35: a parser that takes Reason for a header with one value",
+    ),
+    Fault(
+        "drops-headers-of-requests",
+        "passes only those headers of a request on that it knows",
+        "RFC 3261 16.6 step 1",
+        "session border controllers with a list of headers: calls without P-Asserted-Identity or Diversion",
+    ),
+    Fault(
+        "consumes-foreign-credentials",
+        "takes credentials out of a request that are for somebody behind it",
+        "RFC 3261 22.3",
+        "proxies that strip every Authorization: the phone behind them asks for ever",
+    ),
+    Fault(
+        "answers-for-the-caller",
+        "answers a phone's challenge with an account of its own",
+        "RFC 3261 22.3",
+        "proxies with one password for everything behind them",
+    ),
+    Fault(
         "drops-retry-after",
         "leaves the Retry-After header of a response out",
         "RFC 3261 16.7 step 9, 20.33",
@@ -166,12 +190,6 @@ FAULTS = (
         "writes something of its own into the bodies of requests",
         "RFC 3261 16.6 step 1",
         "application layer gateways in routers that mend SDP which was right",
-    ),
-    Fault(
-        "drops-headers-of-requests",
-        "passes requests on without the headers that it does not know",
-        "RFC 3261 16.6 step 1",
-        "session border controllers with a list of headers",
     ),
     Fault(
         "refuses-spirals",

@@ -78,6 +78,12 @@ FAULTS = (
         "RestComm jain-sip issue 181: the second REGISTER is refused as a replay",
     ),
     Fault(
+        "takes-a-new-nonce-for-refused",
+        "gives up when a registrar that knew its credentials asks again with another nonce",
+        "RFC 3261 22.2",
+        "creytiv/re issue 223: registrars whose nonces run out and who do not say stale",
+    ),
+    Fault(
         "ignores-nextnonce",
         "goes on with the old nonce although the registrar has named the next one",
         "RFC 7616 3.5",

@@ -21,6 +21,10 @@ class Target:
     """Name of the carrier; empty for a device."""
     account: Credentials | None = None
     """What the carrier knows us by; None where it does not ask."""
+    path: tuple[str, ...] = ()
+    """Route values that lead to it (RFC 3327 5.3)."""
+    redirected_by: str = ""
+    """URI of the target whose redirection has named this one; empty if none has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +90,9 @@ class Branch:
     """Its share of the branches that may be open at one time."""
     tag: str = ""
     """To tag of its first ringing."""
+    rang: bool = False
+    """Whether it has said more than 100."""
+    redirected: bool = False
+    """Its final response has been followed to other targets."""
     final: int = 0
     """Code of its final response; 0 while it is open."""

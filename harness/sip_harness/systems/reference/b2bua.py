@@ -19,7 +19,7 @@ from sip_harness.systems.reference.embedded import Embedded
 from sip_harness.systems.reference.routes import routes
 
 CAPABILITIES = frozenset({
-    "register", "ring", "hunt", "mixed", "carriers", "carrier-accounts", "session-timers", "tcp",
+    "register", "ring", "hunt", "mixed", "path", "carriers", "carrier-accounts", "recursion", "session-timers", "tcp",
     "hears-of-lost-connections",
 })  # fmt: skip
 _OF_PROXIES = ("forwards-surplus", "forwards-without-via", "takes-any-cseq", "takes-bad-requests")
@@ -39,6 +39,7 @@ FAULTS = (
     "swallows-2xx-after-cancel",
     "swallows-ringing",
     "drops-reason",
+    "keeps-one-reason",
     "drops-retry-after",
     "drops-warning",
     "drops-body",
@@ -55,6 +56,12 @@ FAULTS = (
     "ignores-lost-connections",
     "gives-up-with-the-connection",
     *(fault.name for fault in reading.FAULTS if fault.name not in _OF_PROXIES),
+    "sends-redirected-calls-back",
+    "follows-redirects-in-circles",
+    "follows-first-contact-only",
+    "waits-after-empty-redirect",
+    "forgets-path",
+    "follows-sips-in-the-clear",
     *(fault.name for topic in (bridging, dialogs) for fault in topic.FAULTS),
 )
 _OF_DIGEST = ("challenges-with-401", "accepts-any-password")
@@ -108,6 +115,8 @@ class ReferenceB2bua(Embedded):
                 self._pbx.router.add(dialled, carriers)
             if self._pbx is not None and "session-timers" in scenario.needs:
                 self._pbx.timed.add(dialled)
+            if self._pbx is not None:
+                self._pbx.router.wish(dialled, scenario.needs & {"recursion"})
         self._users[lease.token] = tuple(users)
 
     async def release(self, lease: Lease) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sip_harness.endpoint import build
@@ -15,6 +15,7 @@ from sip_harness.sip.codes import phrase
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.headers import seconds
 from sip_harness.sip.message import Message
+from sip_harness.systems.reference import redirects
 from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.b2bua_bridge import Side, join
 from sip_harness.systems.reference.b2bua_leg import Leg
@@ -39,7 +40,9 @@ class Failure:
 class Call:
     """An INVITE of a caller, and the legs that it makes. One To-tag towards the caller, whatever the legs have."""
 
-    def __init__(self, pbx: Pbx, server: Server, groups: list[list[Target]]) -> None:
+    def __init__(self, pbx: Pbx, server: Server, groups: list[list[Target]], *, recurses: bool = False) -> None:
+        """Nothing is sent yet. With `recurses` redirections are followed."""
+        self._recurses = recurses
         self._pbx = pbx
         self._server = server
         self._tag = build.new_tag()
@@ -55,6 +58,8 @@ class Call:
         self._over = False
         self._held = False
         """Under a fault: the caller has given up and hears of it only when the last leg has ended."""
+        self._closed = False
+        """Nobody else is tried any more."""
         self._dialog = as_callee(server.request, self._tag, server.source)
         self._side = Side(pbx, self._dialog, on_early_bye=self._hung_up)
         server.on_cancel = self._cancelled
@@ -116,6 +121,8 @@ class Call:
         self._release()
         if self._over or leg not in self._legs:
             return
+        if response is not None and self._follows(leg, response):
+            return
         self._failures.append(Failure(code, response))
         if self._ends_the_fork(code):
             self._stop_others([("Reason", f"SIP;cause={code}")] if code >= 600 else [])
@@ -125,10 +132,36 @@ class Call:
             self._pbx.router.note(leg.target, response, self._pbx.clock.now())
         if self._ends_the_hunt(code) or self._stays(leg, code):
             self._groups.clear()
+            self._closed = True
         if self._ends_at_once(code):
             self._fail()
         elif all(leg.over for leg in self._legs):
             self._next()
+
+    def _follows(self, leg: Leg, response: Message) -> bool:
+        """A phone, or a carrier, forwards the call: those whom it names join its group, by preference (RFC 3261
+        8.1.3.4). Whether they were there."""
+        pbx = self._pbx
+        if not self._recurses or self._closed or not 300 <= response.code < 400:
+            return False
+        found = redirects.read(response, pbx.led_to, [one.target.uri for one in self._everyone], pbx.faults)
+        round_again = "follows-redirects-in-circles" in pbx.faults and len(self._everyone) >= redirects.MAX_CIRCLES
+        if not found.groups or round_again:
+            return "waits-after-empty-redirect" in pbx.faults and self._wait(leg)
+        first, *others = [[replace(t, redirected_by=leg.target.uri) for t in group] for group in found.groups]
+        self._groups.extendleft(reversed(others))
+        legs = self._make(first)
+        self._legs += legs
+        for one in legs:
+            one.start()
+        if not legs and all(one.over for one in self._legs):
+            self._next()
+        return True
+
+    def _wait(self, leg: Leg) -> bool:
+        """A fault: as if it went on ringing."""
+        leg.over = False
+        return True
 
     def _ends_the_fork(self, code: int) -> bool:
         if code >= 600:

@@ -16,11 +16,14 @@ from sip_harness.net.clock import Clock
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message, parse
 from sip_harness.sip.transaction import cancel_for
+from sip_harness.sip.uri import Uri
+from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.auth import Authenticator, Door
 from sip_harness.systems.reference.b2bua_bridge import Side
 from sip_harness.systems.reference.b2bua_call import Call
 from sip_harness.systems.reference.b2bua_leg import Leg
 from sip_harness.systems.reference.b2bua_page import Page
+from sip_harness.systems.reference.forward import is_here
 from sip_harness.systems.reference.headers import hops_left, party, passed, user_of
 from sip_harness.systems.reference.registrar import Refused, Registrar
 from sip_harness.systems.reference.router import Router
@@ -123,9 +126,19 @@ class Pbx:
             return 486
         return self.settings.codes.get(code, code)
 
+    def led_to(self, uri: Uri) -> list[Target]:
+        """What a SIP URI leads to: whoever is known here by that name, or an address on this machine."""
+        if is_here(str(uri), self.station.address):
+            return [target for group in self.router.groups(uri.user, self.clock.now()) for target in group]
+        return [Target(str(uri))]
+
     def told(self, response: Message) -> Headers:
         """Headers of a device's response that the caller gets, too."""
-        return [(name, value) for name, value in passed(response) if f"drops-{name.lower()}" not in self.faults]
+        told = [(name, value) for name, value in passed(response) if f"drops-{name.lower()}" not in self.faults]
+        if "keeps-one-reason" in self.faults:
+            reasons = [header for header in told if header[0].lower() == "reason"]
+            told = [header for header in told if header not in reasons[1:]]
+        return told
 
     def bye(self, dialog: Dialog, headers: Headers, account: Credentials, tries: int = MAX_BYES) -> None:
         """Send BYE, with credentials if it is asked for them; whatever it is answered with then, the dialog is over
@@ -205,7 +218,7 @@ class Pbx:
                 raise Refused(403)
             listed = self.registrar.register(server.request, self.clock.now(), self.station.address)
         except Refused as refused:
-            self.station.respond(server, refused.code)
+            self.station.respond(server, refused.code, headers=refused.headers)
         else:
             self.station.respond(server, 200, headers=listed)
 
@@ -224,7 +237,7 @@ class Pbx:
         elif request.method == "MESSAGE":
             Page(self, server, groups[0]).start()
         else:
-            call = Call(self, server, groups)
+            call = Call(self, server, groups, recurses="recursion" in self.router.wished(user))
             self.calls.add(call)
             call.start()
 

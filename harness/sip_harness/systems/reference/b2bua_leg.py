@@ -22,6 +22,7 @@ from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.b2bua_account import NOBODY, Account
 from sip_harness.systems.reference.b2bua_session import Interval
 from sip_harness.systems.reference.best import CHALLENGES
+from sip_harness.systems.reference.forward import next_hop, request_uri
 from sip_harness.systems.reference.headers import content_type, hops_left, party, passed, user_of
 from sip_harness.systems.reference.settings import NO_CARRIER
 
@@ -55,7 +56,8 @@ class Leg:
         """Its answer is not wanted any more."""
         self._pbx = pbx
         self._caller = caller
-        self._hop = hop_to(pbx, target.uri)
+        back = target.redirected_by if "sends-redirected-calls-back" in pbx.faults else ""
+        self._hop = hop_to(pbx, back or next_hop(target.uri, list(target.path)))
         self._invite = invite
         self._sender = f"{party(invite.get('from') or '')};tag={build.new_tag()}"
         self._call_id = f"{build.new_tag()}{build.new_tag()}@{self._hop.transport.local[0]}"
@@ -151,6 +153,7 @@ class Leg:
         own = [
             ("Contact", self._pbx.station.contact(user_of(self._sender), transport)),
             ("Max-Forwards", str(hops_left(invite))),
+            *(("Route", route) for route in self.target.path),
         ]
         # Without an offer in it one might come in a provisional response, and its PRACK would have to answer that.
         options = [*([OPTION] if invite.body else []), *filter(None, [self.interval.option])]
@@ -158,7 +161,7 @@ class Leg:
             own.append(("Supported", ", ".join(options)))
         data = build.request(
             "INVITE",
-            self.target.uri,
+            request_uri(self.target.uri, self._pbx.faults),
             via=build.new_via(transport),
             sender=self._sender,
             to=party(invite.get("to") or ""),
@@ -268,7 +271,8 @@ class Leg:
     def _send_cancel(self) -> None:
         r = self._request
         fixed = [(name, r.get(name) or "") for name in ("Via", "From", "To", "Call-ID")]
-        start = [*fixed, ("Max-Forwards", "70"), ("CSeq", f"{r.cseq[0]} CANCEL"), *(self._cancel or [])]
+        routes = [("Route", route) for route in r.all("route")]  # RFC 3261 9.1
+        start = [*fixed, *routes, ("Max-Forwards", "70"), ("CSeq", f"{r.cseq[0]} CANCEL"), *(self._cancel or [])]
         data = assemble(f"CANCEL {r.uri} SIP/2.0", start)
         self._pbx.station.layer.request(parse(data), self._hop, "protocol", _ignore)
 

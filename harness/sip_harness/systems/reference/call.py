@@ -8,12 +8,10 @@ from functools import partial
 
 from sip_harness.endpoint.layer import Client, Server, Why
 from sip_harness.net.clock import Timer
-from sip_harness.sip.errors import SipError
-from sip_harness.sip.headers import contacts
 from sip_harness.sip.message import Message
 from sip_harness.sip.transaction import ack_for_failure
-from sip_harness.sip.uri import unescape
-from sip_harness.systems.reference import forward
+from sip_harness.sip.uri import Uri, unescape
+from sip_harness.systems.reference import forward, redirects
 from sip_harness.systems.reference.acks import Acks
 from sip_harness.systems.reference.actions import Action, Cancel, Finish, Forward, GiveUp, Start, Target
 from sip_harness.systems.reference.best import Answer
@@ -29,18 +27,28 @@ _FAILED = {"timeout": 408, "transport": 503}
 class Call:
     """A server transaction, its branches, and the context between them."""
 
-    def __init__(self, core: Core, server: Server, groups: Sequence[Sequence[Target]], routes: list[str]) -> None:
-        """Nothing is sent before `begin`."""
+    def __init__(
+        self,
+        core: Core,
+        server: Server,
+        groups: Sequence[Sequence[Target]],
+        routes: list[str],
+        wishes: frozenset[str] = frozenset(),
+    ) -> None:
+        """Nothing is sent before `begin`. `wishes` are optional capabilities that the call is treated by."""
         self._core = core
         self._server = server
         self._routes = routes
         self._invite = server.request.method == "INVITE"
+        redirects = self._redirects if "recursion" in wishes else None
+        stays = "stays-after-ringing" in wishes and "fails-over-after-ringing" not in core.faults
         breadth = forward.breadth_of(server.request)
-        self._context = Context(groups, core.settings, self._invite, self._redirects, breadth)
+        self._context = Context(groups, core.settings, self._invite, redirects, breadth, stays)
         self._clients: dict[int, Client] = {}
         self._timer: Timer | None = None
         self._reasons: list[str] = []
         self._waiting: list[Server] = []
+        self._proved: set[int] = set()
 
     def begin(self) -> None:
         """Answer 100 and try the first targets."""
@@ -80,6 +88,8 @@ class Call:
 
     def _on_response(self, number: int, response: Message) -> None:
         self._log(f"{response.code} {response.reason} on branch {number}")
+        if "answers-for-the-caller" in self._core.faults and self._prove(number, response):
+            return
         client = self._clients[number]
         if self._invite and response.code // 100 == 2 and "acknowledges-for-the-caller" in self._core.faults:
             self._core.layer.send(ack_for_failure(client.request, response), client.hop, "protocol")
@@ -120,23 +130,35 @@ class Call:
             self._timer = self._core.clock.at(deadline, self._tick)
 
     def _start(self, action: Start) -> list[Action]:
-        request, uri = self._server.request, action.target.uri
         faults, group = self._core.faults, self._context.branches[action.branch].group
+        request, uri = self._server.request, forward.request_uri(action.target.uri, faults)
         by_udp = "calls-by-udp-only" in faults
-        hop = self._core.hop_to(forward.next_hop(forward.without_transport(uri) if by_udp else uri, self._routes))
+        back = action.target.redirected_by if "sends-redirected-calls-back" in faults else ""
+        routes = [*action.target.path, *self._routes]
+        hop = self._core.hop_to(back or forward.next_hop(forward.without_transport(uri) if by_udp else uri, routes))
         if hop is None:
             self._log(f"branch {action.branch}: {uri} is not on loopback or not by UDP or TCP: nothing is sent there")
             return self._context.fail(action.branch, _FAILED["transport"], self._now())
         self._log(f"branch {action.branch}: {request.method} to {uri}")
         spent = group if "hops-per-attempt" in faults else 0
-        onward = self._core.onward(
-            request, self._server.source, uri, self._routes, hop, spent=spent, breadth=action.breadth
-        )
+        onward = self._core.onward(request, self._server.source, uri, routes, hop, spent=spent, breadth=action.breadth)
         client = self._core.layer.request(onward, hop, "protocol", partial(self._on_response, action.branch))
         client.on_failure = partial(self._on_failure, action.branch)
         client.dress_ack = Acks(self._core.faults)
         self._clients[action.branch] = client
         return []
+
+    def _prove(self, number: int, response: Message) -> bool:
+        """A fault: ask this target once more, with credentials that nobody has given us. Whether that was done."""
+        old = self._clients[number]
+        again = forward.with_credentials(old.request, response)
+        if response.code != 407 or again is None or number in self._proved:
+            return False
+        self._proved.add(number)
+        client = self._core.layer.request(again, old.hop, "protocol", partial(self._on_response, number))
+        client.on_failure = partial(self._on_failure, number)
+        self._clients[number] = client
+        return True
 
     def _forward(self, action: Forward) -> None:
         data = forward.response_on(action.message, faults=self._core.faults)
@@ -209,13 +231,15 @@ class Call:
         if pause := self._core.router.note(target, response, self._now()):
             self._log(f"{target.carrier} is passed over for {pause} s")
 
-    def _redirects(self, response: Message) -> Iterable[Target]:
-        """Contacts of a 3xx that we can reach."""
-        try:
-            found = contacts(response)
-        except SipError:
-            return []
-        return [Target(contact.uri) for contact in found if self._core.hop_to(contact.uri) is not None]
+    def _redirects(self, response: Message, tried: Sequence[str]) -> redirects.Redirection:
+        """What a 3xx leads to: whoever is known here by that name, or what we can reach."""
+        return redirects.read(response, self._led_to, tried, self._core.faults)
+
+    def _led_to(self, uri: Uri) -> Iterable[Target]:
+        core = self._core
+        if forward.is_here(str(uri), core.here):
+            return [target for group in core.router.groups(uri.user, self._now()) for target in group]
+        return [Target(str(uri))] if core.hop_to(str(uri)) is not None else []
 
     def _now(self) -> float:
         return self._core.clock.now()

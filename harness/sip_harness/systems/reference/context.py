@@ -7,13 +7,14 @@ in order. `deadline` says when to call `tick` next.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from sip_harness.sip.message import Message
 from sip_harness.systems.reference.actions import Action, Branch, Cancel, Finish, Forward, GiveUp, Start, Target
 from sip_harness.systems.reference.best import Answer, choose, other_challenges
 from sip_harness.systems.reference.forward import BREADTH
+from sip_harness.systems.reference.redirects import MAX_CIRCLES, Redirection
 from sip_harness.systems.reference.settings import NO_TARGET, RING_TIMEOUT, Settings
 
 MAX_BRANCHES = 100
@@ -28,10 +29,12 @@ class Context:
     """Tried in turn, the members of each at once."""
     settings: Settings
     invite: bool = True
-    redirects: Callable[[Message], Iterable[Target]] = lambda _: ()
-    """Targets that a 3xx names, usable ones only."""
+    redirects: Callable[[Message, Sequence[str]], Redirection] | None = None
+    """Takes a 3xx apart, with the URIs that have been tried; None where redirections are passed on."""
     breadth: int = BREADTH
     """How many branches may be open at one time, those that they become further on included (RFC 5393 5.3.3)."""
+    stays_after_ringing: bool = False
+    """Whether no other carrier is tried once one has said more than 100."""
     branches: list[Branch] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     finished: bool = False
@@ -119,6 +122,7 @@ class Context:
         if branch.final:
             return []
         branch.provisional = True
+        branch.rang = branch.rang or response.code > 100
         actions: list[Action] = []
         if response.code > 100:
             self._ringing(branch, response, now)
@@ -176,10 +180,12 @@ class Context:
     def _failure(self, branch: Branch, response: Message, now: float, number: int) -> list[Action]:
         if branch.final:
             return self._once_more(branch, response, now, number)
-        recurses = 300 <= response.code < 400 and self.settings.recurse and not self._closed
-        if recurses and (targets := self._untried(response)):
-            branch.final = response.code
-            return self._start(targets, branch.group, now) or self._advance(now)
+        if 300 <= response.code < 400 and self.redirects is not None and not self._closed:
+            found = self.redirects(response, [t.uri for t in (*(b.target for b in self.branches), *self._waiting)])
+            if found.groups and not self._goes_round:
+                return self._follow(found, branch, now)
+            if "waits-after-empty-redirect" in self.faults:
+                return []
         if branch.rang_out and response.code == 487:
             return self._end(branch, Answer(RING_TIMEOUT, None, branch.group), now)
         actions = self._end(branch, Answer(response.code, response, branch.group), now)
@@ -254,7 +260,9 @@ class Context:
 
     def _may_go_on(self) -> bool:
         """Whether the last group has failed in a way after which the next one is tried: with carriers only some."""
-        last = [(b, b.final) for b in self.branches if b.group == self._next - 1]
+        last = [(b, b.final) for b in self.branches if b.group == self._next - 1 and not b.redirected]
+        if self.stays_after_ringing and any(b.rang and b.target.carrier for b, _ in last):
+            return False
         if "stops-hunting-at-486" in self.faults and any(code == 486 for _, code in last):
             return False
         return all(not branch.target.carrier or self._fails_over(code) for branch, code in last)
@@ -266,14 +274,22 @@ class Context:
             return True
         return code in self.settings.failover or (code >= 600 and "hunts-on-after-6xx" in self.faults)
 
-    def _untried(self, response: Message) -> list[Target]:
-        known = [*(branch.target for branch in self.branches), *self._waiting]
-        tried = {target.uri for target in known}  # RFC 3261 16.5: no URI twice
-        found: dict[str, Target] = {}
-        for target in self.redirects(response):
-            if target.uri not in tried:
-                found.setdefault(target.uri, target)
-        return list(found.values())
+    @property
+    def _goes_round(self) -> bool:
+        return "follows-redirects-in-circles" in self.faults and len(self.branches) >= MAX_CIRCLES
+
+    def _follow(self, found: Redirection, branch: Branch, now: float) -> list[Action]:
+        """The most preferred of the new targets join the group of the one that has named them, the others come next,
+        before what was to come next anyway. What was not followed stays a response (RFC 3261 16.7 step 4)."""
+        branch.final, branch.redirected = found.code, True
+        if found.left is not None:
+            self.answers.append(Answer(found.code, found.left, branch.group))
+        first, *others = [
+            [replace(t, carrier=branch.target.carrier, redirected_by=branch.target.uri) for t in group]
+            for group in found.groups
+        ]
+        self.groups = [*self.groups[: self._next], *others, *self.groups[self._next :]]
+        return self._start(first, branch.group, now) or self._advance(now)
 
     def _start(self, targets: Sequence[Target], group: int, now: float) -> list[Action]:
         actions: list[Action] = []

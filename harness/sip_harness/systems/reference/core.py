@@ -60,6 +60,8 @@ class Core:
         """By the name that a URI's `transport` has, in lower case; to be set before the first message."""
         self.open: set[Open] = set()
         """Calls under way."""
+        self.believers: list[Callable[[Message], None]] = []
+        """Under a fault: told what answers nothing, for it may have to do with a probe of theirs."""
         self._log = log
 
     def close(self) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from hashlib import blake2s
 
 from sip_harness.model.entry import Address
 from sip_harness.net.base import host_port
+from sip_harness.sip import digest
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.headers import max_forwards
-from sip_harness.sip.message import Message, build, first_element, split_list
+from sip_harness.sip.message import Message, build, first_element, parse, split_list
 from sip_harness.sip.transaction_key import COOKIE
 from sip_harness.sip.uri import Uri, parse_uri, uri_text
 from sip_harness.sip.via import with_source
@@ -70,9 +72,10 @@ def request_on(
 
 
 def _stays(name: str, value: str, method: str, realm: str, faults: frozenset[str]) -> bool:
-    """Whether a header of a request goes no further."""
-    if name == "proxy-authorization":
-        return _is_for_us(name, value, realm)
+    """Whether a header of a request goes no further: credentials that were for us, and under faults what has to be
+    kept (RFC 3261 16.6 step 1, 22.3)."""
+    if name in ("authorization", "proxy-authorization"):
+        return _is_for_us(name, value, realm) or "consumes-foreign-credentials" in faults
     if name not in KNOWN:
         return "drops-headers-of-requests" in faults
     return name == "reason" and method == "BYE" and "drops-reason-of-bye" in faults
@@ -82,6 +85,33 @@ def breadth_of(request: Message) -> int:
     """How many branches a request may have at one time (RFC 5393 5.3.3); BREADTH if it does not say, or too much."""
     text = (request.get("max-breadth") or "").strip()
     return min(int(text), BREADTH) if re.fullmatch("[0-9]{1,9}", text) and int(text) else BREADTH
+
+
+def with_credentials(request: Message, response: Message) -> Message | None:
+    """A request of ours once more, on a branch of its own, with an answer to this 407; None if none can be made."""
+    (name, via), *others = [(field.name, field.value) for field in request.fields]
+    try:
+        given = digest.authorization(
+            digest.choose(response.all("proxy-authenticate")),
+            username="proxy",
+            password="proxy",  # noqa: S106 - of a fault
+            method=request.method,
+            uri=request.uri,
+        )
+    except SipError:
+        return None
+    again = via.replace(request.branch, branch_of(request, f"{request.branch[len(COOKIE) :][:12]}a"))
+    start = f"{request.method} {request.uri} SIP/2.0"
+    return parse(build(start, [(name, again), *others, ("Proxy-Authorization", given)], request.body))
+
+
+def request_uri(uri: str, faults: frozenset[str] = frozenset()) -> str:
+    """A target as it may stand in a request: without headers and `method` (RFC 3261 16.6 step 2, 19.1.1 table 1)."""
+    parsed = readable(uri)
+    if parsed is None or "keeps-uri-headers" in faults or not (parsed.headers or parsed.has("method")):
+        return uri
+    params = tuple((name, value) for name, value in parsed.params if name != "method")
+    return str(replace(parsed, headers=(), params=params, text=""))
 
 
 def hops_left(request: Message, faults: frozenset[str]) -> int:
@@ -98,7 +128,7 @@ def hops_left(request: Message, faults: frozenset[str]) -> int:
 def response_on(response: Message, more: Headers | None = None, faults: frozenset[str] = frozenset()) -> bytes:
     """The response as it goes back: without our Via, otherwise as it came (RFC 3261 16.7 steps 3 and 9)."""
     headers: Headers = []
-    ours, body = True, response.body
+    ours, body, reasoned = True, response.body, False
     for field in response.fields:
         value = field.value
         if field.key == "via" and ours:
@@ -108,8 +138,12 @@ def response_on(response: Message, more: Headers | None = None, faults: frozense
             value = ", ".join(rest)
         if field.key in _lost(faults) or (field.key in _OF_100REL and "strips-100rel" in faults):
             continue
+        if field.key == "reason" and "keeps-one-reason" in faults and reasoned:
+            continue
         if field.key not in KNOWN and "drops-unknown-headers" in faults:
             continue
+        if field.key == "reason" and "keeps-one-reason" in faults:
+            value, reasoned = first_element(value), True
         if field.key == "to" and "changes-to-tag" in faults and response.code > 100:
             value = f"{value.partition(';tag=')[0]};tag=changed{response.code}"
         headers.append((field.name, value))

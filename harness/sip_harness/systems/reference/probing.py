@@ -24,6 +24,8 @@ class Prober:
         self._clients: dict[str, Client] = {}
         for carrier in carriers:
             self._schedule(carrier)
+        self._believes = partial(self._believe, carriers)
+        core.believers.append(self._believes)
 
     def stop(self) -> None:
         """Ask nobody any more."""
@@ -31,6 +33,7 @@ class Prober:
             timer.cancel()
         for client in self._clients.values():
             client.stop()
+        self._core.believers.remove(self._believes)
 
     def _schedule(self, carrier: Carrier) -> None:
         ask = partial(self._ask, carrier)
@@ -64,6 +67,14 @@ class Prober:
         if response.code >= 200:
             refuses = "takes-404-for-dead" in self._core.faults and response.code >= 300
             self._judge(carrier, alive=not refuses)
+
+    def _believe(self, carriers: list[Carrier], response: Message) -> None:
+        """A fault: the Call-ID is enough."""
+        for carrier in carriers:
+            client = self._clients.get(carrier.target.carrier)
+            if client is not None and client.request.call_id == response.call_id:
+                client.stop()
+                self._judge(carrier, alive=True)
 
     def _judge(self, carrier: Carrier, *, alive: bool) -> None:
         if alive != carrier.alive:

@@ -76,6 +76,9 @@ class Proxy:
     def on_stray(self, response: Message, hop: Hop) -> None:
         """Never passed on (RFC 6026 8.10)."""
         self.core.log(response, f"dropped: {response.code} {response.reason}, which answers nothing")
+        if "counts-any-answer-to-a-probe" in self.core.faults:
+            for believe in tuple(self.core.believers):
+                believe(response)
         via = parse_via(forward.via_back(response))
         passes = "forwards-stray-2xx" if 200 <= response.code < 300 else "forwards-stray-failures"
         if via is not None and response.code >= 200 and passes in self.core.faults:
@@ -210,9 +213,12 @@ class Proxy:
             headers = self.core.registrar.register(server.request, self.core.clock.now(), self.core.here)
         except Refused as refused:
             self.core.log(server.request, f"REGISTER refused: {refused.code}")
-            self.core.reply(server, refused.code)
+            code = 603 if "refuses-registrations-with-603" in self.core.faults else refused.code
+            self.core.reply(server, code, refused.headers)
         else:
             self.core.log(server.request, f"REGISTER: {len(headers)} contacts")
+            if "records-routes-of-registrations" in self.core.faults:
+                headers += [("Record-Route", value) for value in server.request.all("record-route")]
             self.core.reply(server, 200, headers)
             if "calls-latecomers" in self.core.faults:
                 self._call_too(server.request)
@@ -232,13 +238,22 @@ class Proxy:
         if routes or parsed is None or not forward.is_here(uri, self.core.here):
             self.core.reply(server, 403, reason="Relaying Denied")
             return
-        groups = self.core.router.groups(parsed.user, self.core.clock.now())
+        urgent = is_emergency(server.request) and "bars-emergency-calls" not in self.core.faults
+        groups = self.core.router.groups(parsed.user, self.core.clock.now(), urgent=urgent)
         if groups:
-            Call(self.core, server, groups, []).begin()
+            wishes = self.core.router.wished(parsed.user)
+            if self.core.settings.recurse:
+                wishes |= {"recursion"}
+            Call(self.core, server, groups, [], wishes).begin()
         else:
             code = NO_CARRIER if self.core.router.has_carriers(parsed.user) else NO_TARGET
             self.core.log(server.request, f"nobody to call: {code}")
             self.core.reply(server, code)
+
+
+def is_emergency(request: Message) -> bool:
+    """Whether a call has the priority of those for help (RFC 7135: the namespace `esnet`)."""
+    return any(value.lower().startswith("esnet.") for value in _listed(request, "resource-priority"))
 
 
 def _listed(request: Message, name: str) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ class Router:
     registrar: Registrar
     faults: frozenset[str] = frozenset()
     _routes: dict[str, list[Carrier]] = field(default_factory=dict)
+    _wishes: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def add(self, user: str, carriers: Iterable[Target]) -> list[Carrier]:
         """Route a user to carriers as well."""
@@ -42,8 +43,17 @@ class Router:
         self._routes.setdefault(unescape(user), []).extend(added)
         return added
 
+    def wish(self, user: str, capabilities: Iterable[str]) -> None:
+        """From now on calls to this user are treated as these optional capabilities say, in the words of `needs`."""
+        self._wishes[unescape(user)] = frozenset(capabilities)
+
+    def wished(self, user: str) -> frozenset[str]:
+        """Optional capabilities that calls to this user are treated by."""
+        return self._wishes.get(unescape(user), frozenset())
+
     def remove(self, user: str) -> None:
         """Forget a user's carriers and contacts."""
+        self._wishes.pop(unescape(user), None)
         self._routes.pop(unescape(user), None)
         self.registrar.forget(user)
 
@@ -51,10 +61,11 @@ class Router:
         """Whether calls to this user go to carriers, usable or not."""
         return unescape(user) in self._routes
 
-    def groups(self, user: str, now: float) -> list[list[Target]]:
-        """Targets of a user that can be tried, the most preferred group first (RFC 3261 16.6)."""
-        targets = [Target(str(c.uri), c.q) for c in self.registrar.lookup(user, now)]
-        targets += [c.target for c in self._routes.get(unescape(user), ()) if self._usable(c, now)]
+    def groups(self, user: str, now: float, *, urgent: bool = False) -> list[list[Target]]:
+        """Targets of a user that can be tried, the most preferred group first (RFC 3261 16.6). An `urgent` call tries
+        every carrier, whatever is known against it."""
+        targets = [Target(str(c.uri), c.q, path=c.path) for c in self.registrar.lookup(user, now)]
+        targets += [c.target for c in self._routes.get(unescape(user), ()) if urgent or self._usable(c, now)]
         if "ignores-q" in self.faults:
             return [targets] if targets else []
         if "rings-one-phone-only" in self.faults:

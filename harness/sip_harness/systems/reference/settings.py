@@ -28,7 +28,8 @@ class Settings:
     """From the end of one probe of a carrier to the next."""
     failover: frozenset[int] = FAILOVER
     recurse: bool = False
-    """Whether the contacts of a 3xx are tried here (RFC 3261 16.7 step 4) instead of being passed on."""
+    """Whether the contacts of a 3xx are always tried here (RFC 3261 16.7 step 4) instead of being passed on, not only
+    in scenarios that need `recursion`."""
     ipv6: bool = False
     """Whether it stands on ::1 instead of 127.0.0.1; then it has no carriers, which have addresses of 127/8."""
     digest: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sip_harness.endpoint import build
 from sip_harness.endpoint.build import Headers
+from sip_harness.endpoint.dialog import address_of
 from sip_harness.endpoint.layer import Layer, Server, TransactionUser
 from sip_harness.endpoint.ua import wrong_with
 from sip_harness.model.entry import Address, Malformed, Message
@@ -16,6 +17,7 @@ from sip_harness.sip.codes import phrase
 from sip_harness.sip.message import Message as Sip
 from sip_harness.sip.transaction_tables import Timers
 from sip_harness.systems.reference.core import MAX_TRANSACTIONS, is_loopback
+from sip_harness.systems.reference.forward import readable
 from sip_harness.systems.reference.lost import Lost
 from sip_harness.systems.reference.reading import Reading, flaw
 from sip_harness.systems.reference.segments import Segments
@@ -51,6 +53,14 @@ class Station:
         """The transport that a URI names; None for one that is not spoken here."""
         known: dict[str, Transport] = {"": self.udp, "udp": self.udp, "tcp": self.tcp}
         return known.get(name.lower())
+
+    def hop(self, uri: str) -> Hop | None:
+        """Where a SIP URI points; None if that is not on this machine, or not by a transport that is spoken here."""
+        parsed, address = readable(uri), address_of(uri)
+        transport = self.transport(parsed.param("transport") or "") if parsed is not None else None
+        if parsed is None or parsed.scheme != "sip" or transport is None or address is None or not is_loopback(address):
+            return None
+        return Hop(transport, address)
 
     def close(self) -> None:
         """Forget everything and free the port."""

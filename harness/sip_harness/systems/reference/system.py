@@ -9,7 +9,17 @@ from dataclasses import replace
 
 from sip_harness import __version__
 from sip_harness.model.entry import Log
-from sip_harness.model.faults import cancelling, carriers, dialogs, forking, reading, registering, relaying, repeating
+from sip_harness.model.faults import (
+    cancelling,
+    carriers,
+    dialogs,
+    forking,
+    reading,
+    redirecting,
+    registering,
+    relaying,
+    repeating,
+)  # fmt: skip
 from sip_harness.model.scenario import Scenario
 from sip_harness.model.system import SystemInfo
 from sip_harness.net.base import host_port
@@ -34,13 +44,16 @@ from sip_harness.systems.slots import carrier_addresses
 from sip_harness.systems.watches import Watches
 
 HOST, HOST6 = "127.0.0.1", "::1"
-OVER_IPV4 = frozenset({"carriers", "probing"})
+OVER_IPV4 = frozenset({"carriers", "stays-after-ringing", "emergency", "probing"})
 """Capabilities that need the many addresses of 127/8."""
 CAPABILITIES = frozenset({
-    "register", "ring", "hunt", "mixed", "carriers", "probing", "tcp", "hears-of-lost-connections",
+    "register", "ring", "hunt", "mixed", "min-expires", "path", "outbound", "carriers", "stays-after-ringing",
+    "emergency", "probing", "recursion", "hears-of-lost-connections", "tcp",
 })  # fmt: skip
+LEAST = 30
+"""Seconds of a registration, where a scenario needs `min-expires`; the phones of a run ask for more."""
 _ATTEMPTS = 20
-_TOPICS = (forking, cancelling, carriers, relaying, repeating, reading, registering)
+_TOPICS = (forking, cancelling, carriers, relaying, repeating, reading, redirecting, registering)
 _FAULTS = (
     *(fault.name for topic in _TOPICS for fault in topic.FAULTS),
     *(fault.name for fault in dialogs.SHARED),
@@ -173,10 +186,14 @@ class Reference:
         if self._proxy is None:
             raise SystemFailed(f"{self.name} is not running")
         core, carriers, users = self._proxy.core, [], []
+        wishes = [word for word in ("recursion", "stays-after-ringing") if word in scenario.needs]
         for dialled, members in routes(scenario, binding):
             users.append(dialled)
             if members:
                 carriers += core.router.add(dialled, members)
+            core.router.wish(dialled, wishes)
+            if "min-expires" in scenario.needs:
+                core.registrar.demand(dialled, LEAST)
         self._users[lease.token] = (*users, *(user.name for user in binding.users.values()))
         if "probing" in scenario.needs:
             self._probers[lease.token] = Prober(core, carriers)

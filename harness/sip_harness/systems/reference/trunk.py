@@ -19,11 +19,12 @@ from sip_harness.systems.reference.trunk_registration import Patience
 from sip_harness.systems.slots import carrier_addresses
 
 NAME = "reference-trunk"
-CAPABILITIES = frozenset({"registers-at-carrier", "backup-registrars", "gives-accounts-up", "tcp"})
+CAPABILITIES = frozenset({"registers-at-carrier", "backup-registrars", "recursion", "gives-accounts-up", "tcp"})
 FAULTS = (
     "ignores-retry-after",
     "takes-stale-for-refused",
     "answers-last-challenge",
+    "sends-redirected-calls-back",
     *(fault.name for fault in trunking.FAULTS),
 )
 """Fault switches, named as in the vocabulary."""
@@ -57,7 +58,7 @@ class ReferenceTrunk(Embedded):
 
     async def admit(self, scenario: Scenario, lease: Lease, binding: Binding) -> None:
         """Register at the carriers of the scenario: shortly after, when they are there. Those of one target are the
-        registrars of one carrier."""
+        registrars of one carrier; where there are targets nobody else is known."""
         if self._client is None:
             raise SystemFailed(f"{self.name} has not been started")
         spoken = {device.name: self._client.station.transport(device.transport) for device in scenario.devices}
@@ -65,9 +66,9 @@ class ReferenceTrunk(Embedded):
             name: Hop(spoken.get(name) or self._client.station.udp, where) for name, where in binding.listens.items()
         }
         groups = [target.members for target in scenario.targets if set(target.members) <= set(carriers)]
-        alone = [(name,) for name in carriers if not any(name in group for group in groups)]
-        accounts = [(binding.users[names[0]], [carriers[name] for name in names]) for names in (*groups, *alone)]
-        self._client.admit(lease.token, accounts)
+        groups = groups or [(name,) for name in carriers]
+        accounts = [(binding.users[names[0]], [carriers[name] for name in names]) for names in groups]
+        self._client.admit(lease.token, accounts, recurses="recursion" in scenario.needs)
 
     async def release(self, lease: Lease) -> None:
         """Unregister. Nothing waits for the answer: the carriers may have gone."""

@@ -26,9 +26,10 @@ class TrunkClient:
         self._runs: dict[str, list[TrunkRegistration]] = {}
         self.station = Station(clock, self)
 
-    def admit(self, token: str, accounts: Iterable[tuple[User, Sequence[Hop]]]) -> None:
-        """Register every account at its carrier, whose registrars are tried in this order."""
-        self._runs[token] = [TrunkRegistration(self, user, registrars) for user, registrars in accounts]
+    def admit(self, token: str, accounts: Iterable[tuple[User, Sequence[Hop]]], *, recurses: bool = False) -> None:
+        """Register every account at its carrier, whose registrars are tried in this order. With `recurses`
+        redirections are followed."""
+        self._runs[token] = [TrunkRegistration(self, user, hops, recurses=recurses) for user, hops in accounts]
         for registration in self._runs[token]:
             registration.begin()
 

@@ -16,6 +16,8 @@ from sip_harness.net.clock import Timer
 from sip_harness.sip import headers
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message
+from sip_harness.systems.reference import redirects
+from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.trunk_account import account
 
 if TYPE_CHECKING:
@@ -70,8 +72,10 @@ class TrunkRegistration:
     """One account at one carrier, which may have several registrars. 401, 407, 423, 503 and silence are met as they
     should be, 403 ends it."""
 
-    def __init__(self, client: TrunkClient, user: User, registrars: Sequence[Hop]) -> None:
-        """Nothing is sent yet. `registrars` are tried in this order (RFC 3263 4.3)."""
+    def __init__(self, client: TrunkClient, user: User, registrars: Sequence[Hop], *, recurses: bool = False) -> None:
+        """Nothing is sent yet. `registrars` are tried in this order (RFC 3263 4.3). With `recurses` redirections are
+        followed."""
+        self._recurses = recurses
         self._client = client
         self._user = user
         self._all = [Registrar(client, user, hop) for hop in registrars]
@@ -148,6 +152,8 @@ class TrunkRegistration:
             self._granted(granted(response, self._registrar.contact, self._asked))
         elif code == 423:
             self._too_brief(response)
+        elif 300 <= code < 400 and self._recurses and self._follows(response):
+            self.register()
         elif code in _FOR_GOOD or 300 <= code < 400 or code >= 600:
             self._refused(code)
         else:
@@ -191,6 +197,20 @@ class TrunkRegistration:
         if self._at:
             self.register()
         return self._at > 0
+
+    def _follows(self, response: Message) -> bool:
+        """The carrier names another registrar of its own, which is asked from now on (RFC 3261 8.1.3.4)."""
+        known = [registrar.hop.remote for registrar in self._all]
+        found = redirects.read(response, lambda uri: [Target(str(uri))], (), self._client.faults)
+        hops = (self._client.station.hop(target.uri) for group in found.groups for target in group)
+        hop = next((hop for hop in hops if hop is not None and hop.remote not in known), None)
+        if hop is None or len(self._all) >= redirects.MAX_CIRCLES:
+            return False
+        if "sends-redirected-calls-back" in self._client.faults:
+            hop = self._registrar.hop
+        self._all = [*self._all, Registrar(self._client, self._user, hop)]
+        self._at = len(self._all) - 1
+        return True
 
     def _wait_as_told(self, response: Message) -> None:
         """RFC 3261 20.33: Retry-After says when; without it, with growing patience."""
