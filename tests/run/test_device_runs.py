@@ -39,7 +39,7 @@ SCENARIOS = {
         "{answer: [no 100, wait 1500ms, 486]}", "alice: [408, maybe 486]\ndesk: [INVITE, maybe ACK to 486]"
     ),
     "two finals": of(
-        "{answer: [486, wait 500ms, 603]}", "alice: [486, maybe 603]\ndesk: [INVITE, ACK to 486, maybe ACK to 603]"
+        "{answer: [486, wait 2500ms, 603]}", "alice: [486, maybe 603]\ndesk: [INVITE, ACK to 486, maybe ACK to 603]"
     ),
     "503 then 200": of(
         "{answer: [503, wait 300ms, 200, wait 300ms, hang up]}",
