@@ -66,6 +66,47 @@ class TestItems:
         result = run(pytester, "--sip-system", "nowhere")
         result.assert_outcomes(errors=1)
 
+    def test_a_system_that_there_is_not_is_told_without_a_traceback(self, pytester: pytest.Pytester) -> None:
+        write(pytester, "FK-01")
+        pytester.makepyfile(PYTHON.format(final="600 from desk"))
+        for system, why in (
+            ("nowhere", "unknown system 'nowhere'; known: *"),
+            ("x.yaml", "x.yaml: there is no such *"),
+        ):
+            result = run(pytester, "--sip-system", system)
+            result.assert_outcomes(errors=2)
+            result.stdout.fnmatch_lines([why])
+            result.stdout.no_fnmatch_line("*Error*:*")
+
+    @pytest.mark.parametrize(
+        ("option", "value", "why"),
+        [
+            ("--sip-stack", "bogus", "ERROR: --sip-stack: 'bogus' is none of auto, pjsua2, wire"),
+            ("--sip-jobs", "0", "ERROR: --sip-jobs: '0' is no number from 1 to 64"),
+            ("--sip-out", "/dev/full", "ERROR: --sip-out: /dev/full is no directory"),
+        ],
+    )
+    def test_a_wrong_option_is_refused_before_anything_runs(
+        self, option: str, value: str, why: str, pytester: pytest.Pytester
+    ) -> None:
+        write(pytester, "FK-01")
+        result = run(pytester, option, value)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines([why])
+
+    @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+    def test_reports_that_cannot_be_written_end_the_run_in_clear_words(
+        self, workers: tuple[str, ...], pytester: pytest.Pytester
+    ) -> None:
+        write(pytester, "FK-01")
+        for name in ("report.html", "report-gw0.html", "report-gw1.html"):
+            (pytester.path / "out" / name).mkdir(parents=True)
+        result = run(pytester, "--sip-out", "out", *workers)
+        result.assert_outcomes(passed=1)
+        assert result.ret == pytest.ExitCode.INTERNAL_ERROR
+        result.stdout.fnmatch_lines(["sip-harness: the reports could not be written to out: Is a directory"])
+        result.stderr.no_fnmatch_line("*Traceback*")
+
     def test_a_missing_capability_is_a_skip_with_the_reason(self, pytester: pytest.Pytester) -> None:
         write(pytester, "FK-01")
         path = pytester.path / "FK-01.sip.yaml"
@@ -139,6 +180,24 @@ class TestFixture:
         result = run(pytester)
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["*alice got 600*from desk instead*"])
+
+    def test_a_failure_shows_nothing_of_the_plugin(self, pytester: pytest.Pytester) -> None:
+        pytester.makepyfile(PYTHON.format(final="486 from desk"))
+        run(pytester).stdout.no_fnmatch_line("*judge_result*")
+
+    def test_a_text_where_a_list_belongs_is_one_mistake(self, pytester: pytest.Pytester) -> None:
+        pytester.makepyfile(
+            """
+            def test_text(sip):
+                sip.ring("bob", desk="ringing, busy-here")
+                sip.call("alice", to="bob")
+                sip.expect(alice=["486"])
+                sip.run()
+            """
+        )
+        result = run(pytester)
+        result.stdout.fnmatch_lines(["*:2: devices.desk.answer: expected a list, found text*"])
+        assert result.stdout.str().count("devices.desk.answer") == 1
 
     def test_a_mistake_names_the_line_of_the_test(self, pytester: pytest.Pytester) -> None:
         pytester.makepyfile(PYTHON.format(final="600 from desc"))

@@ -18,8 +18,13 @@ if TYPE_CHECKING:
     from sip_harness.model.scenario import Scenario
     from sip_harness.pytest_sip import Sip
     from sip_harness.run.background import Background
+    from sip_harness.systems.base import System
 
 # The heavy imports are made where they are first needed: every pytest run on this machine loads this plugin.
+
+
+_REMARKS = "sip_harness_remarks"
+_STACKS = ("auto", "pjsua2", "wire")
 
 
 class SipFailure(AssertionError):
@@ -52,7 +57,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_RUNTIME] = Runtime(config)
+    runtime = config.stash[_RUNTIME] = Runtime(config)
+    runtime.check()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    session.config.stash[_RUNTIME].finish(session)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """What an xdist worker had to say at its end."""
+    node.config.stash[_RUNTIME].remarks += getattr(node, "workeroutput", {}).get(_REMARKS, [])
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -129,6 +146,7 @@ def _verdict(sip_result: Result, request: pytest.FixtureRequest) -> None:
 
 def judge_result(result: Result, *, strict: bool) -> None:
     """Turn a verdict on the system into pytest's terms. Raises SipFailure, or pytest's own xfail."""
+    __tracebackhide__ = True
     from sip_harness.model.verdict import Outcome
     from sip_harness.report import explain
 
@@ -141,6 +159,7 @@ def judge_result(result: Result, *, strict: bool) -> None:
 
 def refuse_unjudged(result: Result) -> None:
     """Skip, or raise NotJudged, where nothing can be said of the system."""
+    __tracebackhide__ = True
     from sip_harness.model.verdict import Outcome
     from sip_harness.report import explain
 
@@ -168,8 +187,10 @@ def sip(request: pytest.FixtureRequest) -> Iterator[Sip]:
     from sip_harness.pytest_sip import Sip
 
     runtime = request.config.stash[_RUNTIME]
+    runtime.settled()
 
     def run(scenario: Scenario) -> Result:
+        __tracebackhide__ = True
         result = runtime.background([scenario]).submit(scenario).result()
         runtime.keep(request.node, result)
         refuse_unjudged(result)
@@ -201,19 +222,54 @@ class Runtime:
     def strict(self) -> bool:
         return bool(self.option("strict"))
 
+    def check(self) -> None:
+        """Refuse options that no item could run with. The system waits for the first item: this happens in every pytest
+        run on the machine, also where nobody runs a scenario. Raises pytest.UsageError."""
+        stack, out = str(self.option("stack")), str(self.option("out"))
+        if stack not in _STACKS:
+            raise pytest.UsageError(f"--sip-stack: {stack!r} is none of {', '.join(_STACKS)}")
+        _ = self._jobs
+        if out and Path(out).exists() and not Path(out).is_dir():
+            raise pytest.UsageError(f"--sip-out: {out} is no directory")
+
+    def _system(self) -> System:
+        """The system under test. Raises pytest.UsageError for one that there is not."""
+        from sip_harness.language import LanguageError
+        from sip_harness.run.systems import find_system
+
+        try:
+            return find_system(
+                self.option("system"), faults=tuple(self.option("fault")), disruptive=bool(self.option("disruptive"))
+            )
+        except (LanguageError, ValueError) as error:
+            raise pytest.UsageError(str(error)) from None
+
+    def _directory(self) -> Path | None:
+        """Where records go, made if need be. Raises pytest.UsageError."""
+        if not self.option("out"):
+            return None
+        out = Path(self.option("out"))
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise pytest.UsageError(f"--sip-out: {out} cannot be made: {error.strerror}") from None
+        return out
+
+    def settled(self) -> tuple[System, Path | None]:
+        """The system, and where records go. What is wrong with either ends the item, without a traceback."""
+        try:
+            return self._system(), self._directory()
+        except pytest.UsageError as error:
+            why = str(error)
+        pytest.fail(why, pytrace=False)
+
     def background(self, scenarios: Iterable[Scenario]) -> Background:
         """The session; these scenarios tell how many workers it needs ahead."""
         if self._background is None:
             from sip_harness.run.background import Background
             from sip_harness.run.session import Options
-            from sip_harness.run.systems import find_system
 
-            out = Path(self.option("out")) if self.option("out") else None
-            if out is not None:
-                out.mkdir(parents=True, exist_ok=True)
-            system = find_system(
-                self.option("system"), faults=tuple(self.option("fault")), disruptive=bool(self.option("disruptive"))
-            )
+            system, out = self.settled()
             self._background = Background(system, Options(self.option("stack"), self._jobs, out), scenarios)
         return self._background
 
@@ -237,13 +293,26 @@ class Runtime:
         properties |= {f"sip.stack.{role.name}": role.stack for role in roles}
         item.user_properties.extend(properties.items())
 
+    def finish(self, session: pytest.Session) -> None:
+        """Stop everything and write the reports. Where they cannot be written the run has not ended well: CI would keep
+        half of them and believe in it."""
+        self.close()
+        try:
+            if self.results and self.option("out"):
+                self._write(Path(self.option("out")))
+        except OSError as error:
+            why = f"sip-harness: the reports could not be written to {self.option('out')}: {error.strerror or error}"
+            self.remarks.append(why)
+        if self.remarks and hasattr(self._config, "workeroutput"):  # xdist: the process that shows them is another
+            self._config.workeroutput[_REMARKS] = self.remarks
+        if self.remarks and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
     def close(self) -> None:
-        """Stop everything and write the reports."""
+        """Stop everything."""
         if self._background is not None:
             self._background.close()
             self._background = None
-        if self.results and self.option("out"):
-            self._write(Path(self.option("out")))
 
     def _write(self, out: Path) -> None:
         from sip_harness.report.files import keep_all

@@ -127,7 +127,12 @@ class Sip:
     ) -> None:
         self._put("targets", target, {shape: [*names, *devices]})
         for name, answer in devices.items():
-            self._put("devices", name, answer if isinstance(answer, Mapping) else {"answer": list(answer)})
+            self._put("devices", name, answer if isinstance(answer, Mapping) else {"answer": _listed(answer)})
+
+
+def _listed(answer: object) -> object:
+    """An answer as a list; a text stays one, so that the language can say what is wrong with it."""
+    return list(answer) if isinstance(answer, Sequence) and not isinstance(answer, str) else answer
 
 
 def _here() -> Place:
