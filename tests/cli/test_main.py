@@ -55,3 +55,12 @@ def test_a_command_that_is_none_is_answered_with_a_guess() -> None:
     result = CliRunner().invoke(main, ["runn"])
     assert result.exit_code == 2
     assert "No such command 'runn'" in result.output
+
+
+@pytest.mark.parametrize("arguments", [["codes"], ["systems"], ["check", str(SCENARIO)], ["run", str(SCENARIO)]])
+def test_a_screen_on_a_full_disk_is_told_in_a_line(arguments: list[str]) -> None:
+    """As with `sip-harness run > results.txt` where the disk is full."""
+    command = [sys.executable, "-c", "from sip_harness.cli.main import main; main()", *arguments]
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stderr) == (3, "the output cannot be written: No space left on device\n")

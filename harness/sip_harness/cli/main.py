@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from collections import UserDict
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
 import click
 
 from sip_harness import __version__
-from sip_harness.cli.status import INTERRUPTED
+from sip_harness.cli.status import INTERRUPTED, UNWRITTEN
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _COMMANDS = {
     "run": "run:run",
     "check": "judge:check",
@@ -36,7 +41,8 @@ class Loaded(UserDict[str, Any]):
 
 
 class Interruptible(click.Group):
-    """Ends with 130 when it is interrupted. With click's own 1 it would say that a scenario has failed."""
+    """Ends with 130 when it is interrupted, and with 3 when the disk to which it writes is full. With 1 it would say
+    that a scenario has failed."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Carry the command out."""
@@ -45,6 +51,21 @@ class Interruptible(click.Group):
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(INTERRUPTED)
+        except (OSError, BaseExceptionGroup) as error:
+            full = _full_disk(error)
+            if full is None:
+                raise
+            with suppress(OSError, ValueError):  # what is still in the buffer would end the process with another status
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            click.echo(f"the output cannot be written: {full.strerror}", err=True)
+            ctx.exit(UNWRITTEN)
+
+
+def _full_disk(error: BaseException) -> OSError | None:
+    """What of an error says that there is no room any more."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for one in error.exceptions if (found := _full_disk(one)) is not None), None)
+    return error if isinstance(error, OSError) and error.errno in _FULL else None
 
 
 @click.group(

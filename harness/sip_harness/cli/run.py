@@ -113,7 +113,8 @@ def run(
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise click.UsageError(f"--out: {error}") from error
+            why = "it is a file" if out.exists() else error.strerror
+            raise click.UsageError(f"--out: {out} cannot be a directory: {why}") from error
     options = Options(stack, jobs, out)
     results, status = _run_all(chosen * repeat, len(chosen), system, options, view)
     sys.exit(_finish(results, status, out, max_skips, view))
@@ -195,7 +196,7 @@ def _finish(results: list[Result], ended: int, out: Path | None, max_skips: int 
     try:
         _keep(results, out, view)
     except OSError as error:
-        view.console.print(Text(f"the reports could not be written: {error}"), style="red")
+        view.console.print(Text(f"the reports could not be written: {error.strerror or error}"), style="red")
         ended = ended or exit_code([*(r.verdict.outcome for r in results), Outcome.BLOCKED], strict=view.strict)
     for short in summary.recap(results):
         view.console.print(Text.assemble(*short))
