@@ -35,7 +35,7 @@ _NAMES = re.compile(
 """A URI, an address, or a number of seven digits and more."""
 _MEDIA_TYPE = re.compile(r"[!#-'*+.^-~\w-]+/[!#-'*+.^-~\w-]+(?:[ \t]*;[ -~]*)?", re.ASCII)
 """A content type (RFC 3261 25.1)."""
-_STEP = re.compile(r"(?i)(?:to|wait|after)\b")
+_STEP = re.compile(r"(?i)^to\b|\b(?:wait|after|hang up)\b")
 """What a short response would not be read as a phrase with."""
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/+-]*(?<! )")
 _ESCAPES = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
@@ -201,7 +201,7 @@ def _response(m: Message, did: Did) -> str:
     if headers := _headers(m, did):
         parts.append(f"headers: {{{', '.join(headers)}}}")
     parts += _body(m, did)
-    if parts == [f"reason: {m.reason}"] and m.reason.isascii() and not _STEP.match(m.reason):
+    if parts == [f"reason: {m.reason}"] and m.reason.isascii() and not _STEP.search(m.reason):
         return f"{m.code} {m.reason}"
     return f"{{{m.code}: {{{', '.join(parts)}}}}}" if parts else str(m.code)
 

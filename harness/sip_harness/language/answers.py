@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from sip_harness.language import foreign
@@ -11,7 +12,7 @@ from sip_harness.language.grammar import event
 from sip_harness.language.headers import Headers, canonical, one_line
 from sip_harness.language.names import Names
 from sip_harness.language.source import Text, Word
-from sip_harness.language.words import Cursor, code, duration, is_duration, method, within_dialog
+from sip_harness.language.words import Cursor, code, duration, is_duration, method, unit_meant, within_dialog
 from sip_harness.model.steps import (
     PLAIN,
     After,
@@ -29,7 +30,7 @@ from sip_harness.model.steps import (
     Unregister,
     Wait,
 )
-from sip_harness.sip.codes import Code, default_body
+from sip_harness.sip.codes import Code, UnknownCode, default_body, lookup
 
 HOST = "127.0.0.1"
 """Host in the headers that a code has to carry; agents are on loopback unless the author writes another."""
@@ -73,6 +74,7 @@ def step(text: Text, names: Names) -> Step:
 def _wait(text: Text, first: Word, names: Names) -> Step:
     cursor = _behind(text)
     if cursor.peek().isdigit() and is_duration(joined := cursor.peek() + cursor.peek(1)) and cursor.peek(1).isalpha():
+        joined = cursor.peek() + unit_meant(cursor.peek(1))
         raise cursor.take("").mistake("a duration is one word", f"write 'wait {joined}'")
     seconds = duration(cursor.take("a duration"))
     cursor.finish("this step")
@@ -185,7 +187,32 @@ def _response(text: Text, first: Word) -> Send:
     if answered := answers_other(text):
         return send(row, text, to=answered)
     reason = _rest(text, first)
+    if swallowed := _swallowed(reason, named=not str(first).isdigit()):
+        hint = f"put a comma before it, or {{{row.code}: {{reason: ...}}}} around a phrase that reads so"
+        raise swallowed.all.mistake(f"{quoted(str(swallowed))} is a step of its own", hint)
     return send(row, text, str(one_line(reason, "a reason phrase")).rstrip() or None)
+
+
+def _swallowed(reason: Text, *, named: bool) -> Text | None:
+    """The step that an author has written into a reason phrase because a comma is missing. Behind the name of a code,
+    which has no phrase of its own as a rule, that may also be another code."""
+    words = list(re.finditer(r"\S+", reason))
+    for number, word in enumerate(words):
+        one, two, three = ([w[0] for w in words[number : number + 3]] + ["", ""])[:3]
+        wait = one == "wait" and is_duration(two)
+        after = one == "after" and three in ("sends", "gets")
+        end = (one, two) == ("hang", "up") and not three
+        if wait or after or end or (named and number == 0 and _is_code(one)):
+            return Text(reason[word.start() :], reason.origin, reason.indices[word.start() :])
+    return None
+
+
+def _is_code(word: str) -> bool:
+    try:
+        lookup(word)
+    except UnknownCode:
+        return False
+    return True
 
 
 def answers_other(text: Text) -> str:

@@ -135,6 +135,8 @@ def _code_key(text: Text, names: Names) -> Text:
         code(words[0])
         phrase = text[words[1].begin :]
         raise words[1].mistake("the key of a step is its code alone", f"write {words[0]}: {{reason: {phrase}}}")
+    if text in ("reason", "headers", "body", "type"):
+        raise text.all.mistake(f"{quoted(text)} is said of a response", "indent it further, below the code")
     code(text.all, hint=did_you_mean(nearest(text, STEPS)))
     return text
 

@@ -11,6 +11,7 @@ from sip_harness.language import foreign
 from sip_harness.language.diagnostics import did_you_mean, guess, nearest, quoted
 from sip_harness.language.names import Names
 from sip_harness.language.source import Map, Seq, Text
+from sip_harness.sip.fields import WRITTEN
 
 
 class Part(BaseModel):
@@ -50,7 +51,7 @@ def _unknown_key(data: Map, key: str, known: list[str], surplus: str, names: Nam
         data.split(key, name, value)
         return
     near = nearest(key, known)
-    hint = did_you_mean(near) or foreign.of_key(key) or surplus or guess(key, known)
+    hint = did_you_mean(near) or foreign.of_key(key) or _as_header(key, known) or surplus or guess(key, known)
     if not near and data.flow and data[key] is None and " " in key:
         hint = "quote the text before it if the comma belongs to it"
     names.mistakes.append(data.keys_at[key].mistake(f"unknown key {quoted(key)}", hint).diagnostic)
@@ -58,6 +59,12 @@ def _unknown_key(data: Map, key: str, known: list[str], surplus: str, names: Nam
         data.rename(key, near)
     else:
         del data[key]
+
+
+def _as_header(key: str, known: list[str]) -> str:
+    """Advice for a header that stands where the mapping of all headers belongs."""
+    is_header = key.lower() in WRITTEN or key[:2] in ("X-", "P-")
+    return f"a header stands below 'headers', as 'headers: {{{key}: ...}}'" if is_header and "headers" in known else ""
 
 
 def _empty_key(data: Map, key: str, hint: str, names: Names) -> None:

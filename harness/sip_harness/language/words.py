@@ -89,6 +89,9 @@ class Cursor:
         return last.mistake(f"{wanted} is missing after {quoted(str(last))}")
 
 
+_UNITS_MEANT = {"sec": "s", "secs": "s", "second": "s", "seconds": "s", "min": "m", "mins": "m", "msec": "ms"}
+
+
 def duration(word: Word) -> float:
     """Seconds for `100ms`, `2s`, `1.5s` or `1m`. Raises Mistake for a bare number and for what no scenario waits."""
     text = str(word)
@@ -99,7 +102,7 @@ def duration(word: Word) -> float:
     if not unit:
         raise word.mistake(f"{quoted(text)} has no unit", f"write {number}ms, {number}s or {number}m")
     if unit not in _UNITS:
-        near = {"sec": "s", "secs": "s", "min": "m", "mins": "m", "msec": "ms"}.get(unit.lower(), unit.lower())
+        near = unit_meant(unit)
         hint = did_you_mean(number + near) if near in _UNITS else "units are ms, s and m"
         raise word.mistake(f"unknown unit {quoted(unit)}", hint)
     if number.startswith("-"):
@@ -109,6 +112,11 @@ def duration(word: Word) -> float:
     if seconds > MAX_SECONDS:
         raise word.mistake(f"{quoted(text)} is longer than an hour", "milliseconds are 'ms', minutes 'm'")
     return seconds
+
+
+def unit_meant(unit: str) -> str:
+    """The unit that somebody has in mind who writes another."""
+    return _UNITS_MEANT.get(unit.lower(), unit.lower())
 
 
 def is_duration(word: str) -> bool:
@@ -202,6 +210,8 @@ def looks_like_method(word: str) -> bool:
 
 
 def _ending(word: str) -> str:
+    if word in METHODS:
+        return "separate what it gets by commas"
     near = nearest(word, ("from", "to", "or", "after", "sends", "gets"))
     return did_you_mean(near) if near and near != word else ""
 
