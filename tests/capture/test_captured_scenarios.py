@@ -166,7 +166,9 @@ def test_what_did_not_go_by_udp_is_said() -> None:
     assert "# Not repeated: that it went by TCP." in made(told)
 
 
-@pytest.mark.parametrize("phrase", ["to INVITE", "do wait 100ms", "after it sends 180", "you may hang up", "x" * 300, "a\x1b[31m", "null"])
+@pytest.mark.parametrize(
+    "phrase", ["to INVITE", "do wait 100ms", "after it sends 180", "you may hang up", "x" * 300, "a\x1b[31m", "null"]
+)
 def test_phrases_that_could_mean_something_else(phrase: str) -> None:
     told = Told()
     told.ask(0, PBX, G1, "INVITE")

@@ -110,6 +110,16 @@ def test_another_final_than_expected_is_one_finding_that_says_who_made_it() -> N
     only(Outcome.FAIL, verdict(FORK_600, ladder), "alice got 486 Phrase made by the system itself instead")
 
 
+def test_a_response_to_what_was_never_sent_says_so() -> None:
+    """An answer may overtake the CANCEL, which then is not sent any more."""
+    late = scenario(
+        "desk: {answer: [ringing, 600]}\nmobile: {answer: [ringing]}",
+        "alice: [600 from desk, 200 to CANCEL]",
+        calls="[{from: alice, to: bob, cancel: after desk sends 600}]",
+    )
+    only(Outcome.FAIL, verdict(late, GOOD_600), "alice never got 200 to CANCEL (alice sent no CANCEL)")
+
+
 def test_the_right_code_from_the_wrong_place_is_a_failure() -> None:
     ladder = change(GOOD_600, "0.206 alice < 600 from desk", "0.206 alice < 600 from system")
     only(Outcome.FAIL, verdict(FORK_600, ladder), "600 Phrase made by the system itself instead")

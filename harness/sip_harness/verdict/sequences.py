@@ -138,8 +138,16 @@ class _SequenceJudge:
         case = self._case
         cause = case.causes.of_missing(self._agent, expected, case.end)
         due = cause.time + int(case.policy.prompt * 1e9) if cause else case.end
-        seen = words.missing(self._agent, expected, cause, case.prompt, case.begin)
+        seen = words.missing(self._agent, expected, cause, case.prompt, case.begin) + self._unsent(expected)
         return self._finding(expected, seen, "nothing", missing_at=due)
+
+    def _unsent(self, expected: Expected) -> str:
+        """Why a response cannot have come: nobody asked for it, as where an answer has overtaken the CANCEL."""
+        method = expected.pattern.method
+        if not isinstance(expected.pattern, ResponsePattern) or method == "INVITE":
+            return ""
+        sent = any(i.seen.agent == self._agent and i.seen.sip.method == method for i in self._case.traffic.sent())
+        return "" if sent else f" ({self._agent} sent no {method})"
 
     def _unasked(self, item: Item) -> Finding:
         case = self._case
