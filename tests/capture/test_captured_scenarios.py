@@ -197,6 +197,16 @@ def test_a_caller_waits_for_no_487_and_whose_it_was_does_not_matter() -> None:
     assert "  alice: [487]\n" in text
 
 
+@pytest.mark.parametrize(("tag", "heard"), [(G1[0], "486 from g1"), ("made-here", "486")])
+def test_what_a_proxy_has_made_itself_is_from_nobody(tag: str, heard: str) -> None:
+    told = Told()
+    told.ask(0, ALICE, PBX, "INVITE")
+    told.ask(0.001, PBX, G1, "INVITE")
+    told.answer(0.01, G1, PBX, "486 Busy Here")
+    told.answer(0.011, PBX, ALICE, "486 Busy Here", tag=tag)
+    assert f"  alice: [{heard}]\n" in made(told, phones=False)
+
+
 def test_headers_that_a_code_must_have_and_has_not_are_left_out_on_purpose() -> None:
     told = Told()
     told.ask(0, PBX, G1, "INVITE")

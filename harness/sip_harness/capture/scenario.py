@@ -277,12 +277,18 @@ def _guessed(story: Story) -> list[str]:
 
 
 def _source(one: Said, named: Cast) -> str:
-    """Who had said so to the system; empty if nobody had, or several, of whom any could have been passed on. A 487 is
-    what cancelling comes to, whoever says it."""
+    """Who had said so to the system; empty if nobody had, or several, of whom any could have been passed on, or if a
+    proxy has made it out of what they said. A 487 is what cancelling comes to, whoever says it."""
     if one.sip.code == _CANCELLED:
         return ""
-    some = [name for name, legs in named.legs.items() if any(_says_the_same(s, one) for leg in legs for s in leg.said)]
-    return some[0] if len(some) == 1 else ""
+    said = {name: [s for leg in legs for s in leg.said if _says_the_same(s, one)] for name, legs in named.legs.items()}
+    some = [name for name, found in said.items() if found]
+    return some[0] if len(some) == 1 and any(_passed_on(s, one) for s in said[some[0]]) else ""
+
+
+def _passed_on(said: Said, one: Said) -> bool:
+    """Whether one may be the other: a proxy leaves its To tag (RFC 3261 16.7), a B2BUA has a call of its own."""
+    return said.sip.call_id != one.sip.call_id or said.sip.to_tag == one.sip.to_tag
 
 
 def _says_the_same(said: Said, one: Said) -> bool:
