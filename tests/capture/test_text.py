@@ -188,6 +188,12 @@ def test_a_separator_that_is_no_newline_ends_no_line() -> None:
     assert parse(packets(REFUSAL.replace("busy", "bu\u2028s\x85y"))[0][0].data).reason == "All circuits bu\u2028s\x85y"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-8"])
+def test_files_of_windows_are_read(encoding: str) -> None:
+    [packet] = read_bytes(INVITE.encode(encoding), "mail.txt").packets
+    assert packet.target == CARRIER
+
+
 @pytest.mark.parametrize(
     ("data", "why"),
     [(b"\x1f\x8b\x08\x00", "unpack it first"), (b"PK\x03\x04", "unpack it first"), (b"", "it is empty")],

@@ -250,3 +250,16 @@ def test_vague_times_judge_nobody(stamp: str, why: str, tmp_path: Path, scenario
     made = sip_harness("reproduce", path).stdout
     assert f"# How long it took is not known: {why}. Put in the waits that matter." in made
     assert "# g1: 100, 503\n" in made
+
+
+def test_nothing_of_a_capture_steers_the_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "odd.txt"
+    head = "From: <sip:a@x>;tag=1\nTo: <sip:b@x>\nCSeq: 1 INVITE\n"
+    text = "INVITE sip:b\x9b{0}@[2001:db8::{0}] SIP/2.0\nVia: SIP/2.0/UDP p\x9bx:5060;branch=z9hG4bK{0}\nCall-ID: {0}\n"
+    one, two = (f"{text.format(number)}{head}\n" for number in (1, 2))
+    path.write_text(one, encoding="utf-8")
+    alone = sip_harness("reproduce", path)
+    assert "[2001:db8::1]:5060" in alone.stderr
+    path.write_text(one + two, encoding="utf-8")
+    for done in (alone, sip_harness("reproduce", path), sip_harness("reproduce", path, "--at", "192.0.2.1")):
+        assert all(char.isprintable() or char == "\n" for char in done.output), done.output

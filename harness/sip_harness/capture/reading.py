@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -35,8 +36,7 @@ def read_bytes(data: bytes, name: str) -> Capture:
     if is_capture(data):
         found, remarks, timed = *_captured(data, name), True
     else:
-        # Logs are not always UTF-8 throughout; what is odd stays as it is.
-        found, timed = text.packets(data.decode("utf-8", "surrogateescape"))
+        found, timed = text.packets(_decoded(data))
         remarks = []
     if len(found) > MAX_MESSAGES:
         remarks.append(f"{name}: only the first {MAX_MESSAGES} messages were read")
@@ -62,6 +62,14 @@ def _captured(data: bytes, name: str) -> tuple[list[Packet], list[str]]:
     except BadCapture as error:
         return found, [f"{name}: {error}"]
     return found, []
+
+
+def _decoded(data: bytes) -> str:
+    """Text of a file, also of one that Windows has written. Logs are not always UTF-8 throughout; what is odd stays as
+    it is."""
+    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return data.decode("utf-16", "replace")
+    return data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
 
 
 def _nothing(data: bytes) -> str:

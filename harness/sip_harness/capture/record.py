@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sip_harness.capture.packets import BadCapture
 from sip_harness.capture.scenario import fate
-from sip_harness.capture.story import Leg, Node, Said, Story, user_of
+from sip_harness.capture.story import Leg, Node, Said, Story, shown, user_of
 from sip_harness.model.entry import Entry, Header, Message, Note, Record, Role
 from sip_harness.model.expecting import Heard
 from sip_harness.model.policy import Kind, Policy
@@ -48,9 +48,9 @@ def assign(story: Story, scenario: Scenario, given: Mapping[str, Node]) -> dict[
 
 
 def _who(legs: Sequence[Leg], names: Sequence[str]) -> str:
-    seen = "; ".join(f"{leg.peer[0]}:{leg.peer[1]} {fate(leg)}" for leg in legs)
+    seen = "; ".join(f"{shown(leg.peer)} {fate(leg)}" for leg in legs)
     which = f"who of them is {' and who is '.join(names)}" if names else "none of the scenario's devices is left for it"
-    example = f"{names[0] if names else 'NAME'}={legs[0].peer[0]}:{legs[0].peer[1]}"
+    example = f"{names[0] if names else 'NAME'}={shown(legs[0].peer)}"
     return f"{seen}: {which}? Say `--agent {example}`"
 
 

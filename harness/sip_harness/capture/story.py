@@ -129,7 +129,8 @@ class Node:
     port: int = 0
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}" if self.port else self.host
+        host = f"[{self.host}]" if ":" in self.host and self.port else self.host
+        return f"{host}:{self.port}" if self.port else host
 
     def has(self, address: Address) -> bool:
         """Whether this address is its."""
@@ -333,4 +334,4 @@ def user_of(uri: str) -> str:
 
 def shown(address: Address) -> str:
     """An address as people write it."""
-    return f"{address[0]}:{address[1]}"
+    return str(Node(*address))

@@ -84,7 +84,7 @@ def choose(
 
 def stop(why: str) -> NoReturn:
     """End the command with status 2."""
-    click.echo(why, err=True)
+    click.echo("\n".join(map(visible, why.split("\n"))), err=True)
     sys.exit(2)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from sip_harness.capture.scenario import cast, identity_of, who, write
+from sip_harness.capture.script import visible
 from sip_harness.capture.story import Node
 from sip_harness.cli.captures import Endpoint, choose, stop
 from sip_harness.language import LanguageError, load_text
@@ -75,7 +76,7 @@ def reproduce(
     except LanguageError as error:
         stop(f"{text}\n{error}\nThe capture holds what the language cannot say; the scenario above has to be mended.")
     _deliver(text, out)
-    click.echo("\n".join(who(story, named)), err=True)
+    click.echo("\n".join(map(visible, who(story, named))), err=True)
 
 
 def _deliver(text: str, out: Path | None) -> None:
