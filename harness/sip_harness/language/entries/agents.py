@@ -66,7 +66,9 @@ CALL: Entries = {
     "from": Entry("Who calls: a name that no device has.", "calls: [{from: alice, to: bob}]"),
     "to": Entry("The target that is called.", "calls: [{from: alice, to: bob}]"),
     "cancel": Entry(
-        "When the caller gives up with CANCEL: after a time, after an event, or a time after an event.",
+        "When the caller gives up with CANCEL: after a time, after an event, or a time after an event. One with "
+        "headers of its own, as a Reason, is sent under `meanwhile`: `[after alice gets 180, send: "
+        "{CANCEL: {headers: {...}}}]`.",
         "calls: [{from: alice, to: bob, cancel: 200ms after desk sends 180}]\ndevices: {desk: {answer: [ringing]}}",
     ),
     "hang up": Entry(
