@@ -11,6 +11,7 @@ import pytest
 
 from sip_harness.model.entry import Log, Note, Record
 from sip_harness.model.place import Place
+from sip_harness.model.result import Result
 from sip_harness.model.verdict import Finding, Outcome, Verdict
 from sip_harness.report import html
 
@@ -103,6 +104,16 @@ def test_links_lead_to_ids_inside_details() -> None:
     assert len(ids) == len(set(ids))
     assert {link[1:] for link in found.links()} <= set(ids)
     assert set(ids) <= found.within_details
+
+
+def test_a_long_time_without_a_message_breaks_the_lifelines() -> None:
+    """As it does in the text ladder: 3 s look like 3 ms otherwise."""
+
+    def broken(result: Result) -> int:
+        return sum(tag == "line" and attributes.get("class") == "pause" for tag, attributes in page(result).tags)
+
+    assert broken(made.good()) == 0
+    assert broken(made.late()) == 4  # alice, the system and two phones
 
 
 def test_arrows_lead_to_their_raw_message() -> None:

@@ -15,7 +15,7 @@ from sip_harness.report.spacing import GUTTER, OVERHANG, positions
 
 MAX_ROWS = 200
 """Longer ladders show their beginning, their end and what is marked, with what is around it."""
-_PAUSE = 1_000_000_000
+PAUSE = 1_000_000_000
 """Nanoseconds without a message that are worth an interrupted line."""
 STYLES = {"request": "cyan", "provisional": "", "success": "green", "failure": "yellow", "other": "magenta"}
 _BAD = "bold red"
@@ -51,7 +51,7 @@ def lines(record: Record, verdict: Verdict | None = None, width: int = 100) -> l
             drawn.append([(f"{'':{GUTTER}}… {row} more …", "dim")])
             before = None
             continue
-        if before is not None and row.time - before.time >= _PAUSE:
+        if before is not None and row.time - before.time >= PAUSE:
             drawn.append([(_lifelines(at, "┊"), "dim")])
         drawn.append(_arrow(row, chart, at) if isinstance(row, Arrow) else _event(row, chart, at))
         before = row

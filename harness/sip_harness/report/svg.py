@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sip_harness.report.chart import Arrow, Chart, Event, Row
 from sip_harness.report.escape import clip, clip_middle
-from sip_harness.report.ladder import offset, shown_rows
+from sip_harness.report.ladder import PAUSE, offset, shown_rows
 
 _LEFT, _RIGHT, _TOP = 160, 90, 58
 _LANE, _ROW = 232, 27
@@ -52,6 +52,8 @@ class Drawing:
     bottom: int
     posts: tuple[Post, ...]
     strokes: tuple[Stroke, ...]
+    pauses: tuple[int, ...] = ()
+    """Where the lifelines are broken, because nothing happened for long."""
 
 
 def draw(chart: Chart) -> Drawing:
@@ -61,12 +63,21 @@ def draw(chart: Chart) -> Drawing:
         Post(_LEFT + i * _LANE, clip_middle(lane.name, letters - 2), clip(lane.note, letters - 2))
         for i, lane in enumerate(chart.lanes)
     )
-    strokes, y = [], _TOP + _ROW
+    strokes, pauses, y = [], list[int](), _TOP + _ROW
+    before: Row | None = None
     for row in shown_rows(chart.rows):
-        strokes.append(_left_out(row, y) if isinstance(row, int) else _stroke(row, chart, y))
+        if isinstance(row, int):
+            strokes.append(_left_out(row, y))
+            before = None
+        else:
+            if before is not None and row.time - before.time >= PAUSE:
+                pauses.append(y - _ROW // 4)
+                y += _ROW // 2
+            strokes.append(_stroke(row, chart, y))
+            before = row
         y += _ROW
     width = posts[-1].x + _RIGHT
-    return Drawing(width, y + 6, _TOP, y - 6, posts, tuple(strokes))
+    return Drawing(width, y + 6, _TOP, y - 6, posts, tuple(strokes), tuple(pauses))
 
 
 def _stroke(row: Row, chart: Chart, y: int) -> Stroke:
