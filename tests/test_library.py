@@ -109,6 +109,7 @@ async def outcomes(system: str, fault: str, stack: str, scenarios: list[Scenario
     return [(fault, result.scenario.id, result.verdict.outcome) for result in results]
 
 
+@pytest.mark.timeout(400)  # many faults, each of which lets scenarios wait for what never comes
 @pytest.mark.parametrize("system", ["reference", "reference-digest", "reference-b2bua", "reference-trunk"])
 def test_scenarios_pass_on_an_embedded_system_and_every_proof_fault_makes_them_fail_at_its_rule(system: str) -> None:
     """Side by side in this process: most of it is waiting for timers."""
