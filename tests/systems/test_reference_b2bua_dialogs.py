@@ -440,22 +440,17 @@ async def test_the_session_of_the_answer_is_its_own(fault: str) -> None:
 
 
 @in_virtual_time
-@pytest.mark.parametrize("ends_with", [487, 200])
-async def test_a_pbx_that_never_gives_a_phone_up(ends_with: int) -> None:
+@pytest.mark.parametrize("fault", ["", "drops-unknown-headers"])
+async def test_headers_that_nobody_knows(fault: str) -> None:
     async def play(desk: Desk) -> None:
-        [phone], alice = desk.phones, desk.alice
-        sent = desk.dial()
-        leg = await phone.expect("INVITE")
-        phone.answer(leg, 180)
-        await alice.expect(180)
-        alice.again("CANCEL", sent)
-        assert (await alice.expect(200)).cseq[1] == "CANCEL"
-        phone.answer(await phone.expect("CANCEL"), 200)
-        await alice.quiet(10)
-        phone.answer(leg, ends_with)
-        assert (await alice.expect(487)).cseq[1] == "INVITE"
+        desk.dial()
+        phone = desk.phones[0]
+        phone.answer(await phone.expect("INVITE"), 486, P_Early_Media="inactive", Reason="Q.850;cause=17")
+        told = await desk.alice.expect(486)
+        assert told.get("reason") == "Q.850;cause=17"
+        assert told.get("p-early-media") == (None if fault else "inactive")
 
-    await on_desk(play, "rings-for-ever", preferences=ONE)
+    await on_desk(play, *filter(None, [fault]), preferences=ONE)
 
 
 @in_virtual_time

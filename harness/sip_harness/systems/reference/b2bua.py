@@ -43,6 +43,7 @@ FAULTS = (
     "drops-retry-after",
     "drops-warning",
     "drops-body",
+    "drops-unknown-headers",
     "ignores-icmp",
     "never-fails-over",
     "fails-over-on-486",

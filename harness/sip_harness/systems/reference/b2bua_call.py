@@ -56,8 +56,6 @@ class Call:
         self._timer: Timer | None = None
         self._validity: Timer | None = None
         self._over = False
-        self._held = False
-        """Under a fault: the caller has given up and hears of it only when the last leg has ended."""
         self._closed = False
         """Nobody else is tried any more."""
         self._dialog = as_callee(server.request, self._tag, server.source)
@@ -100,7 +98,6 @@ class Call:
         if self._over or leg.given_up:
             if "swallows-2xx-after-cancel" not in self._pbx.faults:
                 leg.decline(response)
-            self._release()
             return
         self._finish()
         self._stop_others([("Reason", _ELSEWHERE)])
@@ -118,7 +115,6 @@ class Call:
 
     def failed(self, leg: Leg, response: Message | None, code: int) -> None:
         """From a leg: it counts, unless it was us who ended it."""
-        self._release()
         if self._over or leg not in self._legs:
             return
         if response is not None and self._follows(leg, response):
@@ -269,17 +265,10 @@ class Call:
         if self._over:
             return
         self._finish()
-        self._held = "rings-for-ever" in self._pbx.faults and not all(leg.over for leg in self._legs)
-        if not self._held:
-            self._respond(487, None)
+        self._respond(487, None)
         if "ignores-callers-cancel" not in self._pbx.faults:
             self._stop(headers)
         self._side.close()
-
-    def _release(self) -> None:
-        if self._held and all(leg.over for leg in self._legs):
-            self._held = False
-            self._respond(487, None)
 
     def _lost(self, why: Why) -> None:
         """Nothing reaches the caller any more."""

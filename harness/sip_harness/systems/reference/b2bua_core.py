@@ -24,7 +24,7 @@ from sip_harness.systems.reference.b2bua_call import Call
 from sip_harness.systems.reference.b2bua_leg import Leg
 from sip_harness.systems.reference.b2bua_page import Page
 from sip_harness.systems.reference.forward import is_here
-from sip_harness.systems.reference.headers import hops_left, party, passed, user_of
+from sip_harness.systems.reference.headers import KNOWN, hops_left, party, passed, user_of
 from sip_harness.systems.reference.registrar import Refused, Registrar
 from sip_harness.systems.reference.router import Router
 from sip_harness.systems.reference.settings import FAILOVER, NO_CARRIER, NO_TARGET
@@ -138,6 +138,8 @@ class Pbx:
         if "keeps-one-reason" in self.faults:
             reasons = [header for header in told if header[0].lower() == "reason"]
             told = [header for header in told if header not in reasons[1:]]
+        if "drops-unknown-headers" in self.faults:
+            told = [header for header in told if header[0].lower() in KNOWN]
         return told
 
     def bye(self, dialog: Dialog, headers: Headers, account: Credentials, tries: int = MAX_BYES) -> None:
