@@ -44,9 +44,11 @@ def untimely(case: Case, timing: Timing, time: int) -> Untimely | None:
     most, least = (time - begin) / 1e9, (time - begin - slack) / 1e9
     what = f"after {timing.since}" if timing.since else "into the call"
     if timing.earliest is not None and most + _precision(timing) < (due := bounds(timing.earliest, case.system)[0]):
-        return Untimely(
-            "early", time - begin, f"{duration(time - begin)} {what}; {duration(int(due * 1e9))} at the earliest"
-        )
+        said = f"{duration(time - begin)} {what}; {duration(int(due * 1e9))} at the earliest"
+        early = int((due - most) * 1e9)
+        # A system that had to wait for a processor sets its timers by a clock that is behind.
+        starved = timing.earliest.timer != "" and case.stalls.excuse(early, begin - early, time)
+        return Untimely("early", time - begin, said, starved)
     if timing.latest is not None and least > (due := bounds(timing.latest, case.system)[1] + _grace(timing, case)):
         said = f"{duration(time - begin)} {what}; it was due by {duration(int(due * 1e9))}"
         return Untimely("late", time - begin, said, case.stalls.excuse((least - due) * 1e9, begin, time))
