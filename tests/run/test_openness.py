@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from ladders import at, record
@@ -270,6 +271,16 @@ def test_what_comes_while_the_system_may_have_given_up_may_or_may_not_be_acknowl
     for message in sorted(record(ladder).messages, key=lambda m: m.time):
         openness.feed(reader.read(message))
     assert openness.closed(at(float(sent) + 1.01)) is over
+
+
+def test_a_response_with_the_wrong_method_to_a_probe_of_the_system_holds_nothing_open() -> None:
+    """The next probe comes before the system has given this one up: a run would never end."""
+    openness, reader = Openness(patience=1.0), Reader()
+    probe, answer = record("0.0 desk < OPTIONS\n0.1 desk > 200 to OPTIONS").messages
+    openness.feed(reader.read(probe))
+    openness.feed(reader.read(replace(answer, data=answer.data.replace(b" OPTIONS\r\n", b" INVITE\r\n"))))
+    assert openness.closed(at(0.1))
+    assert openness.left() == ["desk's OPTIONS has no final response", "desk's dialog has seen no BYE"]
 
 
 def test_whose_request_is_bytes_answers_no_challenge() -> None:

@@ -188,6 +188,8 @@ class Openness:
         # not heed that.
         odd = not seen.received and (item is None or item.due <= seen.time + self.leeway * 1e9)
         due = seen.time + self._patience if odd else math.inf
+        if odd and self._misnames_probe(key):
+            due = seen.time
         if key[4] == "BYE":
             self._end_dialogs(seen, item)
         if key[4] != "INVITE":
@@ -202,6 +204,11 @@ class Openness:
         elif self._is_answered(seen) and item is not None and not item.shown:
             # What has been refused is not shown again (RFC 3261 22.1).
             self._open[_challenge_key(seen)] = _Item(f"{seen.agent} has not answered the {m.code}", seen.time)
+
+    def _misnames_probe(self, key: Key) -> bool:
+        """Whether a response with the wrong method answers a request that the system made by itself: the next one of
+        these comes before the system has given this one up, and no end of a call waits for any of them."""
+        return any((*key[:4], method) in self._open for method in OF_SYSTEMS)
 
     def _is_answered(self, seen: Seen) -> bool:
         """Whether a challenge is one that its caller makes its request again for."""
