@@ -140,7 +140,8 @@ def test_scenarios_pass_on_an_embedded_system_and_every_proof_fault_makes_them_f
 @pytest.mark.parametrize("system", ["reference", pytest.param("kamailio", marks=pytest.mark.needs_kamailio)])
 def test_every_code_passes_on_the_wire(system: str) -> None:
     verdicts = run(*sorted(set(files(CODES))), "--system", system, "--stack", "wire", "-j", "8", "--strict")
-    assert verdicts == dict.fromkeys((s.id for s in CODES), "pass")
+    known = {known.scenario for known in DEVIATIONS} if system == "kamailio" else set()
+    assert verdicts == {s.id: "deviation" if s.id in known else "pass" for s in CODES}
 
 
 @pytest.mark.needs_pjsua2

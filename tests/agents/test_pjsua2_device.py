@@ -107,7 +107,7 @@ async def test_steps_wait_for_time_and_events() -> None:
         await d.until(is_ack)
         progress, busy = d.sent(183)[0].time, d.sent(486)[0].time
         assert progress - told >= 200_000_000
-        assert busy - progress >= 95_000_000
+        assert busy - told >= 300_000_000  # a step that leaves late takes none of the wait after it
         assert [n.text for n in d.notes("step")] == ["180 Ringing", "183 Progress", "486 Busy Here"]
 
 

@@ -201,7 +201,7 @@ class Kamailio:
         }
         command = [binary, "-f", str(_CONFIG), "-DD", "-E", "-w", "{dir}", "-Y", ".", "-P", "{dir}/pid"]
         # One worker: it takes messages in the order in which they came, so none overtakes another inside the system.
-        command += ["-n", "1", "-N", "1", "-m", "64" if self._tls else "16", "-M", "8" if self._tls else "4"]
+        command += ["-n", "1", "-N", "1", "-m", "64", "-M", "8" if self._tls else "4"]
         plain = host_port((self._host, ports.plain))
         command += ["-l", f"udp:{plain}", "-l", f"tcp:{plain}"]
         if self._tls:
