@@ -6,7 +6,7 @@ import pytest
 from on_loop import in_virtual_time
 from ua_bench import PEER, Bench
 
-from sip_harness.endpoint.layer import Client, Why
+from sip_harness.endpoint.transactions import Client, Why
 from sip_harness.net.base import Hop
 from sip_harness.sip.message import Message, parse
 

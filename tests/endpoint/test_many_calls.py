@@ -10,11 +10,11 @@ from outgoing import CHALLENGE, Owner, contact, reliable
 from ua_bench import Bench
 
 from sip_harness.endpoint.dialog import Dialog
-from sip_harness.endpoint.layer import Client, Server
 from sip_harness.endpoint.leg import Acceptance, Leg
 from sip_harness.endpoint.prack import Pracks
 from sip_harness.endpoint.request import Request
 from sip_harness.endpoint.session import Session
+from sip_harness.endpoint.transactions import Client, Server
 from sip_harness.endpoint.uac import OutgoingCall
 from sip_harness.endpoint.within import Within
 from sip_harness.net.clock import Timer

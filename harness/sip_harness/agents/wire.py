@@ -16,10 +16,10 @@ from sip_harness.agents.wire_parts import LiveCall
 from sip_harness.agents.wire_reactions import Reacting, Reactions, take_leave
 from sip_harness.endpoint.deafness import Ears
 from sip_harness.endpoint.door import Door
-from sip_harness.endpoint.layer import Server
 from sip_harness.endpoint.media import Media, OpenMedia
 from sip_harness.endpoint.registration import Outcome, Refused, Registered, Registration
 from sip_harness.endpoint.request import Credentials
+from sip_harness.endpoint.transactions import Server
 from sip_harness.endpoint.ua import Identity, UserAgent
 from sip_harness.model.entry import Address, Lag, Malformed, Note
 from sip_harness.model.entry import Message as MessageEntry

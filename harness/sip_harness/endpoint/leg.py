@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from sip_harness.endpoint import build
 from sip_harness.endpoint.dialog import Dialog
-from sip_harness.endpoint.layer import Server
 from sip_harness.endpoint.media import DISCARD
 from sip_harness.endpoint.own import needs_session
 from sip_harness.endpoint.request import Request
 from sip_harness.endpoint.served import SERVED, accept
 from sip_harness.endpoint.session import Session
+from sip_harness.endpoint.transactions import Server
 from sip_harness.model.entry import Origin
 from sip_harness.model.steps import PLAIN, Delivery
 from sip_harness.model.steps import Request as Step

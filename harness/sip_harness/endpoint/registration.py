@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sip_harness.endpoint import build
-from sip_harness.endpoint.layer import Why
 from sip_harness.endpoint.request import Request
+from sip_harness.endpoint.transactions import Why
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.net.base import Hop
 from sip_harness.net.clock import Timer

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from sip_harness.endpoint.build import Headers
-from sip_harness.endpoint.layer import Client, Layer, Why
+from sip_harness.endpoint.layer import Layer
+from sip_harness.endpoint.transactions import Client, Why
 from sip_harness.model.entry import Origin
 from sip_harness.model.steps import PLAIN, Delivery
 from sip_harness.net.base import Hop

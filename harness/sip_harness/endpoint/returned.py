@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sip_harness.endpoint import build
-from sip_harness.endpoint.layer import Why
+from sip_harness.endpoint.transactions import Why
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.endpoint.uas import IncomingCall
 from sip_harness.model.steps import Send

@@ -11,12 +11,12 @@ from sip_harness.endpoint.delivery import fill
 from sip_harness.endpoint.dialog import Dialog
 from sip_harness.endpoint.first import NO_WISH, First, Wish
 from sip_harness.endpoint.fork import Fork
-from sip_harness.endpoint.layer import Why
 from sip_harness.endpoint.leg import Leg
 from sip_harness.endpoint.media import open_media
 from sip_harness.endpoint.repeats import Repeats
 from sip_harness.endpoint.request import Credentials, Request
 from sip_harness.endpoint.session import Session
+from sip_harness.endpoint.transactions import Why
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.endpoint.within import Within, own_headers
 from sip_harness.model import steps

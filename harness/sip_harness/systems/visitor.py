@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 
 from sip_harness.endpoint import build
-from sip_harness.endpoint.layer import Why
 from sip_harness.endpoint.request import Credentials, Request
+from sip_harness.endpoint.transactions import Why
 from sip_harness.endpoint.ua import Identity, UserAgent
 from sip_harness.model.gate import Gate
 from sip_harness.model.system import SystemInfo, User

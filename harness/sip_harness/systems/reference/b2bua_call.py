@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sip_harness.endpoint import build
 from sip_harness.endpoint.build import Headers
 from sip_harness.endpoint.dialog import as_callee
-from sip_harness.endpoint.layer import Server, Why
+from sip_harness.endpoint.transactions import Server, Why
 from sip_harness.net.clock import Timer
 from sip_harness.sip.codes import phrase
 from sip_harness.sip.errors import SipError

@@ -9,8 +9,8 @@ from typing import Literal
 
 from sip_harness.endpoint.build import Headers
 from sip_harness.endpoint.dialog import Dialog, DialogId
-from sip_harness.endpoint.layer import Client, Server, Why
 from sip_harness.endpoint.request import Credentials, Request
+from sip_harness.endpoint.transactions import Client, Server, Why
 from sip_harness.net.base import Hop
 from sip_harness.net.clock import Clock
 from sip_harness.sip.errors import SipError

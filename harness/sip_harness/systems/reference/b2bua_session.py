@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from sip_harness.endpoint.build import Headers
-from sip_harness.endpoint.layer import Why
 from sip_harness.endpoint.request import Request
+from sip_harness.endpoint.transactions import Why
 from sip_harness.net.clock import Timer
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.headers import seconds

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from sip_harness.endpoint.layer import Client, Server, Why
+from sip_harness.endpoint.transactions import Client, Server, Why
 from sip_harness.net.clock import Timer
 from sip_harness.sip.message import Message
 from sip_harness.sip.transaction import ack_for_failure

@@ -6,7 +6,7 @@ import secrets
 from functools import partial
 
 from sip_harness.endpoint import build
-from sip_harness.endpoint.layer import Client
+from sip_harness.endpoint.transactions import Client
 from sip_harness.net.base import host_port
 from sip_harness.net.clock import Timer
 from sip_harness.sip.message import Message, parse

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sip_harness.endpoint import build
-from sip_harness.endpoint.layer import Why
 from sip_harness.endpoint.registration import MAX_EXPIRES, granted
 from sip_harness.endpoint.request import Credentials, Request
+from sip_harness.endpoint.transactions import Why
 from sip_harness.model.system import User
 from sip_harness.net.base import Hop, host_port
 from sip_harness.net.clock import Timer
