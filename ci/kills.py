@@ -59,12 +59,15 @@ class Seen:
     outcome: Outcome
     cited: frozenset[tuple[str, str]] = frozenset()
     """Rules that its findings cite."""
+    told: tuple[str, ...] = ()
+    """What its findings say."""
 
     @classmethod
     def of(cls, result: Result) -> Seen:
         """What counts of a result."""
         cited = frozenset[tuple[str, str]]().union(*(rules(one.cite) for one in result.verdict.findings))
-        return cls(result.scenario.id, result.verdict.outcome, cited)
+        told = tuple(f"{result.scenario.id}: expected {one.expected}: {one.seen}" for one in result.verdict.findings)
+        return cls(result.scenario.id, result.verdict.outcome, cited, told)
 
 
 async def seen(

@@ -83,7 +83,7 @@ async def sipp(d: Desk, path: Path, code: int) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(*command, cwd=path, stdout=pipe, stderr=asyncio.subprocess.STDOUT)
     output, _ = await process.communicate()
     errors = path / "errors.log"
-    said = errors.read_text() if errors.exists() else ""
+    said = errors.read_text(errors="replace") if errors.exists() else ""
     return process.returncode or 0, said or output.decode(errors="replace")
 
 
