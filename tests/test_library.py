@@ -93,7 +93,7 @@ def files(scenarios: list[Scenario]) -> list[str]:
 def test_every_proof_fault_of_kamailio_makes_its_scenarios_fail_at_its_rule_and_no_others(fault: str) -> None:
     """A scenario that fails under a fault that it does not name has a proof that its author did not know of."""
     ran = able("kamailio", SCENARIOS)
-    found = asyncio.run(seen("kamailio", fault, ran, jobs=24))
+    found = asyncio.run(seen("kamailio", fault, ran, jobs=12))
     failed = {one.scenario for one in found if one.outcome is Outcome.FAIL}
     proved = {s.id for s in ran if fault in s.proof}
     # Where it deviates anyhow a fault may take just that away, which is a failure as well and proves nothing.

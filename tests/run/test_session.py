@@ -17,6 +17,7 @@ from sip_harness.model.verdict import Outcome
 from sip_harness.record import jsonl
 from sip_harness.run.background import Background
 from sip_harness.run.session import Options, Session, open_session
+from sip_harness.sip.message import parse
 from sip_harness.systems.base import Binding, Lease
 from sip_harness.systems.kamailio import Kamailio
 from sip_harness.verdict import judge
@@ -74,6 +75,20 @@ def test_runs_side_by_side_keep_apart() -> None:
     assert {r.verdict.outcome for r in results} == {Outcome.PASS}
     tokens = {r.record.header.token for r in results if r.record}
     assert len(tokens) == len(results)
+
+
+def test_what_disturbs_others_runs_beside_none() -> None:
+    slow = scenario("desk: {answer: [ringing, wait 100ms, 486]}", "alice: [486 from desk]\ndesk: [INVITE, ACK to 486]")
+    results = run_all(*[slow] * 3, replace(slow, disruptive=True), *[slow] * 3, options=replace(WIRE, jobs=6))
+    spans = []
+    for result in results:
+        assert result.verdict.outcome is Outcome.PASS
+        assert result.record is not None
+        times = [m.time for m in result.record.messages if parse(m.data).cseq[1] == "INVITE"]
+        spans.append((min(times), max(times)))
+    begin, end = spans.pop(3)
+    assert all(last < begin or end < first for first, last in spans)
+    assert any(a < d and c < b for a, b in spans for c, d in spans if (a, b) != (c, d)), "the others run side by side"
 
 
 def test_settle_time_overlaps_the_next_run() -> None:

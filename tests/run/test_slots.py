@@ -38,6 +38,47 @@ def test_each_stall_halves_what_may_perform_down_to_one(narrowed: int, at_once: 
     asyncio.run(work())
 
 
+def test_who_wants_to_be_alone_is_alone_and_waits_for_nobody_who_comes_later() -> None:
+    async def work() -> None:
+        slots, inside, seen = Slots(4), list[str](), list[str]()
+
+        async def one(name: str, *, alone: bool = False) -> None:
+            async with slots.take(alone=alone):
+                inside.append(name)
+                for _ in range(3):
+                    await asyncio.sleep(0)
+                    seen.append("+".join(sorted(inside)))
+                inside.remove(name)
+
+        early = [one(name) for name in "ab"]
+        later = [one(name) for name in "cd"]
+        async with asyncio.timeout(20):
+            await asyncio.gather(*early, one("X", alone=True), one("Y", alone=True), *later)
+        assert {who for who in seen if "X" in who or "Y" in who} == {"X", "Y"}
+        begun = list(dict.fromkeys(seen))
+        assert begun.index("a+b") < begun.index("X") < begun.index("Y") < begun.index("c+d")
+
+    asyncio.run(work())
+
+
+def test_who_gives_up_waiting_to_be_alone_keeps_nobody_out() -> None:
+    async def work() -> None:
+        slots = Slots(2)
+        async with slots.take():
+            waiting = asyncio.create_task(enter(slots))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+            async with asyncio.timeout(20), slots.take():
+                pass
+
+    async def enter(slots: Slots) -> None:
+        async with slots.take(alone=True):
+            pass
+
+    asyncio.run(work())
+
+
 def test_runs_that_go_well_open_it_again_up_to_what_was_asked_for() -> None:
     async def work() -> None:
         slots = Slots(3)

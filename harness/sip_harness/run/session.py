@@ -160,7 +160,7 @@ class Session:
             return request_uri(call, binding.uris[call.target])
 
         async with AsyncExitStack() as clean_up:
-            async with self._slots.take():
+            async with self._slots.take(alone=scenario.disruptive):
                 begin = time.monotonic()
                 clean_up.push_async_callback(self.system.release, lease)
                 await self.system.admit(scenario, lease, binding)

@@ -18,21 +18,36 @@ class Slots:
         self._most = self.open = most
         """`open`: how many may perform now."""
         self._taken = 0
+        self._apart = 0
+        """How many are alone, or wait to be."""
         self._good = 0
         self._free = asyncio.Condition()
 
     @asynccontextmanager
-    async def take(self) -> AsyncIterator[None]:
-        """A slot for the time of this context, when one is free."""
+    async def take(self, *, alone: bool = False) -> AsyncIterator[None]:
+        """A slot for the time of this context, when one is free; `alone`: when nobody else performs, and nobody does
+        until this context ends. Who wants that is not kept waiting by those who come after."""
         async with self._free:
-            await self._free.wait_for(lambda: self._taken < self.open)
+            if alone:
+                self._apart += 1
+                try:
+                    await self._free.wait_for(lambda: self._taken == 0)
+                except BaseException:
+                    self._leave(alone)
+                    raise
+            else:
+                await self._free.wait_for(lambda: self._taken < self.open and not self._apart)
             self._taken += 1
         try:
             yield
         finally:
             self._taken -= 1
             async with self._free:
-                self._free.notify_all()
+                self._leave(alone)
+
+    def _leave(self, alone: bool) -> None:
+        self._apart -= alone
+        self._free.notify_all()
 
     def narrow(self) -> None:
         """The machine could not keep up: half as many from now on."""

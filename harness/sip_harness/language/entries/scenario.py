@@ -99,7 +99,7 @@ expect:
     ),
     "impact": Entry(
         "What it does to a system that others use too: `disruptive` scenarios (blacklists, dead gateways, floods) "
-        "run there only with `--disruptive`. Without it a scenario is `harmless`.",
+        "run there only with `--disruptive`, and nowhere beside others. Without it a scenario is `harmless`.",
         "impact: disruptive",
     ),
 }
