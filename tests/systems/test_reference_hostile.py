@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -25,7 +26,9 @@ from sip_harness.systems.reference import core, registrar
 from sip_harness.systems.reference.b2bua import ReferenceB2bua
 from sip_harness.systems.reference.system import Reference
 
-BURST = 8
+BURST, MOST = 8, 100
+"""Datagrams sent in one go; more where a busy machine lets nobody have many turns."""
+PER_SECOND = 1500
 ENOUGH = 400
 """Datagrams, at least, that come in while the call is up."""
 RINGS = scenario(
@@ -54,20 +57,22 @@ def addressed(system: Address, port: int) -> Iterator[bytes]:
 
 async def flood(system: Address) -> int:
     """Send until cancelled, in bursts between which everybody else has a turn; how many datagrams."""
-    sent = 0
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         sock.setblocking(False)
         made = addressed(system, sock.getsockname()[1])
+        begun, sent, turns = time.monotonic(), 0, 0
         with suppress(asyncio.CancelledError):
             while True:
-                for _ in range(BURST):
+                behind = int((time.monotonic() - begun) * PER_SECOND) - sent
+                for _ in range(min(max(BURST, behind), MOST)):
                     sock.sendto(next(made), system)
-                sent += BURST
+                    sent += 1
+                turns += 1
                 with suppress(BlockingIOError):
                     while True:
                         sock.recv(65_535)
-                for cut in (9, 40, len(HALF)) if sent % (10 * BURST) == 0 else ():
+                for cut in (9, 40, len(HALF)) if turns % 10 == 0 else ():
                     _, writer = await asyncio.open_connection(*system)
                     writer.write(HALF[:cut])
                     writer.close()
