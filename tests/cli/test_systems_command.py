@@ -49,10 +49,23 @@ def test_json_has_all_there_is():
     }
 
 
+def test_one_system_by_its_name():
+    text = output("reference-trunk")
+    assert text.startswith("reference-trunk: ")
+    assert "\nkamailio" not in text
+    assert [system["name"] for system in json.loads(output("--json", "kamailio", "reference"))] == [
+        "kamailio",
+        "reference",
+    ]
+    wrong = CliRunner().invoke(command.systems, ["kamailo"])
+    assert wrong.exit_code == 2
+    assert "unknown system 'kamailo'; did you mean kamailio?" in wrong.output
+
+
 @pytest.mark.parametrize("width", [60, 80, 160])
 def test_on_a_terminal_it_is_a_table(width):
     screen = io.StringIO()
-    command._show(Console(file=screen, width=width, force_terminal=True, color_system=None))
+    command._show(Console(file=screen, width=width, force_terminal=True, color_system=None), describe())
     text = screen.getvalue()
     assert "Built-in systems" in text
     for system in describe():
@@ -64,15 +77,11 @@ def test_on_a_terminal_it_is_a_table(width):
 
 def test_the_terminal_decides(monkeypatch):
     shown = []
-    monkeypatch.setattr(command, "_show", shown.append)
+    monkeypatch.setattr(command, "_show", lambda _console, systems: shown.append(systems))
     monkeypatch.setattr(command.sys.stdout.__class__, "isatty", lambda self: True, raising=False)
-    command.systems.callback(as_json=False)
-    assert len(shown) == 1
+    command.systems.callback(names=(), as_json=False)
+    assert shown == [list(describe())]
 
 
 def test_help_names_the_purpose():
     assert "fault switches" in output("--help")
-
-
-def test_an_argument_is_refused():
-    assert CliRunner().invoke(command.systems, ["kamailio"]).exit_code == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 
 import click
 from rich.console import Console
@@ -11,22 +12,30 @@ from rich.table import Table
 from rich.text import Text
 
 from sip_harness.language import TEMPLATE
+from sip_harness.systems.names import UnknownName, check_names
 from sip_harness.systems.registry import BuiltIn, describe
 
 
 @click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array for programs.")
 @click.option("--template", is_flag=True, help="Print a profile of an external system to start from.")
-def systems(as_json: bool, template: bool = False) -> None:
-    """List the built-in systems, their capabilities and fault switches."""
+def systems(names: tuple[str, ...], as_json: bool, template: bool = False) -> None:
+    """List the built-in systems, their capabilities and fault switches; of all, or of those with these NAMEs."""
     if template:
         click.echo(TEMPLATE.read_text(encoding="utf-8"), nl=False)
-    elif as_json:
-        click.echo(json.dumps([_as_data(system) for system in describe()], indent=2))
+        return
+    found = {system.name: system for system in describe()}
+    try:
+        wanted = [found[name] for name in check_names("system", names, found) or found]
+    except UnknownName as error:
+        raise click.UsageError(str(error)) from error
+    if as_json:
+        click.echo(json.dumps([_as_data(system) for system in wanted], indent=2))
     elif sys.stdout.isatty():
-        _show(Console())
+        _show(Console(), wanted)
     else:
-        for system in describe():
+        for system in wanted:
             click.echo(_as_text(system))
 
 
@@ -50,19 +59,19 @@ def _as_text(system: BuiltIn) -> str:
     return "\n".join(lines)
 
 
-def _show(console: Console) -> None:
+def _show(console: Console, systems: Sequence[BuiltIn]) -> None:
     table = Table(title="Built-in systems", show_lines=True)
     table.add_column("system", no_wrap=True)
     for head in ("what it is", "capabilities"):
         table.add_column(head)
-    for system in describe():
+    for system in systems:
         table.add_row(Text(system.name, "bold"), f"{system.kind}: {system.summary}", "\n".join(system.capabilities))
     faults = Table(title="Fault switches", show_lines=True)
     faults.add_column("name", no_wrap=True)
     for head in ("what the system does then", "rule that it breaks", "seen"):
         faults.add_column(head)
-    for fault in dict.fromkeys(fault for system in describe() for fault in system.faults):
-        having = [system.name for system in describe() if fault in system.faults]
-        others = "" if len(having) == len(describe()) else f" (only {', '.join(having)})"
+    for fault in dict.fromkeys(fault for system in systems for fault in system.faults):
+        having = [system.name for system in systems if fault in system.faults]
+        others = "" if len(having) == len(systems) else f" (only {', '.join(having)})"
         faults.add_row(fault.name, fault.does + others, fault.breaks, fault.seen)
     console.print(table, faults)
