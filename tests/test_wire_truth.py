@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
-from dumpcap import Capture, MayNotCapture, Packet, WitnessMissed
+from dumpcap import Capture, MayNotCapture, Packet, WitnessMissed, cannot
 from outside import HARNESS, Command, invited
 
 from sip_harness.language import load
@@ -118,12 +116,6 @@ def run_witnessed(stack: Stack, checkout: Path, place: Path) -> Witnessed:
     system = records[0].header.address
     agents = {message.local for record in records for message in record.messages}
     return Witnessed(records, tuple(capture.packets(system, agents)))
-
-
-def cannot(why: str) -> NoReturn:
-    if os.environ.get("SIP_HARNESS_NO_SKIPS"):
-        pytest.fail(f"{why}, and nothing may be skipped here")
-    pytest.skip(why)
 
 
 def readiness_probe(witnessed: Witnessed) -> list[Packet]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from dumpcap import Capture, MayNotCapture
+from dumpcap import Capture, MayNotCapture, cannot
 from ladders import scenario
 from on_loop import on_loop
 from wire_stage import TOKEN, Stage, stage
@@ -114,7 +114,7 @@ def wire(place: Path) -> Iterator[Capture]:
         with Capture(place) as capture:
             yield capture
     except MayNotCapture as refusal:
-        pytest.skip(f"dumpcap may not capture here: {refusal}")
+        cannot(f"capturing on loopback is not permitted: {refusal}")
 
 
 @pytest.mark.needs_tshark

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from dumpcap import Capture, MayNotCapture
+from dumpcap import Capture, MayNotCapture, cannot
 
 from sip_harness.capture.packets import Packet
 from sip_harness.capture.reading import read
@@ -53,7 +53,7 @@ def captured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         with Capture(place, "udp or tcp") as capture:
             recorded = asyncio.run(work())
     except MayNotCapture as error:
-        pytest.skip(f"may not capture on loopback: {error}")
+        cannot(f"capturing on loopback is not permitted: {error}")
     return request.param, capture.file, recorded
 
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sip_harness.capture.files import Frame
-from sip_harness.capture.network import Datagram, units
+from sip_harness.capture.network import units
+from sip_harness.capture.packets import Packet
 from sip_harness.capture.streams import messages
 from sip_harness.record.frames import exported_pdu, udp_packet
 
@@ -26,10 +27,10 @@ def udp(data: bytes, *, six: bool = False) -> bytes:
     return found
 
 
-def only(*frames: Frame) -> Datagram:
+def only(*frames: Frame) -> Packet:
     found = list(units(frames))
     assert len(found) == 1
-    assert isinstance(found[0], Datagram)
+    assert isinstance(found[0], Packet)
     return found[0]
 
 
@@ -46,15 +47,15 @@ LINKS = [
 
 @pytest.mark.parametrize(("link", "before"), LINKS)
 def test_link_layers(link: int, before: bytes) -> None:
-    assert only(Frame(7, link, before + udp(b"hello"))) == Datagram(7, HERE, THERE, b"hello")
+    assert only(Frame(7, link, before + udp(b"hello"))) == Packet(7, HERE, THERE, b"hello")
 
 
 def test_ipv6_with_headers_before_the_datagram() -> None:
     packet = udp(b"hello", six=True)
     hop = bytes([17, 0]) + bytes(6)
     behind = packet[:4] + struct.pack("!HB", len(packet) - 40 + 8, 0) + packet[7:40] + hop + packet[40:]
-    assert only(Frame(7, RAW, packet)) == Datagram(7, SIX, OTHER_SIX, b"hello")
-    assert only(Frame(7, RAW, behind)) == Datagram(7, SIX, OTHER_SIX, b"hello")
+    assert only(Frame(7, RAW, packet)) == Packet(7, SIX, OTHER_SIX, b"hello")
+    assert only(Frame(7, RAW, behind)) == Packet(7, SIX, OTHER_SIX, b"hello")
 
 
 def test_padding_of_short_ethernet_frames_is_no_part_of_the_datagram() -> None:
@@ -85,8 +86,8 @@ def fragments(packet: bytes, *, six: bool) -> list[bytes]:
 
 
 def test_exported_messages_carry_their_addresses_with_them() -> None:
-    assert only(Frame(7, PDU, exported_pdu(HERE, THERE, b"x", "tls"))) == Datagram(7, HERE, THERE, b"x", "tcp")
-    assert only(Frame(7, PDU, exported_pdu(SIX, OTHER_SIX, b"x", "udp"))) == Datagram(7, SIX, OTHER_SIX, b"x", "udp")
+    assert only(Frame(7, PDU, exported_pdu(HERE, THERE, b"x", "tls"))) == Packet(7, HERE, THERE, b"x", "tcp")
+    assert only(Frame(7, PDU, exported_pdu(SIX, OTHER_SIX, b"x", "udp"))) == Packet(7, SIX, OTHER_SIX, b"x", "udp")
 
 
 @given(st.binary(max_size=200), st.sampled_from([NULL, ETHERNET, RAW, SLL, SLL2, PDU, 147]))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from sip_harness.capture.files import Frame
+from sip_harness.capture.packets import Packet
 from sip_harness.model.entry import Address
 
 _NULL, _ETHERNET, _LOOP, _SLL, _SLL2, _UPPER_PDU = 0, 1, 108, 113, 276, 252
@@ -26,15 +27,8 @@ _SYN = 2
 _END, _SOURCE_IPS, _TARGET_IPS, _PORT_TYPE, _SOURCE_PORT, _TARGET_PORT = 0, (20, 22), (21, 23), 24, 25, 26
 
 
-@dataclass(frozen=True, slots=True)
-class Datagram:
-    """What one UDP datagram, or one exported PDU, held."""
-
-    time: int
-    source: Address
-    target: Address
-    data: bytes
-    transport: str = "udp"
+_Unfinished = dict[tuple[object, ...], dict[int, tuple[bytes, bool]]]
+"""Fragments by datagram and offset, with whether more follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +45,11 @@ class Segment:
     data: bytes
 
 
-def units(frames: Iterable[Frame]) -> Iterator[Datagram | Segment]:
+def units(frames: Iterable[Frame]) -> Iterator[Packet | Segment]:
     """Datagrams and segments in the order of the frames."""
-    fragments: dict[tuple[object, ...], dict[int, tuple[bytes, bool]]] = {}
+    fragments: _Unfinished = {}
     for frame in frames:
-        found: Datagram | Segment | None = None
+        found: Packet | Segment | None = None
         try:
             if frame.link == _UPPER_PDU:
                 found = _exported(frame)
@@ -95,9 +89,6 @@ class _Ip:
     source: str
     target: str
     payload: bytes
-
-
-_Unfinished = dict[tuple[object, ...], dict[int, tuple[bytes, bool]]]
 
 
 def _datagram(packet: bytes, fragments: _Unfinished) -> _Ip | None:
@@ -157,7 +148,7 @@ def _assembled(
     return None
 
 
-def _transport(time: int, ip: _Ip | None) -> Datagram | Segment | None:
+def _transport(time: int, ip: _Ip | None) -> Packet | Segment | None:
     if ip is None or ip.protocol not in (_UDP, _TCP):
         return None
     data = ip.payload
@@ -165,14 +156,14 @@ def _transport(time: int, ip: _Ip | None) -> Datagram | Segment | None:
     source, target = (ip.source, here), (ip.target, there)
     if ip.protocol == _UDP:
         length = struct.unpack_from("!H", data, 4)[0]
-        return Datagram(time, source, target, data[8 : length or len(data)])
+        return Packet(time, source, target, data[8 : length or len(data)])
     number = struct.unpack_from("!I", data, 4)[0]
     begins = bool(data[13] & _SYN)
     # The SYN itself takes a number (RFC 9293 3.4).
     return Segment(time, source, target, (number + begins) % (1 << 32), begins, data[(data[12] >> 4) * 4 :])
 
 
-def _exported(frame: Frame) -> Datagram | None:
+def _exported(frame: Frame) -> Packet | None:
     """Wireshark's exported PDU: tags, then what some protocol carried."""
     hosts, ports, transport, at = ["", ""], [0, 0], "udp", 0
     while True:
@@ -191,4 +182,4 @@ def _exported(frame: Frame) -> Datagram | None:
             ports[1] = int.from_bytes(value, "big")
         elif tag == _PORT_TYPE:
             transport = "tcp" if int.from_bytes(value, "big") == 2 else "udp"  # Wireshark's port_type
-    return Datagram(frame.time, (hosts[0], ports[0]), (hosts[1], ports[1]), frame.data[at:], transport)
+    return Packet(frame.time, (hosts[0], ports[0]), (hosts[1], ports[1]), frame.data[at:], transport)

@@ -18,7 +18,7 @@ class BadCapture(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One SIP message as it was seen on its way."""
+    """What one datagram or one exported PDU held, or one message of a stream: in a capture all are SIP."""
 
     time: int
     """Nanoseconds since the epoch; in a trace without times its place in the file, in milliseconds."""

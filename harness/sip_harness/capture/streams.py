@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sip_harness.capture.network import Datagram, Segment
+from sip_harness.capture.network import Segment
 from sip_harness.capture.packets import Packet
 from sip_harness.model.entry import Address
 from sip_harness.sip.errors import SipError
@@ -18,13 +18,13 @@ _MAX_AHEAD = 1 << 20
 _MAX_STREAMS = 4096
 
 
-def messages(units: Iterable[Datagram | Segment]) -> Iterator[Packet]:
+def messages(units: Iterable[Packet | Segment]) -> Iterator[Packet]:
     """All SIP messages; what is none is passed over."""
     streams: dict[tuple[Address, Address], _Stream] = {}
     for unit in units:
-        if isinstance(unit, Datagram):
+        if isinstance(unit, Packet):
             if _is_sip(unit.data):
-                yield Packet(unit.time, unit.source, unit.target, unit.data, unit.transport)
+                yield unit
             continue
         key = unit.source, unit.target
         if unit.begins or key not in streams:

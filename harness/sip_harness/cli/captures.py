@@ -50,6 +50,23 @@ class Named(click.ParamType[tuple[str, Node]]):
         return name, Endpoint().convert(address, param, context)
 
 
+at_option = click.option(
+    "--at",
+    "systems",
+    type=Endpoint(),
+    multiple=True,
+    metavar="ADDRESS",
+    help="The system's address in the capture, HOST or HOST:PORT; again for each further one.",
+)
+call_option = click.option(
+    "--call",
+    "number",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Which call of the capture, where there are several; without it they are listed.",
+)
+
+
 def is_record(path: Path) -> bool:
     """Whether a file is a record of a run rather than a capture; one that cannot be read is said to be a record."""
     try:

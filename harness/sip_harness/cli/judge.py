@@ -12,7 +12,7 @@ from sip_harness.capture.packets import BadCapture
 from sip_harness.capture.record import assign
 from sip_harness.capture.record import record as record_of
 from sip_harness.capture.story import Node
-from sip_harness.cli.captures import Endpoint, Named, choose, is_record, stop
+from sip_harness.cli.captures import Named, at_option, call_option, choose, is_record, stop
 from sip_harness.cli.files import load_or_exit
 from sip_harness.language import LanguageError, load_profile
 from sip_harness.model.entry import Record
@@ -71,14 +71,7 @@ Examples:
 @click.argument("scenario_file", metavar="SCENARIO", type=click.Path(path_type=Path))
 @click.argument("record_file", metavar="RECORD", type=click.Path(path_type=Path))
 @click.option("--strict", is_flag=True, help="A broken SHOULD is a failure.")
-@click.option(
-    "--at",
-    "systems",
-    type=Endpoint(),
-    multiple=True,
-    metavar="ADDRESS",
-    help="In a capture, the system's address: HOST or HOST:PORT; again for each further one.",
-)
+@at_option
 @click.option(
     "--agent",
     "agents",
@@ -87,13 +80,7 @@ Examples:
     metavar="NAME=ADDRESS",
     help="In a capture, the address of a device or carrier of the scenario.",
 )
-@click.option(
-    "--call",
-    "number",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="In a capture, which call; without it they are listed.",
-)
+@call_option
 @click.option("--system", "profile", type=click.Path(path_type=Path), metavar="FILE",
               help="Profile of the system in a capture: its kind, its timers, its known deviations.")  # fmt: skip
 def judge(

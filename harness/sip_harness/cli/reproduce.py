@@ -9,7 +9,7 @@ import click
 from sip_harness.capture.scenario import cast, identity_of, who, write
 from sip_harness.capture.script import visible
 from sip_harness.capture.story import Node
-from sip_harness.cli.captures import Endpoint, choose, stop
+from sip_harness.cli.captures import at_option, call_option, choose, stop
 from sip_harness.language import LanguageError, load_text
 
 
@@ -22,21 +22,8 @@ Examples:
 """
 )
 @click.argument("capture", type=click.Path(path_type=Path))
-@click.option(
-    "--at",
-    "systems",
-    type=Endpoint(),
-    multiple=True,
-    metavar="ADDRESS",
-    help="The system's address in the capture, HOST or HOST:PORT; again for each further one.",
-)
-@click.option(
-    "--call",
-    "number",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Which call, where there are several; without it they are listed.",
-)
+@at_option
+@call_option
 @click.option(
     "--phones/--carriers",
     "phones",

@@ -27,27 +27,22 @@ class Slots:
     async def take(self, *, alone: bool = False) -> AsyncIterator[None]:
         """A slot for the time of this context, when one is free; `alone`: when nobody else performs, and nobody does
         until this context ends. Who wants that is not kept waiting by those who come after."""
-        async with self._free:
-            if alone:
-                self._apart += 1
-                try:
-                    await self._free.wait_for(lambda: self._taken == 0)
-                except BaseException:
-                    self._leave(alone)
-                    raise
-            else:
-                await self._free.wait_for(lambda: self._taken < self.open and not self._apart)
-            self._taken += 1
+        self._apart += alone
         try:
-            yield
-        finally:
-            self._taken -= 1
             async with self._free:
-                self._leave(alone)
+                await self._free.wait_for(lambda: self._is_free(alone))
+                self._taken += 1
+            try:
+                yield
+            finally:
+                self._taken -= 1
+        finally:
+            self._apart -= alone
+            async with self._free:
+                self._free.notify_all()
 
-    def _leave(self, alone: bool) -> None:
-        self._apart -= alone
-        self._free.notify_all()
+    def _is_free(self, alone: bool) -> bool:
+        return self._taken == 0 if alone else self._taken < self.open and not self._apart
 
     def narrow(self) -> None:
         """The machine could not keep up: half as many from now on."""
