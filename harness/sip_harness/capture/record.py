@@ -94,10 +94,10 @@ def _role(name: str, legs: Sequence[Leg], *, is_caller: bool) -> Role:
 
 def _entries(story: Story, scenario: Scenario, cast: Mapping[str, Sequence[Leg]]) -> Iterator[Entry]:
     call = scenario.calls[0]
-    assert story.caller is not None
-    began = story.caller.invite.time
-    for call_id in dict.fromkeys([story.caller.call_id, *(leg.call_id for leg in story.tried)]):
-        yield Note(began, call.caller, "call", "in the capture", {"call": call.name, "call_id": call_id})
+    for call_id in dict.fromkeys(leg.call_id for leg in story.legs):
+        yield Note(
+            story.legs[0].invite.time, call.caller, "call", "in the capture", {"call": call.name, "call_id": call_id}
+        )
     for name, legs in cast.items():
         for leg in legs:
             for one in leg.everything:

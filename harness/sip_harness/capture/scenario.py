@@ -133,7 +133,7 @@ def summary(story: Story, named: Cast) -> str:
 
 def who(story: Story, named: Cast) -> list[str]:
     """Whose address each name stands for, line by line. It belongs beside the scenario, not into it."""
-    first = story.caller or story.tried[0]
+    first = story.legs[0]
     node = first.invite.packet.target if first.incoming else first.invite.packet.source
     caller = (named.caller, shown(story.caller.peer) if story.caller else "not in the capture")
     rest = [(name, shown(legs[0].peer)) for name, legs in named.legs.items()]
@@ -230,8 +230,7 @@ def _given_up(story: Story) -> int | None:
 def _within(story: Story) -> list[str]:
     """Requests within the call beyond those that every call has."""
     usual = ("INVITE", "ACK", "CANCEL", "BYE")
-    legs = [*([story.caller] if story.caller else []), *story.tried]
-    said = [s.sip for leg in legs for s in leg.said if s.sip.is_request]
+    said = [s.sip for leg in story.legs for s in leg.said if s.sip.is_request]
     methods = [m.method for m in said if m.method not in usual]
     methods += ["re-INVITE" for m in said if m.method == "INVITE" and m.to_tag]
     return [f"requests within the call: {', '.join(dict.fromkeys(methods))}"] if methods else []
@@ -239,8 +238,7 @@ def _within(story: Story) -> list[str]:
 
 def _transports(story: Story) -> list[str]:
     """How it went, where that was not by UDP."""
-    legs = [*([story.caller] if story.caller else []), *story.tried]
-    used = dict.fromkeys(s.packet.transport.upper() for leg in legs for s in leg.said)
+    used = dict.fromkeys(s.packet.transport.upper() for leg in story.legs for s in leg.said)
     return [f"that it went by {' and '.join(used)}"] if set(used) != {"UDP"} else []
 
 

@@ -99,15 +99,19 @@ class Story:
     """Who has registered with the system, before or after."""
 
     @property
+    def legs(self) -> tuple[Leg, ...]:
+        """All of it, the caller first."""
+        return self.tried if self.caller is None else (self.caller, *self.tried)
+
+    @property
     def begin(self) -> int:
         """When it began, nanoseconds since the epoch."""
-        return min(leg.invite.time for leg in (*([self.caller] if self.caller else []), *self.tried))
+        return min(leg.invite.time for leg in self.legs)
 
     @property
     def number(self) -> str:
         """What was dialled."""
-        first = self.caller or self.tried[0]
-        return user_of(first.invite.sip.uri)
+        return user_of(self.legs[0].invite.sip.uri)
 
     @property
     def groups(self) -> list[list[Leg]]:

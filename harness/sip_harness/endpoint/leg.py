@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from sip_harness.endpoint import build
 from sip_harness.endpoint.dialog import Dialog
-from sip_harness.endpoint.media import DISCARD
 from sip_harness.endpoint.own import needs_session
 from sip_harness.endpoint.request import Request
 from sip_harness.endpoint.served import SERVED, accept
@@ -25,9 +24,6 @@ from sip_harness.sip.transaction_tables import Timers
 
 if TYPE_CHECKING:
     from sip_harness.endpoint.ua import UserAgent
-
-MEDIA_PORT = DISCARD
-"""The discard port: our SDP names it where no media is wanted."""
 
 
 class Timed(Protocol):
