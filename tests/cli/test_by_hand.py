@@ -211,6 +211,10 @@ def test_a_system_that_is_started_says_where_other_phones_reach_it(tmp_path: Pat
         profile.write_text(f"name: here\nkind: proxy\naddress: 127.0.0.1:{port}\nroles: {{alice: {{user: alice}}}}\n")
         status, shown = called(profile, "bob")
         assert (status, "answered with 603" in shown) == (1, True), shown
+        profile.write_text(profile.read_text().replace("roles: {", "roles: {bob: {user: bob}, "))
+        second = CliRunner().invoke(main, ["respond", "ok", "--user", "bob", "--system", str(profile)])
+        assert second.exit_code == 3
+        assert f"account bob is in use by process {bob.process.pid}" in second.output
         assert bob.end(signal.SIGINT)[0] == 130
 
 

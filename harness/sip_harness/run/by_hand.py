@@ -23,6 +23,7 @@ from sip_harness.model.entry import Entry, Exit, Log, Message
 from sip_harness.model.place import Place
 from sip_harness.model.scenario import Call, Scenario
 from sip_harness.model.system import SystemInfo, User
+from sip_harness.net.base import host_port
 from sip_harness.record.seen import Reader
 from sip_harness.run.execute import Run
 from sip_harness.run.pace import Pace
@@ -34,6 +35,7 @@ from sip_harness.systems.base import System as AnySystem
 from sip_harness.systems.external import External
 from sip_harness.systems.intent import refusal
 from sip_harness.systems.leases import Leases
+from sip_harness.systems.locks import Locks, LocksUnusable
 
 PATIENCE = 300.0
 """Seconds that a call by hand may ring, if nobody ends it: more than Timer C (RFC 3261 16.6 step 11) grants it."""
@@ -250,6 +252,8 @@ async def _standing(system: AnySystem, scenario: Scenario) -> AsyncIterator[Stan
         binding = _named(system.bind(scenario, lease), scenario, system)
         clean_up.push_async_callback(system.release, lease)
         await system.admit(scenario, lease, binding)
+        if not isinstance(system, External):
+            clean_up.callback(_held(binding, info).free)
         [part] = assign(scenario, info, binding, lease)
         yield Stand(info, replace(part, media=True), scenario, binding, pool, wills)
 
@@ -263,6 +267,21 @@ def _named(binding: Binding, scenario: Scenario, system: AnySystem) -> Binding:
     users = {agent: User(agent, info.domain, info.password) for agent in binding.users}
     own = {target.name: f"sip:{target.name}@{info.domain}" for target in scenario.targets}
     return replace(binding, users=users, uris=own | uris)
+
+
+def _held(binding: Binding, info: SystemInfo) -> Locks:
+    """The plain names as accounts that are in use, so that a profile of this address does not share them.
+
+    Raises SystemFailed.
+    """
+    locks = Locks(host_port(info.address))
+    try:
+        why = locks.take(user.name for user in binding.users.values())
+    except LocksUnusable as error:
+        raise SystemFailed(str(error)) from error
+    if why:
+        raise SystemFailed(why)
+    return locks
 
 
 def _forbidden(stand: Stand, change: Scenario) -> str:
