@@ -93,3 +93,16 @@ def test_ports_and_domain_follow_from_the_address(tmp_path: Path) -> None:
     assert isinstance(profile, Profile)
     assert (profile.address, profile.domain) == (("2001:db8::1", 5061), "[2001:db8::1]")
     assert repr(Account("1", "secret")) == repr(Account("1", "other"))
+
+
+def test_further_transports_have_addresses(tmp_path: Path) -> None:
+    file = tmp_path / "x.system.yaml"
+    start = "name: x\nkind: proxy\naddress: pbx.example:5070\n"
+    file.write_text(f"{start}transports: {{tls: secure.example, tcp: '192.0.2.1:5080'}}\ntrust: {file.name}\n")
+    profile = load_profile(file)
+    assert isinstance(profile, Profile)
+    assert profile.transports == {"tls": ("secure.example", 5061), "tcp": ("192.0.2.1", 5080)}
+    file.write_text(f"{start}capabilities: [tcp]\n")
+    profile = load_profile(file)
+    assert isinstance(profile, Profile)
+    assert profile.transports == {"tcp": ("pbx.example", 5070)}

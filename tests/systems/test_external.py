@@ -92,6 +92,16 @@ def test_a_ring_group_rings_and_nothing_is_left(pbx: Staging, tmp_path: Path, st
     assert asyncio.run(registered(system, "111")) == ()
 
 
+def test_agents_speak_the_transports_that_the_profile_has_addresses_for(pbx: Staging, tmp_path: Path) -> None:
+    mixed = load_text(RING.replace("mobile: {", "mobile: {transport: tcp, ", 1), "ring.sip.yaml")
+    [result] = asyncio.run(perform(external(pbx.profile(tmp_path)), mixed))
+    assert result.verdict.outcome is Outcome.SKIP
+    assert "no address for tcp" in result.verdict.reason
+    [result] = asyncio.run(perform(external(pbx.profile(tmp_path, "capabilities: [tcp]")), mixed, out=tmp_path))
+    assert result.verdict.outcome is Outcome.PASS, result.verdict
+    assert '"transport":"tcp"' in (tmp_path / "RING.jsonl").read_text().replace(" ", "")
+
+
 async def registered(system: External, user: str) -> tuple[str, ...]:
     account = User(user, system.info.domain, PASSWORD)
     async with Visitor(system.info, account) as guest:

@@ -9,6 +9,7 @@ import pytest
 from sip_harness.language.loading import load_text
 from sip_harness.model.profile import Account, Group, Profile
 from sip_harness.model.scenario import Scenario, Target
+from sip_harness.model.wanted import Conforms
 from sip_harness.systems.base import CannotBind
 from sip_harness.systems.placing import Placing, place
 
@@ -99,3 +100,18 @@ def test_what_cannot_be_bound_is_skipped_with_the_reason(target: str, devices: s
 def test_needs_that_the_profile_does_not_state_are_missing() -> None:
     with pytest.raises(CannotBind, match="it lacks digest"):
         placed(scenario("bob: {ring: [a]}", "a", more="needs: [digest, ring, register]"))
+
+
+def test_a_transport_needs_an_address() -> None:
+    one = scenario("bob: {ring: [desk]}", "desk")
+    spoken = replace(one, devices=tuple(replace(device, transport="tls") for device in one.devices))
+    with pytest.raises(CannotBind, match=r"has no address for tls \(transports\)"):
+        placed(spoken)
+    placed(spoken, replace(PBX, transports={"tls": ("192.0.2.10", 5061)}))
+    placed(spoken, replace(PBX, transport="tls"))
+
+
+def test_what_is_asked_of_proxies_alone_is_not_asked_of_a_pbx() -> None:
+    one = replace(scenario("bob: {ring: [desk]}", "desk"), expectations=(Conforms(),))
+    with pytest.raises(CannotBind, match="no proxy"):
+        placed(one)

@@ -27,10 +27,12 @@ from sip_harness.language.profile_schema import (
     TimerDoc,
 )
 from sip_harness.language.source import File, Map, walk
+from sip_harness.model.entry import Address
 from sip_harness.model.guard import EMERGENCY, PREMIUM, GuardRules
 from sip_harness.model.place import Place
 from sip_harness.model.policy import BadPolicy, Deviation, Kind, Policy, Timer
 from sip_harness.model.profile import Account, BuiltInProfile, Group, Guard, Impact, Profile, Setting
+from sip_harness.model.scenario import Transport
 
 SUFFIX = ".system.yaml"
 _WRITTEN_OUT = re.compile(r"(pas*w\w*['\"]?\s*:\s*)((?!\$)[^\s,}\]][^,}\]\n]*)", re.IGNORECASE)
@@ -97,7 +99,12 @@ def _senseless(document: ProfileDoc, root: Map) -> Iterator[Diagnostic]:
                 if name not in document.carriers:
                     hint = guess(name, document.carriers) or "say in 'carriers' where it listens"
                     yield name.all.mistake(f"unknown carrier {quoted(name)}", hint).diagnostic
-    if document.trust and document.transport not in ("tls", "wss"):
+    for name in document.transports:
+        if name in ("udp", document.transport):
+            message = f"{name} is what agents speak that leave it open, by 'transport' and 'address'"
+            place = walk(root, ("transports", name), key=True)[1]
+            yield place.mistake(message, "name further transports here").diagnostic
+    if document.trust and not {document.transport, *document.transports} & {"tls", "wss"}:
         hint = "write transport: tls, or drop it"
         yield walk(root, ("trust",), key=True)[1].mistake("'trust' belongs to TLS", hint).diagnostic
 
@@ -128,6 +135,7 @@ def _profile(document: ProfileDoc, policy: Policy) -> Profile:
         address=(host, port or default),
         domain=document.domain or (f"{literal}:{port}" if port else literal),
         transport=document.transport,
+        transports=_transports(document, (host, port or default)),
         trust=document.trust,
         bind=document.bind,
         advertise=document.advertise,
@@ -141,6 +149,15 @@ def _profile(document: ProfileDoc, policy: Policy) -> Profile:
         impact=cast(Impact, document.impact),
         place=document.name.place,
     )
+
+
+def _transports(document: ProfileDoc, address: Address) -> dict[Transport, Address]:
+    """Further transports with their addresses; the capability `tcp` stands for the address of UDP."""
+    plain: dict[Transport, Address] = (
+        {"tcp": address} if document.transport == "udp" and "tcp" in document.capabilities else {}
+    )
+    named = document.transports.items()
+    return plain | {name: (host, port or _PORTS.get(name, 5060)) for name, (host, port) in named}
 
 
 def _limits(guard: GuardDoc) -> Guard:

@@ -118,6 +118,7 @@ class ProfileDoc(Part):
     kind: KindText
     address: AddressText
     transport: TransportName = "udp"
+    transports: dict[TransportName, AddressText] = Field(default_factory=dict)
     trust: FileText = ""
     domain: DomainText = ""
     bind: IpText = ""

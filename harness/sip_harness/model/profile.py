@@ -87,6 +87,8 @@ class Profile:
     """Host part of the addresses of record."""
     transport: Transport = "udp"
     """What agents speak whose scenario does not name a transport."""
+    transports: Mapping[Transport, Address] = field(default_factory=dict)
+    """Where it listens by further transports, for agents whose scenario names one."""
     trust: str = ""
     """File of certificate authorities for TLS; empty: those of the machine."""
     bind: str = ""

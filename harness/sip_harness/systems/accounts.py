@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from sip_harness.model.entry import Address
-from sip_harness.model.scenario import Scenario
+from sip_harness.model.scenario import Scenario, Transport
 from sip_harness.model.system import SystemInfo, User
 from sip_harness.model.vocabulary import CAPABILITIES
 from sip_harness.model.wanted import Conforms
@@ -71,7 +71,7 @@ def _check_needs(scenario: Scenario, info: SystemInfo) -> None:
     problems = [f"cannot {shape} as {', '.join(names)} must" for shape, names in sorted(cannot.items())]
     if lacks := sorted(scenario.needs - info.capabilities - cannot.keys()):
         problems.append(f"lacks {', '.join(map(_described, lacks))}")
-    if silent := _transports(scenario) - {"udp", *info.addresses}:
+    if silent := transports(scenario) - {"udp", *info.addresses}:
         problems.append(f"does not listen by {' or '.join(sorted(silent))}")
     if info.kind != "proxy" and any(isinstance(wanted, Conforms) for wanted in scenario.expectations):
         problems.append("is no proxy and owes nothing of what 'expect: rfc3261' asks for")
@@ -79,7 +79,8 @@ def _check_needs(scenario: Scenario, info: SystemInfo) -> None:
         raise CannotBind(f"{info.name} {' and '.join(problems)}")
 
 
-def _transports(scenario: Scenario) -> set[str]:
+def transports(scenario: Scenario) -> set[Transport]:
+    """What its agents speak; UDP is what they leave open."""
     return {device.transport for device in scenario.devices} | {call.transport for call in scenario.calls}
 
 

@@ -110,7 +110,8 @@ class External:
         profile = self.profile
         address = await _resolved(profile.address)
         proxy = await _resolved(profile.outbound_proxy) if profile.outbound_proxy else address
-        hosts = {address[0], proxy[0]}
+        further: dict[str, Address] = {name: await _resolved(one) for name, one in profile.transports.items()}
+        hosts = {address[0], proxy[0], *(host for host, _ in further.values())}
         for host in profile.guard.hosts:
             hosts.add((await _resolved((host, 0)))[0])
         named = profile.outbound_proxy or profile.address
@@ -121,7 +122,7 @@ class External:
             domain=profile.domain,
             policy=profile.policy,
             capabilities=profile.capabilities,
-            addresses={profile.transport: proxy} if profile.transport != "udp" else {},
+            addresses=further | ({profile.transport: proxy} if profile.transport != "udp" else {}),
             trust=profile.trust,
             transport=profile.transport,
             bind=profile.bind or _towards(proxy),
@@ -208,7 +209,8 @@ def rules(profile: Profile, hosts: Iterable[str] = ()) -> GuardRules:
     proxy = [profile.outbound_proxy[0]] if profile.outbound_proxy else []
     domain = profile.domain.rpartition(":")[0] if profile.domain.rpartition(":")[2].isdigit() else profile.domain
     # A redirection whose author leaves its Contact open names 127.0.0.1: nobody elsewhere is reached by that.
-    names = {domain.strip("[]"), profile.address[0], *proxy, *guard.hosts, "127.0.0.1"}
+    further = (host for host, _ in profile.transports.values())
+    names = {domain.strip("[]"), profile.address[0], *proxy, *further, *guard.hosts, "127.0.0.1"}
     return GuardRules(
         hosts=frozenset(hosts),
         names=frozenset(name.lower() for name in names),

@@ -9,6 +9,8 @@ from sip_harness.model.entry import Address
 from sip_harness.model.profile import Account, Group, Profile
 from sip_harness.model.scenario import Scenario, Target
 from sip_harness.model.system import User
+from sip_harness.model.wanted import Conforms
+from sip_harness.systems.accounts import transports
 from sip_harness.systems.base import Binding, CannotBind
 
 
@@ -67,6 +69,10 @@ class _Placer:
     def place(self) -> None:
         if lacks := sorted(self._scenario.needs - self._offers()):
             self.missing.append(f"it lacks {', '.join(lacks)}")
+        if silent := transports(self._scenario) - {"udp", self._profile.transport, *self._profile.transports}:
+            self.missing.append(f"its profile has no address for {' and '.join(sorted(silent))} (transports)")
+        if self._profile.kind != "proxy" and any(isinstance(one, Conforms) for one in self._scenario.expectations):
+            self.missing.append("it is no proxy and owes nothing of what 'expect: rfc3261' asks for")
         for name in self._scenario.callers:
             self._role(name, f"caller {name}")
         for target in self._scenario.targets:
@@ -82,7 +88,14 @@ class _Placer:
 
     def _offers(self) -> set[str]:
         groups = {group.shape for group in self._profile.groups if group.members}
-        return {*self._profile.capabilities, *groups, "register", *(["carriers"] if self._profile.carriers else [])}
+        spoken = {self._profile.transport, *self._profile.transports}
+        return {
+            *self._profile.capabilities,
+            *spoken,
+            *groups,
+            "register",
+            *(["carriers"] if self._profile.carriers else []),
+        }
 
     def _role(self, name: str, what: str) -> Account | None:
         """The account of this name, for one agent alone."""

@@ -21,6 +21,11 @@ PROFILE: Entries = {
         "address: 192.0.2.10:5060",
     ),
     "transport": Entry("What agents speak whose scenario leaves it open.", "transport: tls"),
+    "transports": Entry(
+        "Where it listens by further transports, for scenarios that name one; `capabilities: [tcp]` is TCP at the "
+        "address itself.",
+        "transports: {tcp: '192.0.2.10:5060', tls: '192.0.2.10:5061'}",
+    ),
     "trust": Entry(
         "With TLS: a PEM file beside this one with the certificate authorities to believe, instead of the machine's.",
         "transport: tls\ntrust: staging-ca.pem",
