@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from dumpcap import Capture, MayNotCapture, cannot
+from dumpcap import Capture, MayNotCapture, cannot, witnesses
 from ladders import scenario
 from on_loop import on_loop
 from wire_stage import TOKEN, Stage, stage
@@ -120,12 +120,14 @@ def wire(place: Path) -> Iterator[Capture]:
 @pytest.mark.needs_tshark
 @on_loop
 async def test_tshark_sees_the_same_rtp(tmp_path: Path) -> None:
-    with wire(tmp_path) as capture:
-        async with stage() as here:
-            desk = here.device("desk", (TONE, Wait(0.2), NOT_FOUND), media=True)
-            await desk.start()
-            await called(here, desk)
-            [heard] = streams(here, "alice")
+    for may_miss in witnesses():
+        with may_miss, wire(tmp_path) as capture:
+            async with stage() as here:
+                desk = here.device("desk", (TONE, Wait(0.2), NOT_FOUND), media=True)
+                await desk.start()
+                await called(here, desk)
+                [heard] = streams(here, "alice")
+            break
     port = heard.local[1]
     fields = ("rtp.version", "rtp.p_type", "rtp.ssrc", "rtp.seq", "rtp.timestamp", "rtp.marker", "rtp.payload")
     command = [
