@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -192,6 +194,33 @@ def test_what_says_where_we_are_leaves(data: bytes) -> None:
     assert not Gate(RULES, {"192.0.2.7"}).refusal(data, HOST)
 
 
+def everything(user: str, *more: tuple[str, str]) -> bytes:
+    """A REGISTER that takes all bindings of this user away."""
+    headers = [("To", f"<sip:{user}@pbx.example>"), ("CSeq", "1 REGISTER"), ("Contact", "*"), ("Expires", "0")]
+    return build("REGISTER sip:pbx.example SIP/2.0", [*headers, *more])
+
+
+def test_all_bindings_of_an_account_of_ours_may_be_taken_away() -> None:
+    gate = Gate(replace(RULES, accounts=frozenset({"100"})))
+    assert not gate.refusal(everything("100"), HOST)
+    assert "'*' takes the bindings of an account away" in gate.refusal(everything("101"), HOST)
+    assert "192.0.2.66 is no host" in gate.refusal(everything("100", ("Path", "<sip:192.0.2.66;lr>")), HOST)
+    assert "192.0.2.66 is no host" in gate.refusal(everything("100", ("Contact", "<sip:1@192.0.2.66>")), HOST)
+    assert gate.refusal(request("INVITE", "sip:100@pbx.example", ("Contact", "*")), HOST)
+
+
+def moved(contact: str) -> bytes:
+    """A redirection there."""
+    return build("SIP/2.0 302 Moved", [("CSeq", "1 INVITE"), ("Contact", f"<{contact}>")])
+
+
+def test_a_name_that_is_nobodys_leads_nowhere() -> None:
+    gate = Gate(RULES)
+    assert not gate.refusal(moved("sip:1@pbx.invalid"), HOST)
+    assert gate.refusal(moved("sip:1@invalid.example"), HOST)
+    assert "emergency" in gate.refusal(request(uri="sip:112@pbx.invalid"), HOST)
+
+
 def test_a_to_tag_alone_makes_no_dialog() -> None:
     gate = Gate(RULES)
     for method in ("INVITE", "UPDATE", "REFER", "MESSAGE"):
@@ -224,6 +253,12 @@ def test_bytes_that_cannot_be_read_are_no_way_round() -> None:
     assert gate.refusal(b"SIP/2.0 302 Moved\r\nContact: <sip:1@pbx.example\r\n\r\n", HOST)
     assert gate.refusal(b"SIP/2.0 486 Busy\r\n\r\n" + request(uri="sip:112@pbx.example"), HOST)
     assert not gate.refusal(b"SIP/2.0 486 Busy\r\nno header\r\n\r\n", HOST)
+    for code in (b"48", b"700", b"4294967598"):
+        assert not gate.refusal(b"SIP/2.0 " + code + b" Odd\r\nTo: x\r\n\r\n", HOST)
+    for code in (b"48", b"4294967598"):  # 2^32 and 302
+        for contact in (b"Contact", b"m "):
+            data = b"SIP/2.0 " + code + b" Odd\r\n" + contact + b": <sip:112@pbx.example>\r\n\r\n"
+            assert "only answers may be broken" in gate.refusal(data, HOST)
 
 
 @settings(max_examples=200)

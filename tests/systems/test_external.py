@@ -116,9 +116,9 @@ def test_scenarios_side_by_side_have_accounts_of_their_own_or_wait(pbx: Staging,
     assert [r.verdict.outcome for r in results] == [Outcome.PASS] * 3, results
 
 
-async def leave(system: External, user: str, contact: str) -> None:
+async def leave(system: External, user: str, contact: str, seconds: int = 60) -> None:
     async with Visitor(system.info, User(user, system.info.domain, PASSWORD)) as guest:
-        await guest._register([("Contact", f"<{contact}>;expires=60")])
+        await guest._register([("Contact", f"<{contact}>;expires={seconds}")])
 
 
 def test_a_foreign_binding_blocks_and_one_of_a_crashed_run_goes(pbx: Staging, tmp_path: Path) -> None:
@@ -136,6 +136,52 @@ def test_a_foreign_binding_blocks_and_one_of_a_crashed_run_goes(pbx: Staging, tm
     assert foreign.verdict.outcome is Outcome.BLOCKED
     assert "somebody@127.0.0.1:9 is registered there" in foreign.verdict.reason
     assert asyncio.run(scenario(f"sip:phone-abcdx7@{HOST}:9")).verdict.outcome is Outcome.PASS
+
+
+REGISTERS = """\
+title: A caller registers for a phone
+id: REGISTERS
+targets: {bob: {ring: [phone]}}
+devices: {phone: {answer: [486]}}
+calls:
+  - {from: alice, to: bob, as: phone, method: REGISTER, headers: {Contact: '*', Expires: 0}}
+  - {from: alice, to: bob, as: phone, method: REGISTER, headers: {Contact: '<sip:left@127.0.0.1:9>'}}
+  - {from: alice, to: bob, method: REGISTER, headers: {Contact: '<sip:own@127.0.0.1:9>'}}
+expect: {alice: [200 to REGISTER, 200 to REGISTER, 200 to REGISTER], phone: never}
+"""
+
+
+def test_what_a_scenario_registers_by_itself_does_not_stay(pbx: Staging, tmp_path: Path) -> None:
+    system = external(pbx.profile(tmp_path))
+    [result] = asyncio.run(perform(system, load_text(REGISTERS, "registers.sip.yaml")))
+    assert result.verdict.outcome is Outcome.PASS, result.verdict
+    assert (asyncio.run(registered(system, "101")), asyncio.run(registered(system, "100"))) == ((), ())
+
+
+def test_somebody_on_an_account_that_a_scenario_registers_for_blocks_it(pbx: Staging, tmp_path: Path) -> None:
+    system = external(pbx.profile(tmp_path))
+
+    async def work() -> Result:
+        await system.start()
+        await leave(system, "100", f"sip:somebody@{HOST}:9")
+        [result] = await perform(system, load_text(REGISTERS, "registers.sip.yaml"))
+        return result
+
+    result = asyncio.run(work())
+    assert result.verdict.outcome is Outcome.BLOCKED
+    assert "account 100 is in use: sip:somebody@127.0.0.1:9" in result.verdict.reason
+    assert asyncio.run(registered(system, "100")) == (f"sip:somebody@{HOST}:9",)
+    asyncio.run(leave(system, "100", f"sip:somebody@{HOST}:9", 0))
+
+
+def test_what_the_profile_does_not_say_is_skipped_and_what_is_misspelled_is_not(pbx: Staging, tmp_path: Path) -> None:
+    text = SINGLE.replace("NAME", "bob").replace("CALLER", "alice")
+    unknown = load_text(text.replace("200 from phone", "200 within policy.wrap-up of phone sends 180"), "a.sip.yaml")
+    nearly = load_text(text.replace("200 from phone", "200 within policy.transactoin of phone sends 180"), "b.sip.yaml")
+    results = asyncio.run(perform(external(pbx.profile(tmp_path)), unknown, nearly))
+    assert [result.verdict.outcome for result in results] == [Outcome.SKIP, Outcome.ERROR]
+    assert "add 'timers: {wrap-up: ...}' to the policy in its profile" in results[0].verdict.reason
+    assert "did you mean 'transaction'" in results[1].verdict.reason
 
 
 def test_what_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

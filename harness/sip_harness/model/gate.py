@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from sip_harness.model.guard import GuardRules, hosts_of
@@ -18,6 +19,8 @@ MAX_CALLS = 10_000
 MAX_NAMED = 1000
 """Hosts and numbers that are remembered of one call."""
 _ANSWER = re.compile(rb"SIP/2\.0 [12456][0-9][0-9] ")
+_ODD_ANSWER = re.compile(rb"SIP/2\.0 [0-9]{1,20}[ \r]")
+_CONTACT = re.compile(rb"\n(?:contact|m)[ \t]*:", re.IGNORECASE)
 _START = re.compile(
     rb"(?<=\n)(?:[!-~]{1,64}[ \t]+[^ \t\r\n]{1,1000}[ \t]+SIP/[0-9]|SIP/[0-9.]{1,9}[ \t]+[0-9]{3}[ \t])", re.IGNORECASE
 )
@@ -96,7 +99,9 @@ class Gate:
         try:
             message = parse(data)
         except SipError:
-            return "" if _ANSWER.match(data) else "it cannot be read, and only answers may be broken"
+            # A code of no class may be taken for any, a redirection too: that leads nowhere without a Contact.
+            leads_nowhere = _ODD_ANSWER.match(data) and not _CONTACT.search(data)
+            return "" if leads_nowhere or _ANSWER.match(data) else "it cannot be read, and only answers may be broken"
         named = self._named.get(message.call_id)
         hosts = named.hosts if named is not None else ()
         if why := self._of_ours(message, hosts):
@@ -109,6 +114,14 @@ class Gate:
         if named is not None and within:
             return self._within(message, named)
         return self._outside(message)
+
+    def _of_all_bindings(self, register: Message) -> str:
+        """A REGISTER that takes all bindings back (RFC 3261 10.2.2) may do so with accounts of ours alone."""
+        with suppress(SipError):
+            to = read_uri(uri_text(register.get("to") or ""))
+            if isinstance(to, Uri) and to.user in self.rules.accounts and register.method == "REGISTER":
+                return ""
+        return "Contact: '*' takes the bindings of an account away that the profile does not name"
 
     def _within(self, message: Message, named: _Named) -> str:
         """A request of a call that the system knows too."""
@@ -131,7 +144,7 @@ class Gate:
         ours = {*self.own, *named}
         for header in _CONTACTS if message.code < 400 else ():
             for uri in _lasting(message, header):
-                why = self.rules.host_refusal(uri, ours)
+                why = self._of_all_bindings(message) if uri == "*" else self.rules.host_refusal(uri, ours)
                 if why or (message.method == "REGISTER" and (why := self.rules.number_refusal(uri))):
                     return f"{header.title()}: {why}"
         hosts = (*(_by_via(message) if message.is_request else ()), *_directed(message.body))

@@ -16,6 +16,7 @@ PREMIUM = ("0900", "+49900", "0049900", "0137", "+49137", "0049137", "1900", "+1
 """Prefixes of numbers that cost a fortune, where a profile names none of its own."""
 _LEADING = ("maddr", "received", "alias", "fs_path")
 """Parameters of a URI that lead elsewhere than its host: RFC 3261 19.1.1, and what proxies and PBXs have made up."""
+_NOBODY = ".invalid"
 _HEADERS = frozenset({"route", "record-route", "path", "contact", "refer-to", "to"})
 """Headers of a URI that lead whoever makes a request of it (RFC 3261 19.1.5)."""
 
@@ -34,6 +35,8 @@ class GuardRules:
     """Prefixes of numbers that are refused."""
     emergency: tuple[str, ...] = EMERGENCY
     """Numbers that are refused, also behind the digit for an outside line, a country code or a feature code."""
+    accounts: frozenset[str] = frozenset()
+    """Users that the profile lends to the harness: all their bindings may be taken away at once."""
     calls: int = 0
     """Calls that may be begun, attempts with credentials not counted."""
 
@@ -66,8 +69,8 @@ class GuardRules:
         return next((why for why in (*wrong, *inside) if why), "")
 
     def knows(self, host: str, more: Collection[str] = ()) -> bool:
-        """Whether a URI of ours may name this host."""
-        return host in self.hosts or host in self.names or host in more
+        """Whether a URI of ours may name this host; one under `.invalid` is nobody's (RFC 6761 6.4)."""
+        return host.endswith(_NOBODY) or host in self.hosts or host in self.names or host in more
 
     def uri_refusal(self, uri: str, more: Collection[str] = ()) -> str:
         """Why nobody may be made to go to this URI, by its number or its host; empty if he may."""

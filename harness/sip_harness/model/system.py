@@ -49,6 +49,11 @@ class SystemInfo:
     pace: float = 0.0
     """Calls per second that may be begun from this machine; 0: any."""
 
+    @property
+    def is_external(self) -> bool:
+        """Whether others use it too: it was there before the harness, which knows it by a profile."""
+        return self.guard is not None
+
     def address_of(self, transport: Transport) -> Address:
         """Where it listens by this transport. Raises KeyError if it does not."""
         return self.address if transport == "udp" else self.addresses[transport]

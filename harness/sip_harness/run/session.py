@@ -129,7 +129,8 @@ class Session:
             resolved(scenario, Says(name, info.kind, info.policy))
         except CannotChoose as error:
             await self.system.release(lease)
-            return Result(scenario, Verdict(Outcome.ERROR, reason=str(error)), repeat=repeat, system=name)
+            outcome = Outcome.SKIP if info.is_external and not error.nearly else Outcome.ERROR
+            return Result(scenario, Verdict(outcome, reason=str(error)), repeat=repeat, system=name)
         parts = assign(led(scenario, binding), self.system.info, binding, lease)
         tape = Tape(path=self._record_file(scenario, repeat))
         try:
@@ -161,9 +162,9 @@ class Session:
 
         async with AsyncExitStack() as clean_up:
             async with self._slots.take(alone=scenario.disruptive):
-                begin = time.monotonic()
                 clean_up.push_async_callback(self.system.release, lease)
                 await self.system.admit(scenario, lease, binding)
+                begin = time.monotonic()  # not of the time in which others had its accounts
                 clean_up.callback(self.system.watch(_only_of(parts[0].token, run)))
                 clean_up.callback(self.pulse.watch(run.take))
                 clean_up.push_async_callback(run.end)

@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -89,15 +89,20 @@ class External:
         self._check_numbers(scenario, binding)
         self._check_nat(binding)
         self._count(scenario)
-        users = self._placings[lease].users(scenario)
+        placing = self._placings[lease]
+        users = placing.users(scenario)
         await self._lock(lease, [*users, *(host_port(address) for address in binding.listens.values())])
+        registering = tuple(users.values()) if _registers(scenario) else ()
         reached = {binding.users[device].name for device in binding.registers}
+        reached.update(account.user for account in registering)
         await asyncio.gather(*(self._look_at(users[name]) for name in sorted(reached)))
+        placing.registering = registering  # only now: what was there before is not ours to take away
 
     async def release(self, lease: Lease) -> None:
         """Others may have the accounts: the agents have unregistered. Never raises."""
         placing = self._placings.pop(lease, None)
         if placing is not None:
+            await asyncio.gather(*(self._clear(account) for account in placing.registering))
             self._wanted.subtract(placing.used)
         if (locks := self._locks.pop(lease, None)) is not None:
             locks.free()
@@ -181,11 +186,21 @@ class External:
         except LocksUnusable as error:
             raise SystemFailed(str(error)) from error
 
+    async def _clear(self, account: Account) -> None:
+        """Take away what a scenario's own REGISTERs have left: nothing was registered before. Never raises."""
+        with suppress(NoAnswer):
+            async with Visitor(self.info, self._user(account)) as visitor:
+                found = await visitor.bindings()
+                if left := (*found.own, *found.foreign):
+                    await visitor.remove(left)
+
+    def _user(self, account: Account) -> User:
+        return User(account.user, self.info.domain, account.password, account.auth)
+
     async def _look_at(self, account: Account) -> None:
         """Nobody else may be registered for it; what a crashed run of ours has left is removed."""
-        user = User(account.user, self.info.domain, account.password, account.auth)
         try:
-            async with Visitor(self.info, user) as visitor:
+            async with Visitor(self.info, self._user(account)) as visitor:
                 found = await visitor.bindings()
                 if found.own and not found.foreign:
                     found = await visitor.remove(found.own)
@@ -196,6 +211,11 @@ class External:
             raise SystemFailed(
                 f"account {account.user} is in use: {who} is registered there; log it out or use another"
             )
+
+
+def _registers(scenario: Scenario) -> bool:
+    """Whether callers send REGISTERs of their own, which may leave bindings of any account of the run."""
+    return any(call.method == "REGISTER" for call in scenario.calls)
 
 
 def is_unreachable(host: str, system: str) -> bool:
@@ -217,7 +237,14 @@ def rules(profile: Profile, hosts: Iterable[str] = ()) -> GuardRules:
         numbers=guard.numbers,
         premium=guard.premium,
         emergency=guard.emergency,
+        accounts=frozenset(account.user for account in _accounts(profile)),
     )
+
+
+def _accounts(profile: Profile) -> Iterator[Account]:
+    yield from profile.roles.values()
+    for group in profile.groups:
+        yield from group.members
 
 
 async def _resolved(address: Address) -> Address:

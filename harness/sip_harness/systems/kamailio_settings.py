@@ -79,7 +79,7 @@ DEVIATIONS = (
     Deviation("RG-12", "alice: nothing but 4xx or 5xx to REGISTER, 486 from desk", "also ACK to 480", _HALVES),
     Deviation("RG-12", "alice: 486 from desk", "480 Temporarily Unavailable made by the system itself", _HALVES),
     Deviation(
-        "RG-07", "alice: 200 to REGISTER with Record-Route absent", "Record-Route: <sip:edge.example;lr>", _ROUTES
+        "RG-07", "alice: 200 to REGISTER with Record-Route absent", "Record-Route: <sip:edge.invalid;lr>", _ROUTES
     ),
     Deviation("TO-12", _AT_ONCE, "late INVITE", _DEAF),
     Deviation("TO-16", _AT_ONCE, "late INVITE", _REFUSED),

@@ -26,6 +26,8 @@ class Placing:
     preferences: dict[str, float] = field(default_factory=dict)
     used: tuple[str, ...] = ()
     """Users that the run waits for or has."""
+    registering: tuple[Account, ...] = ()
+    """Whose bindings the scenario itself may change, by REGISTERs of its own."""
 
     def binding(self, scenario: Scenario, domain: str) -> Binding:
         """In terms of a run."""

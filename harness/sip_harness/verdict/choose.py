@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 from sip_harness.model.expecting import Amount, Heard, Timing
 from sip_harness.model.pattern import ResponsePattern
@@ -14,6 +15,15 @@ from sip_harness.model.wanted import AnyOrder, ByFailover, ByKind, Expectation, 
 
 class CannotChoose(ValueError):
     """The scenario asks for something that the system's profile does not say."""
+
+    def __init__(self, message: str, nearly: str = "") -> None:
+        """`nearly` is what the profile says under a name so like it that one of both is misspelled."""
+        self.nearly = nearly
+        super().__init__(f"{message}; did you mean '{nearly}'?" if nearly else message)
+
+
+def _nearly(name: str, known: Iterable[str]) -> str:
+    return next(iter(get_close_matches(name, list(known), 1, 0.8)), "")
 
 
 @dataclass(frozen=True)
@@ -87,7 +97,8 @@ class _Chooser:
         if code is None:
             raise CannotChoose(
                 f"{one.place}: the policy of {self._system.name} has no code for '{occasion}'; "
-                f"add 'codes: {{{occasion}: ...}}' to the policy in its profile"
+                f"add 'codes: {{{occasion}: ...}}' to the policy in its profile",
+                _nearly(occasion, self._system.policy.codes),
             )
         return code
 
@@ -109,6 +120,7 @@ def bounds(amount: Amount, system: Says) -> tuple[float, float]:
         known = ", ".join(system.policy.timers) or "none"
         raise CannotChoose(
             f"the policy of {system.name} has no timer '{amount.timer}' (it has: {known}); "
-            f"add 'timers: {{{amount.timer}: ...}}' to the policy in its profile"
+            f"add 'timers: {{{amount.timer}: ...}}' to the policy in its profile",
+            _nearly(amount.timer, system.policy.timers),
         )
     return timer.seconds - timer.early, timer.seconds + timer.late
