@@ -17,6 +17,7 @@ from sip_harness.model.result import Result
 from sip_harness.model.scenario import Scenario
 from sip_harness.model.verdict import Outcome
 from sip_harness.net.authority import Authority
+from sip_harness.report import deviations
 from sip_harness.run.session import Options, open_session
 from sip_harness.run.systems import find_system
 from sip_harness.systems.base import SystemFailed
@@ -251,3 +252,43 @@ def test_what_the_profile_cannot_bind_is_skipped_with_all_reasons(pbx: Staging, 
         ),
         "FK-01": (Outcome.PASS, ""),
     }
+
+
+WRONG = """\
+title: Not as it is - {name}
+id: {name}
+targets: {{bob: {{ring: [desk]}}}}
+devices: {{desk: {{answer: [ringing, wait 50ms, {answer}]}}}}
+calls: [{{from: alice, to: bob}}]
+expect: {{{expect}}}
+order: [alice gets {code}, desk sends 180]
+"""
+
+
+def test_what_did_not_hold_can_be_declared_as_it_stands(pbx: Staging, tmp_path: Path) -> None:
+    """The file that a run leaves needs nothing but the reasons."""
+    wrong = [
+        {"name": "CODE", "expect": "alice: [480]", "answer": "busy-here", "code": "486"},
+        {"name": "NEVER", "expect": "alice: [486], desk: never", "answer": "busy-here", "code": "486"},
+        {
+            "name": "HEADER",
+            "expect": "alice: [486: {headers: {X-Odd: absent}}]",
+            "answer": """486: {headers: {X-Odd: 'a " b: # \\ ☎'}}""",
+            "code": "486",
+        },
+    ]
+    scenarios = [load_text(WRONG.format(**one), f"{one['name']}.sip.yaml") for one in wrong]
+    results = asyncio.run(perform(pbx.profile(tmp_path), scenarios))
+    assert [result.verdict.outcome for result in results] == [Outcome.FAIL] * 3
+    deviations.write(tmp_path / "deviations.yaml", [*results, *results])
+    written = (tmp_path / "deviations.yaml").read_text()
+    assert written.count("- scenario:") == 6, "each once: three orders, a code, a header, a call"
+    policy = "policy: {timers: {transaction: 1s, ring: 3s}}\n"
+    _, _, entries = written.replace('reason: ""', "reason: accepted").partition("deviations:\n")
+    indented = "".join(f"  {line}\n" for line in entries.splitlines())
+    declared = f"policy:\n  timers: {{transaction: 1s, ring: 3s}}\n  deviations:\n{indented}"
+    profile = changed(pbx.profile(tmp_path), policy, declared)
+    results = asyncio.run(perform(profile, scenarios))
+    assert [result.verdict.outcome for result in results] == [Outcome.DEVIATION] * 3, [r.verdict for r in results]
+    deviations.write(tmp_path / "deviations.yaml", results)
+    assert not (tmp_path / "deviations.yaml").exists(), "nothing of an earlier run is left"

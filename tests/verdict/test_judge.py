@@ -278,6 +278,8 @@ def test_a_clock_that_was_set_voids_the_record() -> None:
 def test_a_run_that_its_deadline_ended_fails_with_what_was_open() -> None:
     limit = Note(at(5), "", "limit", "first: given up after 5.0 s", {"open": "alice's INVITE has no final response"})
     only(Outcome.FAIL, verdict(FORK_600, GOOD_600, limit), "alice's INVITE has no final response")
+    [finding] = verdict(FORK_600, GOOD_600, limit).findings
+    assert finding.observed == "still open: alice's INVITE has no final response", "without times: it can be declared"
 
 
 def stray(token: str) -> str:

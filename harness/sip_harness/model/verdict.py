@@ -8,6 +8,9 @@ from enum import Enum
 from sip_harness.model.entry import Message
 from sip_harness.model.place import NOWHERE, Place
 
+UNEXPECTED = "unexpected pass"
+"""What is observed where a known deviation did not show."""
+
 
 class Outcome(Enum):
     """The verdicts of a run, in words; see `exit_code` for what they mean together."""

@@ -14,14 +14,16 @@ PASSED = (Outcome.PASS, Outcome.SKIP, Outcome.DEVIATION)
 
 
 def keep_all(results: Sequence[Result], directory: Path, *, suffix: str = "", strict: bool = False) -> None:
-    """`report.html`, `junit.xml` (with a suffix to their names) and a capture for every record."""
+    """`report.html`, `junit.xml`, `deviations.yaml` if something did not hold (with a suffix to their names), and a
+    capture for every record. Raises OSError."""
     # Most runs pass and write nothing: they need not wait for what writes.
     from sip_harness.record import pcapng
-    from sip_harness.report import html, junit
+    from sip_harness.report import deviations, html, junit
     from sip_harness.report.comments import comments
 
     html.write(directory / f"report{suffix}.html", results)
     junit.write(directory / f"junit{suffix}.xml", results, strict=strict)
+    deviations.write(directory / f"deviations{suffix}.yaml", results)
     for result in results:
         if result.record is not None:
             pcapng.write(_path(result, directory, "pcapng"), result.record, comments(result.record, result.verdict))

@@ -195,4 +195,5 @@ def _unfinished(case: Case) -> Iterator[Finding]:
     for entry in case.record.entries:
         if isinstance(entry, Note) and entry.kind == "limit":
             said = "the run comes to an end" if case.scenario.timed else "the call comes to an end"
-            yield Finding(Outcome.FAIL, said, words.unfinished(entry), place=case.scenario.place, cite=case.cite)
+            text, observed = words.unfinished(entry), f"still open: {entry.data.get('open') or 'the call'}"
+            yield Finding(Outcome.FAIL, said, text, place=case.scenario.place, cite=case.cite, observed=observed)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sip_harness.model.place import Place
 from sip_harness.model.policy import Deviation
-from sip_harness.model.verdict import Finding, Outcome
+from sip_harness.model.verdict import UNEXPECTED, Finding, Outcome
 
 
 def weigh(known: Sequence[Deviation], found: Iterable[Finding], place: Place) -> Iterator[Finding]:
@@ -31,7 +31,7 @@ def weigh(known: Sequence[Deviation], found: Iterable[Finding], place: Place) ->
         if others := _others(deviation, findings):
             seen = f"instead of the known deviation: {others}"
         expected = f"the known deviation of {deviation.expectation!r}: {deviation.observed}"
-        yield Finding(Outcome.FAIL, expected, seen, place=place, cite=deviation.reason, observed="unexpected pass")
+        yield Finding(Outcome.FAIL, expected, seen, place=place, cite=deviation.reason, observed=UNEXPECTED)
 
 
 def _is(deviation: Deviation, finding: Finding) -> bool:
