@@ -218,7 +218,17 @@ def test_a_name_that_is_nobodys_leads_nowhere() -> None:
     gate = Gate(RULES)
     assert not gate.refusal(moved("sip:1@pbx.invalid"), HOST)
     assert gate.refusal(moved("sip:1@invalid.example"), HOST)
-    assert "emergency" in gate.refusal(request(uri="sip:112@pbx.invalid"), HOST)
+    assert gate.refusal(moved("sip:1@pbx.invalid;maddr=192.0.2.66"), HOST)
+    assert "emergency" in gate.refusal(moved("sip:112@pbx.invalid"), HOST)
+    routed = ("Record-Route", "<sip:edge.invalid;lr>")
+    assert not gate.refusal(request("REGISTER", "sip:pbx.example", routed), HOST)
+    for wrong in (
+        request(uri="sip:1@pbx.invalid"),
+        request("INVITE", "sip:1@pbx.example", ("Route", "<sip:edge.invalid;lr>")),
+        request("INVITE", "sip:1@pbx.example", routed),
+        request("INVITE", "sip:1@pbx.example", ("Contact", "<sip:1@pbx.invalid>")),
+    ):
+        assert "no host that the profile names" in gate.refusal(wrong, HOST), "it would be looked up, or a call be left"
 
 
 def test_a_to_tag_alone_makes_no_dialog() -> None:
@@ -253,6 +263,7 @@ def test_bytes_that_cannot_be_read_are_no_way_round() -> None:
     assert gate.refusal(b"SIP/2.0 302 Moved\r\nContact: <sip:1@pbx.example\r\n\r\n", HOST)
     assert gate.refusal(b"SIP/2.0 486 Busy\r\n\r\n" + request(uri="sip:112@pbx.example"), HOST)
     assert not gate.refusal(b"SIP/2.0 486 Busy\r\nno header\r\n\r\n", HOST)
+    assert not gate.refusal(b"\r\n\r\n", HOST), "a keep-alive"
     for code in (b"48", b"700", b"4294967598"):
         assert not gate.refusal(b"SIP/2.0 " + code + b" Odd\r\nTo: x\r\n\r\n", HOST)
     for code in (b"48", b"4294967598"):  # 2^32 and 302

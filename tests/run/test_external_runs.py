@@ -12,12 +12,14 @@ from click.testing import CliRunner
 
 from sip_harness.cli.main import main
 from sip_harness.language.loading import load, load_text
-from sip_harness.model.entry import Address
+from sip_harness.model.entry import Address, Record
 from sip_harness.model.result import Result
-from sip_harness.model.verdict import Outcome
-from sip_harness.run import pace
+from sip_harness.model.scenario import Scenario
+from sip_harness.model.verdict import Outcome, Verdict
+from sip_harness.report import explain
+from sip_harness.run import pace, session
 from sip_harness.run.session import Options, open_session
-from sip_harness.run.systems import find_system
+from sip_harness.run.systems import create, find_system
 from sip_harness.sip.message import Message
 from sip_harness.systems.external import is_unreachable
 from sip_harness.systems.locks import reserve
@@ -60,8 +62,8 @@ async def perform(
         found = find_system(profile(directory, system.address[1], bob, more))
         one = load_text(text, "one.sip.yaml")
         options = Options("pjsua2" if stack == "pjsua2" else "wire")
-        async with open_session(found, options, [one]) as session:
-            return await session.run(one), system
+        async with open_session(found, options, [one]) as opened:
+            return await opened.run(one), system
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -210,3 +212,46 @@ def test_mistakes_in_a_profile_end_the_command(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["run", "--system", str(file)])
     assert done.exit_code == 2
     assert "x.system.yaml:2:7: unknown kind 'proxi'; did you mean 'proxy'?" in done.output
+
+
+def test_a_connection_that_the_system_closes_ends_the_call_at_once(tmp_path: Path) -> None:
+    """It is no message that is late, and not for its limit that the run ends."""
+
+    async def work() -> Result:
+        async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readexactly(30)  # the keep-alive, and a part of the request
+            writer.close()
+
+        async with await asyncio.start_server(hang_up, "127.0.0.1") as server:
+            port = server.sockets[0].getsockname()[1]
+            text = scenario(more=", transport: tcp, pieces: [1, 2, 40, 80, 100]")
+            result, _ = await perform(tmp_path, text, more=f"transports: {{tcp: '127.0.0.1:{port}'}}")
+            return result
+
+    result = asyncio.run(work())
+    assert result.verdict.outcome is Outcome.FAIL
+    finding, uncalled = sorted(result.verdict.findings, key=lambda found: found.agent)
+    assert uncalled.agent == "phone"
+    assert "alice never got 486 (alice sent no INVITE: connection to 127.0.0.1:" in finding.seen
+    assert "closed by the peer" in explain.text(result).partition("notes ")[2].partition("\n")[0]
+
+
+def test_a_fault_of_the_harness_itself_costs_no_other_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [scenario().replace("ONE", name) for name in ("GOOD", "BAD", "FINE")]
+    scenarios = [load_text(text, "one.sip.yaml") for text in texts]
+    judge = session.judge
+
+    def faulty(one: Scenario, record: Record) -> Verdict:
+        return judge(one, record) if one.id != "BAD" else Verdict(Outcome(one.id))
+
+    monkeypatch.setattr(session, "judge", faulty)
+
+    async def work() -> list[Result]:
+        async with open_session(create("reference"), Options("wire"), scenarios) as opened:
+            return await asyncio.gather(*(opened.run(one) for one in scenarios))
+
+    good, bad, fine = asyncio.run(work())
+    assert (good.verdict.outcome, fine.verdict.outcome) == (Outcome.PASS, Outcome.PASS)
+    assert bad.verdict.outcome is Outcome.INCONCLUSIVE
+    assert "a fault of the harness itself, please report it:" in bad.verdict.reason
+    assert "ValueError: 'BAD' is not a valid Outcome" in bad.verdict.reason

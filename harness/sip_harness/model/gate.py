@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from sip_harness.model.guard import GuardRules, hosts_of
+from sip_harness.model.guard import GuardRules, hosts_of, nobodys
 from sip_harness.model.numbers import number_of
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message, first_element, parse, split_list
@@ -99,6 +99,8 @@ class Gate:
         try:
             message = parse(data)
         except SipError:
+            if not data.strip(b"\r\n"):
+                return ""  # line ends between messages, or a keep-alive (RFC 3261 7.5, RFC 5626 3.5.1)
             # A code of no class may be taken for any, a redirection too: that leads nowhere without a Contact.
             leads_nowhere = _ODD_ANSWER.match(data) and not _CONTACT.search(data)
             return "" if leads_nowhere or _ANSWER.match(data) else "it cannot be read, and only answers may be broken"
@@ -107,7 +109,7 @@ class Gate:
         if why := self._of_ours(message, hosts):
             return why
         if not message.is_request:
-            return self._of_uris(message, "contact", self.own) if 300 <= message.code < 400 else ""
+            return self._of_redirection(message) if 300 <= message.code < 400 else ""
         if why := self._of_uris(message, "refer-to"):
             return why
         within = message.to_tag or message.method in _SETS_UP_NO_CALL
@@ -144,12 +146,19 @@ class Gate:
         ours = {*self.own, *named}
         for header in _CONTACTS if message.code < 400 else ():
             for uri in _lasting(message, header):
-                why = self._of_all_bindings(message) if uri == "*" else self.rules.host_refusal(uri, ours)
+                # What begins no dialog may name nobody: otherwise the call would be left behind.
+                no_dialog = message.code >= 300 or (message.method == "REGISTER" and header != "contact")
+                known = ours | nobodys(uri) if no_dialog else ours
+                why = self._of_all_bindings(message) if uri == "*" else self.rules.host_refusal(uri, known)
                 if why or (message.method == "REGISTER" and (why := self.rules.number_refusal(uri))):
                     return f"{header.title()}: {why}"
         hosts = (*(_by_via(message) if message.is_request else ()), *_directed(message.body))
         elsewhere = (host for host in hosts if not self.rules.knows(host, ours))
         return next((f"{host} is no host that the profile names" for host in elsewhere), "")
+
+    def _of_redirection(self, response: Message) -> str:
+        found = (self.rules.uri_refusal(uri, self.own | nobodys(uri)) for uri in _uris(response, "contact"))
+        return next((why for why in found if why), "")
 
     def _of_uris(self, message: Message, header: str, more: Collection[str] = ()) -> str:
         return next((why for uri in _uris(message, header) if (why := self.rules.uri_refusal(uri, more))), "")

@@ -69,12 +69,23 @@ class GuardRules:
         return next((why for why in (*wrong, *inside) if why), "")
 
     def knows(self, host: str, more: Collection[str] = ()) -> bool:
-        """Whether a URI of ours may name this host; one under `.invalid` is nobody's (RFC 6761 6.4)."""
-        return host.endswith(_NOBODY) or host in self.hosts or host in self.names or host in more
+        """Whether a URI of ours may name this host."""
+        return host in self.hosts or host in self.names or host in more
 
     def uri_refusal(self, uri: str, more: Collection[str] = ()) -> str:
         """Why nobody may be made to go to this URI, by its number or its host; empty if he may."""
         return self.number_refusal(uri) or self.host_refusal(uri, more)
+
+
+def nobodys(uri: str) -> frozenset[str]:
+    """Hosts of a URI that do not exist and never will (RFC 6761 6.4): whom it is handed to goes nowhere by them."""
+    try:
+        read = read_uri(uri)
+    except SipError:
+        return frozenset()
+    return (
+        frozenset(host for host in hosts_of(read) if host.endswith(_NOBODY)) if isinstance(read, Uri) else frozenset()
+    )
 
 
 def hosts_of(uri: Uri) -> Iterator[str]:

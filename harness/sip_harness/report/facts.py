@@ -21,7 +21,7 @@ MAX_LINES = 10
 MAX_STREAMS = 20
 """RTP streams that are shown, the first ones."""
 _WIDTH = 300
-_NOTES = ("refused", "engine", "limit", "cut", "strays")
+_NOTES = ("refused", "unsent", "engine", "limit", "cut", "strays")
 _ALARM = re.compile(r"\b(error|err|warn|warning|crit|critical|alert|emerg|bug|panic|fatal)\b", re.IGNORECASE)
 
 

@@ -75,6 +75,9 @@ class Run:
             self._dead = True
         elif isinstance(entry, Note) and "disconnect" in entry.data:
             self._open.cut(entry.agent, entry.time)
+        elif isinstance(entry, Note) and entry.kind == "unsent":
+            # Its connection went before the first request had: nothing of it will follow.
+            self._awaited = [one for one in self._awaited if one[0] != entry.agent]
         self._changed.set()
 
     def _heard(self, seen: Seen) -> None:

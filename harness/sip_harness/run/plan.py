@@ -9,6 +9,7 @@ from sip_harness.agents.base import EXPIRES, Assignment
 from sip_harness.model.entry import Role
 from sip_harness.model.place import NOWHERE, Place
 from sip_harness.model.scenario import Account, Call, Device, Scenario, Stack, Transport
+from sip_harness.model.steps import ForwardBack
 from sip_harness.model.system import SystemInfo
 from sip_harness.script.everything import made_up_realms, seconds_in
 from sip_harness.script.pjsua2_limits import Obstacle, call_obstacles, device_obstacles
@@ -16,6 +17,8 @@ from sip_harness.systems.base import Binding, Lease
 from sip_harness.systems.intent import filled
 
 OneStack = Literal["pjsua2", "wire"]
+_ROUNDS = 4
+"""How often the guard lets a phone hand one call back to an external system: a loop of more is stopped here."""
 
 
 class CannotCarryOut(Exception):
@@ -162,6 +165,9 @@ def assign(scenario: Scenario, info: SystemInfo, binding: Binding, lease: Lease)
 def _placed(part: Assignment, scenario: Scenario, info: SystemInfo) -> Assignment:
     """Where the agent stands in the network, and what it may send."""
     calls = sum(call.caller == part.name and call.method == "INVITE" for call in scenario.calls)
+    if part.script is not None:
+        handed_back = sum(isinstance(step, ForwardBack) for steps in part.script.attempts for step in steps)
+        calls += handed_back * len(scenario.calls) * _ROUNDS
     guard = replace(info.guard, calls=calls) if info.guard is not None else None
     return replace(
         part,

@@ -6,6 +6,7 @@ import asyncio
 import platform
 import re
 import time
+import traceback
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -100,10 +101,15 @@ class Session:
     async def run(self, scenario: Scenario, repeat: int = 0) -> Result:
         """Run one scenario and judge it; again if this machine stood still so that nothing can be said of it.
 
-        Raises only what is a fault of the harness itself.
+        A fault of the harness itself makes it inconclusive: other scenarios keep their results.
         """
         for number in range(1, TRIES + 1):
-            result = replace(await self._once(scenario, repeat), tries=number)
+            try:
+                result = replace(await self._once(scenario, repeat), tries=number)
+            except Exception:  # noqa: BLE001 - one scenario must not cost all others their results
+                why = f"a fault of the harness itself, please report it:\n{traceback.format_exc()}"
+                result = Result(scenario, Verdict(Outcome.INCONCLUSIVE, reason=why), repeat=repeat)
+                return replace(result, system=self.system.info.name, tries=number)
             if not result.verdict.starved:
                 self._slots.went_well()
                 break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from sip_harness.model.guard import GuardRules
+from sip_harness.model.guard import GuardRules, nobodys
 from sip_harness.model.scenario import URI_PLACEHOLDER, Call, Scenario
 from sip_harness.model.steps import Raw, Request, Send, Step
 from sip_harness.sip.errors import SipError
@@ -27,7 +27,7 @@ def refusal(scenario: Scenario, rules: GuardRules, dialled: Mapping[str, str]) -
         if why := rules.uri_refusal(request_uri(call, dialled[call.target])):
             return f"to call {call.target}: {why}"
     for agent, uri in (*_of_devices(scenario), *(found for call in scenario.calls for found in _of_call(call))):
-        if why := rules.uri_refusal(uri):
+        if why := rules.uri_refusal(uri, nobodys(uri)):
             return f"that {agent} leads it to {uri}: {why}"
     return ""
 

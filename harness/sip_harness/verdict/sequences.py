@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from sip_harness.model.entry import Note
 from sip_harness.model.pattern import RequestPattern, ResponsePattern
 from sip_harness.model.verdict import Finding, Outcome
 from sip_harness.model.wanted import AnyOrder, Expected, ItemsByKind, Sequence
@@ -142,12 +143,18 @@ class _SequenceJudge:
         return self._finding(expected, seen, "nothing", missing_at=due)
 
     def _unsent(self, expected: Expected) -> str:
-        """Why a response cannot have come: nobody asked for it, as where an answer has overtaken the CANCEL."""
+        """Why a response cannot have come: nobody asked for it, as where an answer has overtaken the CANCEL or the
+        system has closed the connection."""
         method = expected.pattern.method
-        if not isinstance(expected.pattern, ResponsePattern) or method == "INVITE":
+        if not isinstance(expected.pattern, ResponsePattern):
+            return ""
+        entries = self._case.record.entries
+        notes = (e for e in entries if isinstance(e, Note) and e.kind == "unsent" and e.agent == self._agent)
+        why = next((f": {note.text}" for note in notes), "")
+        if method == "INVITE" and not why:
             return ""
         sent = any(i.seen.agent == self._agent and i.seen.sip.method == method for i in self._case.traffic.sent())
-        return "" if sent else f" ({self._agent} sent no {method})"
+        return "" if sent else f" ({self._agent} sent no {method}{why})"
 
     def _unasked(self, item: Item) -> Finding:
         case = self._case
