@@ -233,6 +233,44 @@ class TestKindsAndPolicy:
             assert result.outcome is outcome
             assert [f.expected for f in result.findings] in ([], ["alice: policy.all-busy or 600"])
 
+    @pytest.mark.parametrize(
+        ("codes", "got", "kind", "outcome"),
+        [
+            ({"486": 480}, "480", "b2bua", Outcome.PASS),
+            ({"4xx": 480}, "480", "b2bua", Outcome.PASS),
+            ({"4xx": 500, "486": 480}, "480", "b2bua", Outcome.PASS),
+            ({"4xx": 500}, "486", "b2bua", Outcome.PASS),
+            ({"5xx": 500}, "480", "b2bua", Outcome.FAIL),
+            ({}, "480", "b2bua", Outcome.FAIL),
+            ({"486": 480}, "480", "proxy", Outcome.FAIL),
+        ],
+    )
+    def test_a_b2bua_has_codes_of_its_own_for_those_of_phones(
+        self, codes: dict[str, int], got: str, kind: Kind, outcome: Outcome
+    ) -> None:
+        wanted = scenario("desk: {answer: [486]}", "alice: [486 from desk]\ndesk: [INVITE, ACK to 486]")
+        ladder = (
+            "0.0 alice > INVITE\n0.01 desk < INVITE callid=b2b-1\n0.1 desk > 486 callid=b2b-1\n"
+            f"0.101 desk < ACK to 486 callid=b2b-1\n0.102 alice < {got} from system\n"
+        )
+        made = record(ladder, kind=kind)
+        header = replace(made.header, policy=replace(POLICY, codes=codes))
+        result = judge(wanted, replace(made, header=header))
+        assert result.outcome is outcome, result.findings
+        if "486" in codes and kind == "b2bua":
+            heard = resolved(wanted, Says("pbx", kind, header.policy)).expectations[0]
+            assert "486, told as 480" in repr(heard)
+
+    def test_the_map_of_codes_leaves_the_systems_own_answers_alone(self) -> None:
+        policy = replace(POLICY, codes={"4xx": 500})
+        for item in ("487", "481 to CANCEL", "408 from system", "policy.404"):
+            wanted = scenario(DEVICES, f"{REST}alice: [{item}]")
+            kept = resolved(wanted, Says("pbx", "b2bua", policy)).expectations
+            assert "told as" not in repr(kept)
+
+    def test_a_code_that_becomes_another_by_its_class(self) -> None:
+        assert [replace(POLICY, codes={"4xx": 500, "404": 404}).told(c) for c in (404, 410, 503)] == [404, 500, 503]
+
     def test_a_timer_that_the_policy_lacks_is_an_error(self) -> None:
         result = judged(f"{REST}alice: [486 within policy.failover of desk sends 503]")
         assert result.outcome is Outcome.ERROR

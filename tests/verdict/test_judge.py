@@ -407,6 +407,14 @@ def test_a_broken_schedule_fails(times: tuple[float, ...], words: str) -> None:
     only(Outcome.FAIL, verdict(SILENT, silent(*times, last="2.0 alice < 408 from own")), words)
 
 
+def test_a_b2bua_that_has_given_up_may_not_cancel_and_so_goes_on_to_timer_b() -> None:
+    on = silent(0.001, 0.5, 1.5, 3.5, 7.5, last="1.0 alice < 408 from own")
+    assert not [f for f in verdict(SILENT, on, kind="b2bua").findings if "times:" in f.seen]
+    only(Outcome.FAIL, verdict(SILENT, on), "sent again 1.50 s and 3.50 s and 7.50 s")
+    found = verdict(SILENT, silent(0.001, 0.5, 2.2), kind="b2bua").findings
+    assert any("sent again 2.20 s after the first time, when it was not due" in f.seen for f in found)
+
+
 def with_deviation(ladder: str, expectation: str, observed: str) -> Verdict:
     taken = record(ladder)
     deviation = Deviation("T-1", expectation, observed, "it has always been so")

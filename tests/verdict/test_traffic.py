@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from ladders import SESSION, TOKEN, record, scenario, verdict
+from ladders import SESSION, TOKEN, at, record, scenario, verdict
 
+from sip_harness.language.loading import load_text
+from sip_harness.model.entry import Note
 from sip_harness.model.verdict import Outcome
 from sip_harness.verdict.traffic import Owner, sort_out
 
@@ -127,3 +129,49 @@ def test_outsiders_change_no_verdict() -> None:
     assert verdict(of, f"{stray.format(port=4444)}\n{answers}\n{call}").outcome is Outcome.PASS
     from_the_system = verdict(of, f"{stray.format(port=5060)}\n{call}")
     assert [f.outcome for f in from_the_system.findings] == [Outcome.FAIL, Outcome.INCONCLUSIVE]
+
+
+PBX = f"0.0 alice > INVITE uri=sip:0801@h caller=100 user=0801 callid={TOKEN}-1\n"
+"""A call to a system that is already there: neither the number nor the account has a name of the run in it."""
+NOTE = Note(at(0.0), "alice", "call", "calls sip:0801@h", {"call": "call-1", "call_id": f"{TOKEN}-1"})
+
+
+@pytest.mark.parametrize("number", ["0801", "801", "+49801", "0049801", "9801"])
+def test_at_a_carrier_a_leg_without_a_name_is_known_by_its_number(number: str) -> None:
+    leg = f"0.1 g1 < INVITE callid=b2b-9 uri=sip:{number}@g1 user={number} caller=main\n"
+    ladder = f"{PBX}{leg}0.2 g1 > 503 callid=b2b-9 user={number} caller=main\n"
+    items = sort_out(record(ladder, NOTE, kind="b2bua"), {"g1"}).items
+    assert {i.owner for i in items} == {Owner.CALL}
+    assert [i.owner for i in sort_out(record(ladder, NOTE, kind="b2bua")).items][1:] == [Owner.UNKNOWN] * 2
+
+
+@pytest.mark.parametrize("number", ["0802", "01", "1", "x0801", "main"])
+def test_another_number_is_nobodys(number: str) -> None:
+    leg = f"0.1 g1 < INVITE callid=b2b-9 uri=sip:{number}@g1 user={number} caller=100"
+    items = sort_out(record(f"{PBX}{leg}", NOTE, kind="b2bua"), {"g1"}).items
+    assert [i.owner for i in items] == [Owner.CALL, Owner.UNKNOWN]
+
+
+def test_a_name_is_known_by_itself() -> None:
+    ladder = PBX.replace("0801", "sales") + "0.1 g1 < INVITE callid=b2b-9 uri=sip:sales@g1 user=sales caller=100"
+    assert [i.owner for i in sort_out(record(ladder, NOTE, kind="b2bua"), {"g1"}).items] == [Owner.CALL] * 2
+
+
+def test_what_is_missed_may_be_what_cannot_be_told_from_the_calls_of_others() -> None:
+    """A PBX that dials something else at its trunk has not failed: nobody knows whose call that is."""
+    of = load_text(
+        "title: t\nid: T-1\ntargets: {pstn: {hunt: [g1]}}\ncarriers: {g1: {answer: [503]}}\n"
+        "calls: [{from: alice, to: pstn}]\nexpect: {alice: [503], g1: [INVITE, ACK to 503]}\n",
+        "t.sip.yaml",
+    )
+    ladder = (
+        f"{PBX}0.1 g1 < INVITE callid=b2b-9 uri=sip:77@g1 user=77 caller=100\n"
+        f"0.2 g1 > 503 callid=b2b-9 user=77 caller=100\n0.3 alice < 503 callid={TOKEN}-1 user=0801 caller=100\n"
+    )
+    found = verdict(of, ladder, NOTE, kind="b2bua")
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert any(
+        "never got INVITE" in f.seen and "cannot be told from the calls of others" in f.seen for f in found.findings
+    )
+    mine = verdict(of, ladder.replace("77", "801"), NOTE, kind="b2bua")
+    assert not [f for f in mine.findings if f.agent == "g1" and "INVITE" in f.expected], mine.findings

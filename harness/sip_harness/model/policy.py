@@ -57,6 +57,11 @@ class Policy:
     408. By the rules it is tried after 503 and after no response at all (RFC 3261 21.5.4, RFC 3263 4.3), and not after
     a 6xx (RFC 3261 16.7 step 5), whatever is said here. None: not known."""
 
+    def told(self, code: int) -> int:
+        """What a caller hears where a device has said this: a back-to-back user agent may have a code of its own for
+        it, or for all of its class (`4xx`): towards the caller it is a UAS (RFC 3261 6)."""
+        return self.codes.get(str(code), self.codes.get(f"{code // 100}xx", code))
+
     @property
     def shortest(self) -> float:
         """The shortest timer; if none is known, twice what is prompt, which is the shortest that there may be."""

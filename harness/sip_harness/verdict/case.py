@@ -146,7 +146,8 @@ class Case:
         found = []
         for sent in reversed(self.traffic.sent()):
             m = sent.seen.sip
-            same = (m.code, m.cseq[1]) == (got.code, got.cseq[1])
+            told = {m.code} if keeps_tags else {m.code, self.policy.told(m.code)}
+            same = got.code in told and m.cseq[1] == got.cseq[1]
             relayed = same and (m.to_tag == got.to_tag if keeps_tags else sent.time >= min(asked, default=0))
             if relayed and sent.seen.agent in self.devices and sent.time <= item.time:
                 found.append(sent.seen.agent)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from sip_harness.model.expecting import Amount, Heard, Timing
-from sip_harness.model.pattern import ResponsePattern
+from sip_harness.model.pattern import Event, Pattern, ResponsePattern
 from sip_harness.model.policy import Kind, Policy
 from sip_harness.model.scenario import Scenario
-from sip_harness.model.wanted import AnyOrder, ByFailover, ByKind, Expectation, Expected, ItemsByKind, Sequence
+from sip_harness.model.wanted import AnyOrder, ByFailover, ByKind, Expectation, Expected, ItemsByKind, Order, Sequence
 
 
 class CannotChoose(ValueError):
@@ -37,13 +37,14 @@ class Says:
 
 def resolved(scenario: Scenario, system: Says) -> Scenario:
     """The scenario without alternatives. Raises CannotChoose with what the profile lacks."""
-    chooser = _Chooser(system)
+    chooser = _Chooser(system, frozenset(scenario.callers))
     return replace(scenario, expectations=tuple(chooser.expectation(one) for one in scenario.expectations))
 
 
 class _Chooser:
-    def __init__(self, system: Says) -> None:
+    def __init__(self, system: Says, callers: frozenset[str]) -> None:
         self._system = system
+        self._callers = callers
 
     def expectation(self, one: Expectation) -> Expectation:
         if isinstance(one, ByKind):
@@ -58,7 +59,10 @@ class _Chooser:
         if isinstance(one, ByFailover):
             return self.expectation(one.tried if one.code in self._failover(one) else one.other)
         if isinstance(one, Sequence):
-            return replace(one, items=tuple(part for item in one.items for part in self._items(item)))
+            items = (part for item in one.items for part in self._items(item))
+            return replace(one, items=tuple(map(self._heard, items) if one.agent in self._callers else items))
+        if isinstance(one, Order):
+            return replace(one, events=tuple(map(self._event, one.events)))
         if isinstance(one, Heard) and one.timing is not None:
             self._check(one.timing)
         return one
@@ -90,10 +94,37 @@ class _Chooser:
         codes = frozenset(self._code(name, one) for name in pattern.policy)
         return replace(one, pattern=replace(pattern, codes=pattern.codes | codes))
 
+    def _heard(self, item: Expected | AnyOrder) -> Expected | AnyOrder:
+        """What a caller hears of this: the code that the system has for that of a phone."""
+        if isinstance(item, AnyOrder):
+            return replace(item, items=tuple(self._told(one) for one in item.items))
+        return self._told(item)
+
+    def _told(self, one: Expected) -> Expected:
+        return one if one.source == "system" else replace(one, pattern=self._mapped(one.pattern))
+
+    def _event(self, event: Event) -> Event:
+        heard = event.verb == "gets" and event.agent in self._callers
+        return replace(event, pattern=self._mapped(event.pattern)) if heard else event
+
+    def _mapped(self, pattern: Pattern) -> Pattern:
+        """With what the policy's map of codes makes of them; a proxy has none (RFC 3261 16.7 step 9).
+
+        A 487 is the system's own, to a CANCEL, and what is said within a call it may pass on as it is.
+        """
+        if not isinstance(pattern, ResponsePattern) or pattern.policy or self._system.kind == "proxy":
+            return pattern
+        own = frozenset(self._system.policy.told(code) for code in pattern.codes - {487}) - pattern.codes
+        if pattern.method != "INVITE" or not own:
+            return pattern
+        text = f"{ResponsePattern(pattern.codes, text=pattern.text)}, told as {ResponsePattern(own)}"
+        return replace(pattern, codes=pattern.codes | own, text=text)
+
     def _code(self, occasion: str, one: Expected) -> int:
         code = self._system.policy.codes.get(occasion)
         if code is None and occasion.isdigit():  # what becomes of a code: by the rules only a 503 changes on a proxy
-            return 500 if occasion == "503" and self._system.kind == "proxy" else int(occasion)
+            leaks = occasion == "503" and self._system.kind == "proxy"
+            return 500 if leaks else self._system.policy.told(int(occasion))
         if code is None:
             raise CannotChoose(
                 f"{one.place}: the policy of {self._system.name} has no code for '{occasion}'; "

@@ -35,7 +35,7 @@ CLOCK_STEP = 1_000_000
 
 def judge(scenario: Scenario, record: Record) -> Verdict:
     """The verdict on one run. Never looks at anything but its arguments."""
-    traffic = sort_out(record)
+    traffic = sort_out(record, {d.name for d in scenario.devices if d.kind == "carrier"})
     unfit = next(_unfit(record, traffic), None)
     if unfit is not None:
         return unfit
@@ -45,7 +45,8 @@ def judge(scenario: Scenario, record: Record) -> Verdict:
         return Verdict(Outcome.ERROR, reason=str(error))
     known = [d for d in record.header.policy.deviations if d.scenario == scenario.id]
     case = Case(scenario, record, traffic)
-    findings = sorted(_fair(case, weigh(known, _findings(case), scenario.place)), key=_gravity)
+    found = _certain(case, weigh(known, _findings(case), scenario.place))
+    findings = sorted(_fair(case, found), key=_gravity)
     if not findings:
         return Verdict(Outcome.PASS)
     outcome = findings[0].outcome
@@ -85,6 +86,18 @@ def _fair(case: Case, findings: Iterable[Finding]) -> Iterator[Finding]:
         if stood_still and finding.outcome in (Outcome.FAIL, Outcome.WARN):
             seen = f"{finding.seen}; {words.overslept(longest, case.policy.shortest)}"
             yield replace(finding, outcome=Outcome.INCONCLUSIVE, seen=seen, starved=True)
+        else:
+            yield finding
+
+
+def _certain(case: Case, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings; none is held against the system about an agent that got requests of which nobody can tell whether
+    they belong to the run: they may be what is missed."""
+    unclear = {i.seen.agent for i in _nobodys(case) if i.seen.sip.is_request}
+    for finding in findings:
+        if finding.agent in unclear and finding.outcome in (Outcome.FAIL, Outcome.WARN):
+            seen = f"{finding.seen}; but it may be among what cannot be told from the calls of others"
+            yield replace(finding, outcome=Outcome.INCONCLUSIVE, seen=seen)
         else:
             yield finding
 
@@ -182,13 +195,17 @@ def _uncalled(case: Case) -> Iterator[Finding]:
 
 
 def _unattributed(case: Case) -> Iterator[Finding]:
+    for item in _nobodys(case):
+        said, text = "only messages of this run", words.unattributed(item)
+        yield Finding(Outcome.INCONCLUSIVE, said, text, item.seen.agent, message=item.seen.entry)
+
+
+def _nobodys(case: Case) -> Iterator[Item]:
+    """What agents got that belongs to nobody; where nothing at all must come it has broken that."""
     never = {e.agent for e in case.scenario.expectations if isinstance(e, Never)}
     for item in case.traffic.items:
-        seen = item.seen
-        if item.owner is Owner.UNKNOWN and seen.received and seen.agent not in never:
-            said = "only messages of this run"
-            text = words.unattributed(item)
-            yield Finding(Outcome.INCONCLUSIVE, said, text, seen.agent, message=seen.entry)
+        if item.owner is Owner.UNKNOWN and item.seen.received and item.seen.agent not in never:
+            yield item
 
 
 def _unfinished(case: Case) -> Iterator[Finding]:

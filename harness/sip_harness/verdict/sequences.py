@@ -191,7 +191,7 @@ class _SequenceJudge:
             return
         cause = self._case.causes.of(item)
         behind = 0.0 if cause is None else max(0.0, min((item.time - cause.time) / 1e9, self._case.policy.prompt))
-        for why in deviations(expected.resent, item, self._case.policy, behind):
+        for why in deviations(expected.resent, item, self._case.policy, behind, self._case.record.header.kind):
             seen = f"{item.seen.name} reached {self._agent} {item.times} times: {why}"
             # It is sent by a timer: a machine that stood still meanwhile may have kept it.
             last = max([item.time, *(m.time for m in item.again)]) + _A_WHILE

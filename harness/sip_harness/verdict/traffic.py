@@ -1,7 +1,8 @@
 """Who a message belongs to.
 
 By Call-ID where the run knows it; else by the lease token, which is part of every user name, Contact and Call-ID of a
-run, because a B2BUA gives every leg a Call-ID of its own; else nobody's. Nothing is ignored: what carries the token of
+run, because a B2BUA gives every leg a Call-ID of its own; at a carrier else by the number, because a PBX that is
+already there takes no names of ours to it; else nobody's. Nothing is ignored: what carries the token of
 another lease of this session is a stray, and so is what carries none and comes from an address that is not the
 system's, as the system cannot have sent it. What carries none and does come from the system is kept as unattributed.
 """
@@ -9,6 +10,7 @@ system's, as the system cannot have sent it. What carries none and does come fro
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -16,6 +18,7 @@ from sip_harness.model.entry import Header, Message, Note, Record
 from sip_harness.record.outsiders import Outsiders
 from sip_harness.record.seen import Reader, Seen
 from sip_harness.verdict.belonging import Belongings
+from sip_harness.verdict.dialled import Dialled
 
 _OF_A_CALL = frozenset({"INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE"})
 _OF_A_SYSTEM = frozenset({"OPTIONS", "NOTIFY"})
@@ -72,11 +75,11 @@ class Traffic:
         return [i for i in self.items if not i.seen.received and i.owner is Owner.CALL]
 
 
-def sort_out(record: Record) -> Traffic:
-    """Parse, fold and attribute the messages of a record."""
+def sort_out(record: Record, carriers: Collection[str] = ()) -> Traffic:
+    """Parse, fold and attribute the messages of a record; `carriers` are agents that the system calls by number."""
     reader = Reader()
-    attribution = _Attribution(record)
     read = [reader.read(entry) for entry in record.messages]
+    attribution = _Attribution(record, read, carriers)
     belongings = Belongings(record, read)
     folded: dict[tuple[object, ...], Item] = {}
     for seen in read:
@@ -91,7 +94,7 @@ def sort_out(record: Record) -> Traffic:
 class _Attribution:
     """Decides once per Call-ID: what follows in a dialog belongs to whoever its first message belonged to."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, read: Iterable[Seen], carriers: Collection[str]) -> None:
         calls = [e.data for e in record.entries if isinstance(e, Note) and e.kind == "call"]
         self._owners = {call["call_id"]: Owner.CALL for call in calls if "call_id" in call}
         self._of_a_call = _OF_A_CALL | ({call.get("method", "INVITE") for call in calls} - _OF_A_SYSTEM)
@@ -99,6 +102,9 @@ class _Attribution:
         self._outsiders = Outsiders([record.header.address], record.header.session)
         self._turned_away: set[str] = set()
         self._lease = record.header.lease
+        ours = (s for s in read if not s.received and s.sip.is_request and s.sip.call_id in self._owners)
+        self._dialled = Dialled(ours)
+        self._carriers = carriers
 
     def owner(self, seen: Seen) -> Owner:
         call_id = seen.sip.call_id
@@ -131,7 +137,11 @@ class _Attribution:
         if seen.sip.is_request and seen.sip.method not in self._of_a_call and not seen.sip.to_tag:
             return Owner.SYSTEM
         # With the token but a Call-ID that no agent made up: a leg of its own behind a B2BUA.
-        return Owner.CALL if leases else Owner.UNKNOWN
+        return Owner.CALL if leases or self._is_routed(seen) else Owner.UNKNOWN
+
+    def _is_routed(self, seen: Seen) -> bool:
+        begins = seen.sip.is_request and not seen.sip.to_tag
+        return begins and seen.agent in self._carriers and self._dialled.has(seen)
 
     def _leases(self, seen: Seen) -> set[int]:
         m = seen.sip
