@@ -75,6 +75,8 @@ class Assignment:
     """Whether the system is known to see us elsewhere than we are."""
     guard: GuardRules | None = None
     """What it may send, and where; None: to the system and to loopback, whatever it is."""
+    leaves_nothing: bool = False
+    """Whether what the script has not answered is refused when the run is over."""
     names: Mapping[str, str] = field(default_factory=dict)
     """User parts of the addresses of record of all agents of the run, by agent."""
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import Literal
 
 from sip_harness.agents.base import Assignment, Emit, SetupRefused
+from sip_harness.agents.leftovers import Leftovers
 from sip_harness.agents.wills import Will, Wills
 from sip_harness.agents.wire_caller import Outgoing, place_call
 from sip_harness.agents.wire_device import Attempt
@@ -64,6 +66,8 @@ class WireAgent:
         self._guard = self._guarded()
         self._will = Will(wills, assignment, self._host) if wills is not None and self._guard is not None else None
         self._willing = False
+        self._leftovers = Leftovers()
+        self._recording = True
         self._flow: Flow | None = None
         self._happened: set[str] = set()
         self._calls: set[LiveCall] = set()
@@ -205,9 +209,17 @@ class WireAgent:
         finally:
             for call in self._calls:
                 call.stop()
+            self._refuse_the_rest(ua)
             ua.close()
             if self._will is not None:
                 self._will.revoke()
+
+    def _refuse_the_rest(self, ua: UserAgent) -> None:
+        """A shared system does not ask the next run for what it has asked us; it is no matter of this one."""
+        self._recording = False
+        for data, remote in self._leftovers.refusals() if self._assignment.leaves_nothing else ():
+            with suppress(SendFailed):
+                ua.transport.send(data, remote, "protocol")
 
     def _way(self, ua: UserAgent, guard: Guard) -> Flow:
         """The way to a system that is elsewhere; a connection that is lost is made anew with the next REGISTER."""
@@ -288,7 +300,10 @@ class WireAgent:
             if not self._willing:
                 self._willing = True
                 asyncio.get_running_loop().call_soon(self._make_will)
-        self._emit(entry)
+        if self._assignment.leaves_nothing and isinstance(entry, MessageEntry):
+            self._leftovers.note(entry)
+        if self._recording:
+            self._emit(entry)
 
     def _make_will(self) -> None:
         """What has just been said may have set up a call, or ended one."""

@@ -176,6 +176,8 @@ def _placed(part: Assignment, scenario: Scenario, info: SystemInfo) -> Assignmen
         advertise=info.advertise,
         behind_nat=bool(info.seen),
         guard=guard,
+        # A proxy would pass a response on that it has given up waiting for.
+        leaves_nothing=guard is not None and info.kind != "proxy",
     )
 
 
