@@ -11,11 +11,12 @@ from rich.console import Console
 
 from sip_harness.cli import systems as command
 from sip_harness.model.faults import FAULTS
+from sip_harness.model.vocabulary import GRANTED
 from sip_harness.systems.registry import describe
 
 ALL = [
-    "register", "ring", "hunt", "mixed", "min-expires", "path", "outbound", "carriers", "stays-after-ringing",
-    "emergency", "probing", "recursion", "hears-of-lost-connections", "digest", "tcp",
+    "register", "ring", "hunt", "mixed", "min-expires", "path", "outbound", "carriers",
+    "stays-after-ringing", "emergency", "probing", "recursion", "hears-of-lost-connections", "digest", "tcp", *GRANTED,
 ]  # fmt: skip
 """What the reference can do where it asks for credentials."""
 

@@ -16,6 +16,7 @@ import pytest
 from sip_harness.language import TEMPLATE, LanguageError, load_profile
 from sip_harness.model.policy import Timer
 from sip_harness.model.profile import Account, BuiltInProfile, Profile, Setting
+from sip_harness.model.vocabulary import GRANTED
 
 MISTAKES = Path(__file__).parent / "profile_mistakes"
 CASES = sorted(path.name.removesuffix(".system.yaml") for path in MISTAKES.glob("*.system.yaml"))
@@ -52,7 +53,8 @@ def test_the_template_loads_and_shows_no_secret() -> None:
     ]
     assert profile.carriers["second"] == ("192.168.1.20", 5072)
     assert profile.policy.timers["transaction"] == Timer(32.0, 0.5, 1.0)
-    assert profile.policy.codes == {"ring-timeout": 480}
+    assert profile.policy.codes == {"ring-timeout": 480, "600": 486}
+    assert "6xx-for-all" in profile.capabilities, "unless it says otherwise"
     assert profile.policy.failover == (408, 500, 502, 503, 504)
     assert profile.guard.max_calls == 200
     assert "secret of" not in repr(profile)
@@ -95,14 +97,34 @@ def test_ports_and_domain_follow_from_the_address(tmp_path: Path) -> None:
     assert repr(Account("1", "secret")) == repr(Account("1", "other"))
 
 
-def test_further_transports_have_addresses(tmp_path: Path) -> None:
+def read(tmp_path: Path, more: str, kind: str = "b2bua") -> Profile:
     file = tmp_path / "x.system.yaml"
-    start = "name: x\nkind: proxy\naddress: pbx.example:5070\n"
-    file.write_text(f"{start}transports: {{tls: secure.example, tcp: '192.0.2.1:5080'}}\ntrust: {file.name}\n")
-    profile = load_profile(file)
+    file.write_text(f"name: x\nkind: {kind}\naddress: 192.0.2.10:5070\n{more}\n", encoding="utf-8")
+    profile = load_profile(file, {})
     assert isinstance(profile, Profile)
-    assert profile.transports == {"tls": ("secure.example", 5061), "tcp": ("192.0.2.1", 5080)}
-    file.write_text(f"{start}capabilities: [tcp]\n")
-    profile = load_profile(file)
-    assert isinstance(profile, Profile)
-    assert profile.transports == {"tcp": ("pbx.example", 5070)}
+    return profile
+
+
+def test_what_is_taken_for_granted_unless_the_profile_says_otherwise(tmp_path: Path) -> None:
+    assert read(tmp_path, "capabilities: [digest]").capabilities == {"digest", *GRANTED}
+    assert read(tmp_path, "lacks: [passes-headers]").capabilities == set(GRANTED) - {"passes-headers"}
+    with pytest.raises(LanguageError, match=r":4:1: a proxy has no choice there \(RFC 3261 16.6, 16.7\); name what it"):
+        read(tmp_path, "lacks: [6xx-for-all]", kind="proxy")
+    with pytest.raises(LanguageError, match="digest"):
+        read(tmp_path, "lacks: [digest]")
+
+
+def test_where_it_listens_by_other_transports(tmp_path: Path) -> None:
+    assert not read(tmp_path, "").others
+    spoken = read(tmp_path, "capabilities: [tcp, tls]")
+    assert spoken.others == {"tcp": ("192.0.2.10", 5070), "tls": ("192.0.2.10", 5061)}
+    named = read(tmp_path, "capabilities: [tcp]\nother transports: {tcp: '192.0.2.11:5080', wss: 192.0.2.12}")
+    assert named.others == {"tcp": ("192.0.2.11", 5080), "wss": ("192.0.2.12", 443)}
+
+
+def test_by_which_transport_a_carrier_is_reached(tmp_path: Path) -> None:
+    profile = read(tmp_path, "carriers: {a: 192.0.2.20:5071, b: 'tcp:192.0.2.20:5072', c: 'tls:[2001:db8::1]:5073'}")
+    assert profile.carriers == {"a": ("192.0.2.20", 5071), "b": ("192.0.2.20", 5072), "c": ("2001:db8::1", 5073)}
+    assert profile.routes == {"b": "tcp", "c": "tls"}
+    with pytest.raises(LanguageError, match=r":4:15: the port is missing; write tcp:192.0.2.20:5070"):
+        read(tmp_path, "carriers: {a: tcp:192.0.2.20}")

@@ -96,7 +96,7 @@ def test_agents_speak_the_transports_that_the_profile_has_addresses_for(pbx: Sta
     mixed = load_text(RING.replace("mobile: {", "mobile: {transport: tcp, ", 1), "ring.sip.yaml")
     [result] = asyncio.run(perform(external(pbx.profile(tmp_path)), mixed))
     assert result.verdict.outcome is Outcome.SKIP
-    assert "no address for tcp" in result.verdict.reason
+    assert "does not listen by tcp" in result.verdict.reason
     [result] = asyncio.run(perform(external(pbx.profile(tmp_path, "capabilities: [tcp]")), mixed, out=tmp_path))
     assert result.verdict.outcome is Outcome.PASS, result.verdict
     assert '"transport":"tcp"' in (tmp_path / "RING.jsonl").read_text().replace(" ", "")

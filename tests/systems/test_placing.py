@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sip_harness.language.loading import load_text
+from sip_harness.model.place import NOWHERE
 from sip_harness.model.profile import Account, Group, Profile
 from sip_harness.model.scenario import Scenario, Target
 from sip_harness.model.wanted import Conforms
@@ -102,16 +103,35 @@ def test_needs_that_the_profile_does_not_state_are_missing() -> None:
         placed(scenario("bob: {ring: [a]}", "a", more="needs: [digest, ring, register]"))
 
 
-def test_a_transport_needs_an_address() -> None:
-    one = scenario("bob: {ring: [desk]}", "desk")
-    spoken = replace(one, devices=tuple(replace(device, transport="tls") for device in one.devices))
-    with pytest.raises(CannotBind, match=r"has no address for tls \(transports\)"):
-        placed(spoken)
-    placed(spoken, replace(PBX, transports={"tls": ("192.0.2.10", 5061)}))
-    placed(spoken, replace(PBX, transport="tls"))
+def spoken(transport: str, kind: str = "devices") -> Scenario:
+    name, target = ("g1", "pstn: {hunt: [g1]}") if kind == "carriers" else ("a", "bob: {ring: [a]}")
+    said = f"{name}: {{answer: [busy-here], transport: {transport}}}"
+    return load_text(
+        f"title: t\nid: T\ntargets: {{{target}}}\n{kind}: {{{said}}}\n"
+        f"calls: [{{from: alice, to: {target.partition(':')[0]}}}]\nexpect: {{alice: [486]}}\n",
+        "t.sip.yaml",
+    )
 
 
-def test_what_is_asked_of_proxies_alone_is_not_asked_of_a_pbx() -> None:
-    one = replace(scenario("bob: {ring: [desk]}", "desk"), expectations=(Conforms(),))
-    with pytest.raises(CannotBind, match="no proxy"):
-        placed(one)
+def test_a_transport_that_the_system_does_not_speak_is_missing() -> None:
+    with pytest.raises(CannotBind, match="it does not listen by tcp"):
+        placed(spoken("tcp"))
+    for profile in (replace(PBX, others={"tcp": PBX.address}), replace(PBX, transport="tcp")):
+        assert placed(spoken("tcp"), profile).dials == {"bob": "103"}
+        assert placed(scenario("bob: {ring: [a]}", "a", more="needs: [tcp]"), profile).dials == {"bob": "103"}
+
+
+def test_a_carrier_is_reached_by_the_transport_of_its_trunk() -> None:
+    one = replace(PBX, groups=(Group("hunt", "0801", carriers=("first",)), Group("hunt", "0802", carriers=("second",))))
+    assert placed(spoken("udp", "carriers"), one).dials == {"pstn": "0801"}
+    with pytest.raises(CannotBind, match="no hunt group with 1 carriers by tcp is free for pstn"):
+        placed(spoken("tcp", "carriers"), replace(one, others={"tcp": PBX.address}))
+    by_tcp = replace(one, routes={"second": "tcp"}, others={"tcp": PBX.address})
+    assert placed(spoken("tcp", "carriers"), by_tcp).dials == {"pstn": "0802"}
+
+
+def test_only_a_proxy_owes_what_the_rules_of_proxies_ask_for() -> None:
+    ruled = replace(scenario("bob: {ring: [a]}", "a"), expectations=(Conforms(NOWHERE),))
+    with pytest.raises(CannotBind, match="it is no proxy and owes nothing of what 'expect: rfc3261' asks for"):
+        placed(ruled)
+    assert placed(ruled, replace(PBX, kind="proxy")).dials == {"bob": "103"}

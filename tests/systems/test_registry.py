@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sip_harness.model.faults import FAULTS
-from sip_harness.model.vocabulary import CAPABILITIES
+from sip_harness.model.vocabulary import CAPABILITIES, GRANTED
 from sip_harness.systems.names import UnknownName, check_names
 from sip_harness.systems.registry import UnknownSystem, create, describe
 
@@ -39,12 +39,12 @@ def test_the_listing_speaks_in_words_of_the_vocabulary():
     lost = "hears-of-lost-connections"
     proxies = ("register", "ring", "hunt", "mixed", "min-expires", "path", "outbound", "carriers")
     assert listing["reference"].capabilities == (
-        *proxies, "stays-after-ringing", "emergency", "probing", "recursion", lost, "tcp"
+        *proxies, "stays-after-ringing", "emergency", "probing", "recursion", lost, "tcp", *GRANTED
     )  # fmt: skip
-    assert listing["kamailio"].capabilities == (*ROLES, "tcp")
-    assert listing["kamailio-digest"].capabilities == (*ROLES, "digest", "tcp")
-    assert listing["kamailio-tls"].capabilities == (*ROLES, "tcp", "tls")
-    assert listing["kamailio-ws"].capabilities == (*ROLES, "tcp", "tls", "ws")
+    assert listing["kamailio"].capabilities == (*ROLES, "tcp", *GRANTED)
+    assert listing["kamailio-digest"].capabilities == (*ROLES, "digest", "tcp", *GRANTED)
+    assert listing["kamailio-tls"].capabilities == (*ROLES, "tcp", "tls", *GRANTED)
+    assert listing["kamailio-ws"].capabilities == (*ROLES, "tcp", "tls", "ws", *GRANTED)
     for about in listing.values():
         assert set(about.capabilities) <= set(CAPABILITIES)
         assert all(FAULTS[fault.name] == fault for fault in about.faults)
@@ -53,8 +53,8 @@ def test_the_listing_speaks_in_words_of_the_vocabulary():
     pbxs = dict.fromkeys(("reference-b2bua", "reference-b2bua-digest"), "b2bua")
     assert kinds == {**pbxs, "reference-trunk": "trunk-client"}
     pbx = ("register", "ring", "hunt", "mixed", "path", "carriers", "carrier-accounts", "session-timers", "recursion")
-    assert listing["reference-b2bua-digest"].capabilities == (*pbx, lost, "digest", "tcp")
-    assert listing["reference-b2bua"].capabilities == (*pbx, lost, "tcp")
+    assert listing["reference-b2bua-digest"].capabilities == (*pbx, lost, "digest", "tcp", *GRANTED)
+    assert listing["reference-b2bua"].capabilities == (*pbx, lost, "tcp", *GRANTED)
     assert listing["reference-trunk"].capabilities == (
         "recursion",
         "registers-at-carrier",

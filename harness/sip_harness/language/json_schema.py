@@ -117,6 +117,10 @@ def _forms() -> dict[str, Schema]:
         "failover": {"type": "string", "pattern": r"^\s*policy\.failover\s+has\s+\S+\s*$"},
         "fate": {"type": "string", "pattern": r"^\s*(never|reached(\s.*)?)\s*$"},
         "heard": {"type": "string", "pattern": r"^\s*(tone|silence|nothing)(\s.*)?$"},
+        "listening": {
+            "type": "string",
+            "pattern": r"^\s*((udp|tcp|tls):)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}\s*$",
+        },
         "address": {"type": "string", "pattern": r"^\s*(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?\s*$"},
         "secret": {"type": "string", "pattern": r"^\$[A-Za-z_][A-Za-z0-9_]*$"},
         "duration": {"type": "string", "pattern": rf"^\s*{_DURATION}\s*$"},

@@ -15,10 +15,11 @@ from sip_harness.language.names import Names
 from sip_harness.language.source import Text
 from sip_harness.language.words import code, duration, whole
 from sip_harness.model.entry import Address
-from sip_harness.model.vocabulary import CAPABILITIES
+from sip_harness.model.vocabulary import CAPABILITIES, GRANTED
 
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"(?P<host>{_HOST}|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{{1,5}}))?")
+_BY = re.compile(r"(udp|tcp|tls):(?=[^:\s])")
 _USER = re.compile(r"[A-Za-z0-9_.!~*'()&=+$,;?/%#-]{1,128}")
 _SECRET = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _KINDS = ("proxy", "b2bua", "trunk-client")
@@ -47,12 +48,14 @@ def _address(text: Text, names: Names) -> Address:
     return match["host"].strip("[]"), port
 
 
-def _listening(text: Text, names: Names) -> Address:
-    """A local address with its port."""
-    host, port = _address(text, names)
+def _listening(text: Text, names: Names) -> tuple[str, Address]:
+    """By which transport, empty for the usual one, and a local address with its port."""
+    found = _BY.match(text)
+    rest = Text(text[found.end() :], text.origin, text.indices[found.end() :]) if found else text
+    host, port = _address(rest, names)
     if not port:
         raise text.all.mistake("the port is missing", f"write {text}:5070: the system has to know where it sends to")
-    return _ip(Text(host, text.origin, text.indices), names), port
+    return found[1] if found else "", (_ip(Text(host, rest.origin, rest.indices), names), port)
 
 
 def _ip(text: Text, names: Names) -> str:
@@ -126,7 +129,10 @@ def _rate(text: Text, names: Names) -> float:
 
 
 AddressText = Annotated[Address, reads(_address, "an address, as 192.0.2.10:5060", "address")]
-Listening = Annotated[Address, reads(_listening, "a local address, as 192.168.1.20:5070", "address")]
+Listening = Annotated[
+    tuple[str, Address],
+    reads(_listening, "a local address, as 192.168.1.20:5070 or tcp:192.168.1.20:5070", "listening"),
+]
 IpText = Annotated[str, reads(_ip, "an IP address")]
 HostText = Annotated[str, reads(_host, "a host")]
 DomainText = Annotated[str, reads(_domain, "a domain")]
@@ -139,5 +145,8 @@ Rate = Annotated[float, reads(_rate, "calls per second")]
 Count = Annotated[int, reads(lambda text, names: whole(text.all, 1, 1_000_000), "a number")]
 Seconds = Annotated[float, reads(lambda text, names: duration(text.all), "a duration, as 500ms", "duration")]
 CodeText = Annotated[int, reads(lambda text, names: code(text.all).code, "a response code or name")]
+GrantedText = Annotated[
+    str, reads(one_of(tuple(GRANTED), "thing that is taken for granted"), "what it lacks", tuple(GRANTED))
+]
 KindText = Annotated[str, reads(one_of(_KINDS, "kind"), "a kind", _KINDS)]
 CapabilityText = Annotated[str, reads(one_of(CAPABILITIES, "capability"), "a capability", CAPABILITIES)]

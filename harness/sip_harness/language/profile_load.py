@@ -33,6 +33,7 @@ from sip_harness.model.place import Place
 from sip_harness.model.policy import BadPolicy, Deviation, Kind, Policy, Timer
 from sip_harness.model.profile import Account, BuiltInProfile, Group, Guard, Impact, Profile, Setting
 from sip_harness.model.scenario import Transport
+from sip_harness.model.vocabulary import GRANTED
 
 SUFFIX = ".system.yaml"
 _WRITTEN_OUT = re.compile(r"(pas*w\w*['\"]?\s*:\s*)((?!\$)[^\s,}\]][^,}\]\n]*)", re.IGNORECASE)
@@ -99,12 +100,17 @@ def _senseless(document: ProfileDoc, root: Map) -> Iterator[Diagnostic]:
                 if name not in document.carriers:
                     hint = guess(name, document.carriers) or "say in 'carriers' where it listens"
                     yield name.all.mistake(f"unknown carrier {quoted(name)}", hint).diagnostic
-    for name in document.transports:
+    if document.lacks and document.kind == "proxy":
+        text = "a proxy has no choice there (RFC 3261 16.6, 16.7)"
+        hint = "name what it does as deviations, or write kind: b2bua"
+        yield walk(root, ("lacks",), key=True)[1].mistake(text, hint).diagnostic
+    for name in document.other_transports:
         if name in ("udp", document.transport):
             message = f"{name} is what agents speak that leave it open, by 'transport' and 'address'"
-            place = walk(root, ("transports", name), key=True)[1]
-            yield place.mistake(message, "name further transports here").diagnostic
-    if document.trust and not {document.transport, *document.transports} & {"tls", "wss"}:
+            place = walk(root, ("other transports", name), key=True)[1]
+            yield place.mistake(message, "name other transports here").diagnostic
+    spoken = {document.transport, *map(str, document.other_transports), *document.capabilities}
+    if document.trust and not spoken & {"tls", "wss"}:
         hint = "write transport: tls, or drop it"
         yield walk(root, ("trust",), key=True)[1].mistake("'trust' belongs to TLS", hint).diagnostic
 
@@ -135,15 +141,16 @@ def _profile(document: ProfileDoc, policy: Policy) -> Profile:
         address=(host, port or default),
         domain=document.domain or (f"{literal}:{port}" if port else literal),
         transport=document.transport,
-        transports=_transports(document, (host, port or default)),
+        others=_others(document),
         trust=document.trust,
         bind=document.bind,
         advertise=document.advertise,
         outbound_proxy=(proxy[0], proxy[1] or default) if proxy else None,
         roles={str(name): _account(account, name.place) for name, account in document.roles.items()},
         groups=tuple(_groups(document)),
-        carriers={str(name): address for name, address in document.carriers.items()},
-        capabilities=frozenset(document.capabilities),
+        carriers={str(name): address for name, (_, address) in document.carriers.items()},
+        routes={str(name): cast(Transport, by) for name, (by, _) in document.carriers.items() if by},
+        capabilities=frozenset({*document.capabilities, *GRANTED} - {*document.lacks}),
         policy=policy,
         guard=_limits(document.guard),
         impact=cast(Impact, document.impact),
@@ -151,13 +158,17 @@ def _profile(document: ProfileDoc, policy: Policy) -> Profile:
     )
 
 
-def _transports(document: ProfileDoc, address: Address) -> dict[Transport, Address]:
-    """Further transports with their addresses; the capability `tcp` stands for the address of UDP."""
-    plain: dict[Transport, Address] = (
-        {"tcp": address} if document.transport == "udp" and "tcp" in document.capabilities else {}
-    )
-    named = document.transports.items()
-    return plain | {name: (host, port or _PORTS.get(name, 5060)) for name, (host, port) in named}
+def _others(document: ProfileDoc) -> dict[Transport, Address]:
+    """Where it listens by other transports: what is only said to be spoken is spoken at the usual place."""
+    host, port = document.address
+    usual = {"tcp": port or 5060, "tls": _PORTS["tls"]}
+    said = {*document.capabilities, *(by for by, _ in document.carriers.values())}
+    spoken = {cast(Transport, name): (host, usual[name]) for name in usual if name in said}
+    named = {
+        cast(Transport, str(name)): (at, port or _PORTS.get(name, 5060))
+        for name, (at, port) in document.other_transports.items()
+    }
+    return {**spoken, **named}
 
 
 def _limits(guard: GuardDoc) -> Guard:

@@ -15,6 +15,7 @@ from sip_harness.language.profile_fields import (
     Count,
     DomainText,
     FileText,
+    GrantedText,
     HostText,
     IpText,
     KindText,
@@ -118,7 +119,7 @@ class ProfileDoc(Part):
     kind: KindText
     address: AddressText
     transport: TransportName = "udp"
-    transports: dict[TransportName, AddressText] = Field(default_factory=dict)
+    other_transports: dict[TransportName, AddressText] = Field(default_factory=dict, alias="other transports")
     trust: FileText = ""
     domain: DomainText = ""
     bind: IpText = ""
@@ -128,6 +129,7 @@ class ProfileDoc(Part):
     shapes: ShapesDoc = Field(default_factory=ShapesDoc)
     carriers: dict[NewName, Listening] = Field(default_factory=dict)
     capabilities: list[CapabilityText] = Field(default_factory=list)
+    lacks: list[GrantedText] = Field(default_factory=list)
     policy: PolicyDoc = Field(default_factory=PolicyDoc)
     guard: GuardDoc = Field(default_factory=GuardDoc)
     impact: ImpactName = "disruptive"

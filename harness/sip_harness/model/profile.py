@@ -87,8 +87,8 @@ class Profile:
     """Host part of the addresses of record."""
     transport: Transport = "udp"
     """What agents speak whose scenario does not name a transport."""
-    transports: Mapping[Transport, Address] = field(default_factory=dict)
-    """Where it listens by further transports, for agents whose scenario names one."""
+    others: Mapping[Transport, Address] = field(default_factory=dict)
+    """Where it listens by transports that scenarios name."""
     trust: str = ""
     """File of certificate authorities for TLS; empty: those of the machine."""
     bind: str = ""
@@ -102,6 +102,8 @@ class Profile:
     groups: tuple[Group, ...] = ()
     carriers: Mapping[str, Address] = field(default_factory=dict)
     """Which local address the system sends to, by carrier."""
+    routes: Mapping[str, Transport] = field(default_factory=dict)
+    """By which transport it sends to a carrier, where that is not the transport of everybody."""
     capabilities: frozenset[str] = frozenset()
     policy: Policy = field(default_factory=Policy)
     guard: Guard = field(default_factory=Guard)

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+GRANTED = {
+    "6xx-for-all": "takes a 6xx of one device of a group for the word of all: no other one rings on or is tried",
+    "best-response": "tells the caller the best of all final responses of a group, not the last one",
+    "passes-headers": "passes on what one side says to the other besides a code: phrases, headers, bodies",
+    "passes-requests": "passes requests within a call on (re-INVITE, UPDATE, INFO) and their responses back",
+}
+"""What every proxy does and a back-to-back user agent may do otherwise: a system has it unless its profile says that it
+lacks it."""
 CAPABILITIES = {
     "register": "accepts registrations of devices",
     "ring": "rings all devices of a user at once (parallel forking)",
@@ -25,4 +33,5 @@ CAPABILITIES = {
     "tcp": "speaks SIP over TCP",
     "tls": "speaks SIP over TLS",
     "ws": "speaks SIP over WebSocket",
+    **GRANTED,
 }

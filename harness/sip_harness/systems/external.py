@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ from sip_harness.systems.intent import refusal
 from sip_harness.systems.leading import led
 from sip_harness.systems.locks import Locks, LocksUnusable
 from sip_harness.systems.placing import Placing, place
-from sip_harness.systems.visitor import MAX_SHOWN, NoAnswer, Visitor
+from sip_harness.systems.visitor import MAX_SHOWN, Found, NoAnswer, Visitor
 
 LOCK_LIMIT = 60.0
 """Seconds that a run waits for accounts that others use."""
@@ -99,10 +99,13 @@ class External:
         placing.registering = registering  # only now: what was there before is not ours to take away
 
     async def release(self, lease: Lease) -> None:
-        """Others may have the accounts: the agents have unregistered. Never raises."""
+        """Others may have the accounts: the agents have unregistered, and what callers have registered is removed.
+        Never raises."""
         placing = self._placings.pop(lease, None)
         if placing is not None:
-            await asyncio.gather(*(self._clear(account) for account in placing.registering))
+            ours = {self.info.bind, self.info.advertise, self.info.seen, "127.0.0.1"} - {""}
+            left = (self._clear(account, ours) for account in placing.registering)
+            await asyncio.gather(*left, return_exceptions=True)
             self._wanted.subtract(placing.used)
         if (locks := self._locks.pop(lease, None)) is not None:
             locks.free()
@@ -115,9 +118,8 @@ class External:
         profile = self.profile
         address = await _resolved(profile.address)
         proxy = await _resolved(profile.outbound_proxy) if profile.outbound_proxy else address
-        further: dict[str, Address] = {name: await _resolved(one) for name, one in profile.transports.items()}
-        hosts = {address[0], proxy[0], *(host for host, _ in further.values())}
-        for host in profile.guard.hosts:
+        hosts = {address[0], proxy[0]}
+        for host in (*profile.guard.hosts, *(host for host, _ in profile.others.values())):
             hosts.add((await _resolved((host, 0)))[0])
         named = profile.outbound_proxy or profile.address
         return SystemInfo(
@@ -127,7 +129,7 @@ class External:
             domain=profile.domain,
             policy=profile.policy,
             capabilities=profile.capabilities,
-            addresses=further | ({profile.transport: proxy} if profile.transport != "udp" else {}),
+            addresses=await self._addresses(proxy),
             trust=profile.trust,
             transport=profile.transport,
             bind=profile.bind or _towards(proxy),
@@ -136,6 +138,17 @@ class External:
             guard=rules(profile, hosts),
             pace=profile.guard.calls_per_second,
         )
+
+    async def _addresses(self, address: Address) -> dict[str, Address]:
+        """By transport other than UDP. An outbound proxy takes everything that has no address of its own."""
+        profile = self.profile
+        host = profile.outbound_proxy[0] if profile.outbound_proxy else profile.address[0]
+        found: dict[str, Address] = {}
+        for transport, (at, port) in profile.others.items():
+            found[transport] = await _resolved((host if at == profile.address[0] else at, port))
+        if profile.transport != "udp":
+            found[profile.transport] = address
+        return found
 
     def allow(self, scenario: Scenario) -> None:
         """Raises CannotBind for a scenario that disturbs others where that was not asked for."""
@@ -186,24 +199,13 @@ class External:
         except LocksUnusable as error:
             raise SystemFailed(str(error)) from error
 
-    async def _clear(self, account: Account) -> None:
-        """Take away what a scenario's own REGISTERs have left: nothing was registered before. Never raises."""
-        with suppress(NoAnswer):
-            async with Visitor(self.info, self._user(account)) as visitor:
-                found = await visitor.bindings()
-                if left := (*found.own, *found.foreign):
-                    await visitor.remove(left)
-
     def _user(self, account: Account) -> User:
         return User(account.user, self.info.domain, account.password, account.auth)
 
     async def _look_at(self, account: Account) -> None:
         """Nobody else may be registered for it; what a crashed run of ours has left is removed."""
         try:
-            async with Visitor(self.info, self._user(account)) as visitor:
-                found = await visitor.bindings()
-                if found.own and not found.foreign:
-                    found = await visitor.remove(found.own)
+            found = await self._clear(account)
         except NoAnswer as error:
             raise SystemFailed(f"account {account.user}: {error}") from error
         if others := (*found.foreign, *found.own):
@@ -212,10 +214,17 @@ class External:
                 f"account {account.user} is in use: {who} is registered there; log it out or use another"
             )
 
+    async def _clear(self, account: Account, ours: Collection[str] = ()) -> Found:
+        """Remove bindings of ours, if there are no others; what is left. After a run whatever is bound at our hosts is
+        ours, whatever a scenario has called it. Raises NoAnswer."""
+        async with Visitor(self.info, self._user(account), ours) as visitor:
+            found = await visitor.bindings()
+            return await visitor.remove(found.own) if found.own and not found.foreign else found
+
 
 def _registers(scenario: Scenario) -> bool:
     """Whether callers send REGISTERs of their own, which may leave bindings of any account of the run."""
-    return any(call.method == "REGISTER" for call in scenario.calls)
+    return any(call.raw or call.method == "REGISTER" for call in scenario.calls)
 
 
 def is_unreachable(host: str, system: str) -> bool:
@@ -229,7 +238,7 @@ def rules(profile: Profile, hosts: Iterable[str] = ()) -> GuardRules:
     proxy = [profile.outbound_proxy[0]] if profile.outbound_proxy else []
     domain = profile.domain.rpartition(":")[0] if profile.domain.rpartition(":")[2].isdigit() else profile.domain
     # A redirection whose author leaves its Contact open names 127.0.0.1: nobody elsewhere is reached by that.
-    further = (host for host, _ in profile.transports.values())
+    further = (host for host, _ in profile.others.values())
     names = {domain.strip("[]"), profile.address[0], *proxy, *further, *guard.hosts, "127.0.0.1"}
     return GuardRules(
         hosts=frozenset(hosts),

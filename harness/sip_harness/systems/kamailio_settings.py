@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sip_harness.model.policy import Deviation, Policy, Timer
+from sip_harness.model.vocabulary import GRANTED
 from sip_harness.systems import kamailio_malformed
 
 FAULTS = (
@@ -31,6 +32,7 @@ FAULTS = (
 )
 """Fault switches, named as in the vocabulary; each is a define of the configuration."""
 CAPABILITIES = frozenset({
+    *GRANTED,
     "register", "ring", "hunt", "mixed", "min-expires", "path", "carriers", "stays-after-ringing", "probing",
     "recursion", "tcp",
 })  # fmt: skip

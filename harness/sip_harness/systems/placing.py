@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sip_harness.model.entry import Address
 from sip_harness.model.profile import Account, Group, Profile
-from sip_harness.model.scenario import Scenario, Target
+from sip_harness.model.scenario import Scenario, Target, Transport
 from sip_harness.model.system import User
 from sip_harness.model.wanted import Conforms
 from sip_harness.systems.accounts import transports
@@ -71,10 +71,10 @@ class _Placer:
     def place(self) -> None:
         if lacks := sorted(self._scenario.needs - self._offers()):
             self.missing.append(f"it lacks {', '.join(lacks)}")
-        if silent := transports(self._scenario) - {"udp", self._profile.transport, *self._profile.transports}:
-            self.missing.append(f"its profile has no address for {' and '.join(sorted(silent))} (transports)")
-        if self._profile.kind != "proxy" and any(isinstance(one, Conforms) for one in self._scenario.expectations):
+        if self._profile.kind != "proxy" and any(isinstance(e, Conforms) for e in self._scenario.expectations):
             self.missing.append("it is no proxy and owes nothing of what 'expect: rfc3261' asks for")
+        if silent := sorted(transports(self._scenario) - {"udp", *self._speaks()}):
+            self.missing.append(f"it does not listen by {' or '.join(silent)}")
         for name in self._scenario.callers:
             self._role(name, f"caller {name}")
         for target in self._scenario.targets:
@@ -90,14 +90,12 @@ class _Placer:
 
     def _offers(self) -> set[str]:
         groups = {group.shape for group in self._profile.groups if group.members}
-        spoken = {self._profile.transport, *self._profile.transports}
-        return {
-            *self._profile.capabilities,
-            *spoken,
-            *groups,
-            "register",
-            *(["carriers"] if self._profile.carriers else []),
-        }
+        speaks = {"ws" if name == "wss" else name for name in self._speaks()}
+        more = ["register", *(["carriers"] if self._profile.carriers else [])]
+        return {*self._profile.capabilities, *groups, *speaks, *more}
+
+    def _speaks(self) -> set[str]:
+        return {self._profile.transport, *self._profile.others}
 
     def _role(self, name: str, what: str) -> Account | None:
         """The account of this name, for one agent alone."""
@@ -174,14 +172,26 @@ class _Placer:
     def _route(self, target: Target) -> None:
         """A target whose members are carriers."""
         groups = [g for g in self._profile.groups if g.shape == target.shape and len(g.carriers) == len(target.members)]
-        free = [group for group in groups if not self._taken & set(group.carriers)]
+        free = [
+            g for g in groups if not self._taken & set(g.carriers) and self._spoken(g.carriers) == self._wanted(target)
+        ]
         if not set(target.members) <= self._carriers:
             self.missing.append(f"target {target.name} mixes devices and carriers")
         elif not free:
-            wanted = f"no {target.shape} group with {len(target.members)} carriers"
+            by = " or ".join(sorted({*self._wanted(target)} - {self._profile.transport}))
+            wanted = f"no {target.shape} group with {len(target.members)} carriers{by and f' by {by}'}"
             self.missing.append(f"{wanted} is free for {target.name}")
         else:
             for member, carrier in zip(target.members, free[0].carriers, strict=True):
                 self._taken.add(carrier)
                 self.placing.listens[member] = self._profile.carriers[carrier]
             self.placing.dials[target.name] = free[0].dial
+
+    def _spoken(self, carriers: Iterable[str]) -> list[Transport]:
+        """By which transports the system sends to them."""
+        return [self._profile.routes.get(name, self._profile.transport) for name in carriers]
+
+    def _wanted(self, target: Target) -> list[Transport]:
+        """The transports of the carriers of a target; UDP leaves it open."""
+        spoken = {device.name: device.transport for device in self._scenario.devices}
+        return [spoken[name] if spoken[name] != "udp" else self._profile.transport for name in target.members]

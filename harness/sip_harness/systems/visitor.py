@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sip_harness.endpoint import build
@@ -45,8 +46,9 @@ class Found:
 class Visitor:
     """Sends single requests; make it with `async with`."""
 
-    def __init__(self, info: SystemInfo, user: User) -> None:
-        """For one account, or for OPTIONS with whatever name."""
+    def __init__(self, info: SystemInfo, user: User, ours: Collection[str] = ()) -> None:
+        """For one account, or for OPTIONS with whatever name. Contacts at the hosts `ours` are those of a run, too."""
+        self._ours = ours
         self._info = info
         self._user = user
         assert info.guard is not None
@@ -105,12 +107,24 @@ class Visitor:
 
     async def bindings(self) -> Found:
         """Who is registered for the account. Raises NoAnswer, also if the registrar will not tell."""
-        return _sorted_out(await self._register([]))
+        return self._sorted_out(await self._register([]))
 
     async def remove(self, contacts: tuple[str, ...]) -> Found:
-        """Take these bindings away; what is left then. Raises NoAnswer."""
+        """Take these bindings away; what is left then. Raises NoAnswer.
+
+        A registrar that binds where a request came from takes a Contact for that of whoever sends it, and so knows none
+        of these from here: if nobody else is registered all are taken away (RFC 3261 10.2.2).
+        """
         headers = [("Contact", f"<{uri}>;expires=0") for uri in contacts]
-        return _sorted_out(await self._register([*headers, ("Expires", "0")]))
+        left = self._sorted_out(await self._register([*headers, ("Expires", "0")]))
+        if not left.own or left.foreign:
+            return left
+        return self._sorted_out(await self._register([("Contact", "*"), ("Expires", "0")]))
+
+    def _sorted_out(self, response: Message) -> Found:
+        uris = [uri_text(one) for value in response.all("contact") for one in split_list(value)]
+        own = tuple(uri for uri in uris if is_ours(uri) or _host(uri) in self._ours)
+        return Found(own, tuple(uri for uri in uris if uri not in own))
 
     async def _register(self, headers: build.Headers) -> Message:
         response = await self._ask("REGISTER", f"sip:{self._user.domain}", f"<{self._user.aor}>", headers)
@@ -159,7 +173,9 @@ def is_ours(contact: str) -> bool:
         return False
 
 
-def _sorted_out(response: Message) -> Found:
-    uris = [uri_text(one) for value in response.all("contact") for one in split_list(value)]
-    own = tuple(uri for uri in uris if is_ours(uri))
-    return Found(own, tuple(uri for uri in uris if uri not in own))
+def _host(contact: str) -> str:
+    """Lower case; empty if it cannot be read."""
+    try:
+        return parse_uri(contact).host.strip("[]").lower()
+    except SipError:
+        return ""

@@ -21,10 +21,10 @@ PROFILE: Entries = {
         "address: 192.0.2.10:5060",
     ),
     "transport": Entry("What agents speak whose scenario leaves it open.", "transport: tls"),
-    "transports": Entry(
-        "Where it listens by further transports, for scenarios that name one; `capabilities: [tcp]` is TCP at the "
-        "address itself.",
-        "transports: {tcp: '192.0.2.10:5060', tls: '192.0.2.10:5061'}",
+    "other transports": Entry(
+        "Where it listens by transports that scenarios name. With tcp or tls among the capabilities that is the same "
+        "host, by TCP at the same port and by TLS at 5061, unless it stands here.",
+        "other transports: {tcp: '192.0.2.10:5060', tls: '192.0.2.10:5061'}",
     ),
     "trust": Entry(
         "With TLS: a PEM file beside this one with the certificate authorities to believe, instead of the machine's.",
@@ -51,13 +51,21 @@ PROFILE: Entries = {
         'shapes: {ring: [{dial: "600", members: [{user: "111"}, {user: "112"}]}]}',
     ),
     "carriers": Entry(
-        "Which local address the system sends to, by carrier; behind a NAT that needs a forwarded port and advertise.",
-        "carriers: {first: 192.168.1.20:5071}",
+        "Which local address the system sends to, by carrier, and by which transport if not by the usual one; behind a "
+        "NAT that needs a forwarded port and advertise.",
+        "carriers: {first: 192.168.1.20:5071, second: 'tcp:192.168.1.20:5072'}",
     ),
     "capabilities": Entry(
         "What it can do beyond registrations and the shapes named here, in the words of `needs`. A proxy that forks by "
         "contacts has ring, hunt or mixed: then all phones of a target register for the account of its name in roles.",
         "capabilities: [digest, ring]",
+    ),
+    "lacks": Entry(
+        "What a b2bua does not do of what proxies do and scenarios ask of both: 6xx-for-all (its groups are of several "
+        "users, and a 6xx speaks for one), best-response (whoever was tried last counts), passes-headers (it answers "
+        "in its own words), passes-requests (it answers within a call for itself). Scenarios that are about that are "
+        "skipped.",
+        "kind: b2bua\nlacks: [6xx-for-all]",
     ),
     "policy": Entry(
         "What it may take its time for, what it answers by itself, and where it is known to go its own way.",
@@ -125,8 +133,9 @@ POLICY: Entries = {
         "policy: {timers: {ring: 20s, transaction: 32s}}",
     ),
     "codes": Entry(
-        "What it answers by itself where the rules leave it a choice, by occasion: ring-timeout, ...",
-        "policy: {codes: {ring-timeout: 480}}",
+        "What it answers by itself where the rules leave it a choice, by occasion (ring-timeout, ...), and what a "
+        "caller hears of a b2bua for a code of a phone, or of a class of them.",
+        "policy: {codes: {ring-timeout: 480, 600: 486, 4xx: 500}}",
     ),
     "failover": Entry(
         "Responses of a carrier after which it tries the next one; 408 stands for no answer, and for 100 and nothing "

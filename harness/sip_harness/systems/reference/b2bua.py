@@ -10,6 +10,7 @@ from sip_harness.model.entry import Address
 from sip_harness.model.faults import bridging, dialogs, reading
 from sip_harness.model.policy import Kind, Policy, Timer
 from sip_harness.model.scenario import Scenario
+from sip_harness.model.vocabulary import GRANTED
 from sip_harness.net.clock import Clock
 from sip_harness.systems.accounts import fresh_users
 from sip_harness.systems.base import Binding, Lease
@@ -19,8 +20,9 @@ from sip_harness.systems.reference.embedded import Embedded
 from sip_harness.systems.reference.routes import routes
 
 CAPABILITIES = frozenset({
-    "register", "ring", "hunt", "mixed", "path", "carriers", "carrier-accounts", "recursion", "session-timers", "tcp",
-    "hears-of-lost-connections",
+    *GRANTED,
+    "register", "ring", "hunt", "mixed", "path", "carriers", "carrier-accounts", "recursion",
+    "session-timers", "tcp", "hears-of-lost-connections",
 })  # fmt: skip
 _OF_PROXIES = ("forwards-surplus", "forwards-without-via", "takes-any-cseq", "takes-bad-requests")
 """Faults of handing on what a back-to-back user agent makes anew, or sees in another way."""

@@ -22,6 +22,7 @@ from sip_harness.model.faults import (
 )  # fmt: skip
 from sip_harness.model.scenario import Scenario
 from sip_harness.model.system import SystemInfo
+from sip_harness.model.vocabulary import GRANTED
 from sip_harness.net.base import host_port
 from sip_harness.net.clock import Clock
 from sip_harness.net.codec import Plain
@@ -47,8 +48,9 @@ HOST, HOST6 = "127.0.0.1", "::1"
 OVER_IPV4 = frozenset({"carriers", "stays-after-ringing", "emergency", "probing"})
 """Capabilities that need the many addresses of 127/8."""
 CAPABILITIES = frozenset({
-    "register", "ring", "hunt", "mixed", "min-expires", "path", "outbound", "carriers", "stays-after-ringing",
-    "emergency", "probing", "recursion", "hears-of-lost-connections", "tcp",
+    *GRANTED,
+    "register", "ring", "hunt", "mixed", "min-expires", "path", "outbound", "carriers",
+    "stays-after-ringing", "emergency", "probing", "recursion", "hears-of-lost-connections", "tcp",
 })  # fmt: skip
 LEAST = 30
 """Seconds of a registration, where a scenario needs `min-expires`; the phones of a run ask for more."""
