@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from dumpcap import Capture, MayNotCapture, cannot, witnesses
 
+from sip_harness.capture.legs import Node
 from sip_harness.capture.packets import Packet
 from sip_harness.capture.reading import read
 from sip_harness.capture.record import assign, record
-from sip_harness.capture.story import Node, stories
+from sip_harness.capture.story import stories
 from sip_harness.language import load_text
 from sip_harness.model.entry import Record
 from sip_harness.model.verdict import Outcome

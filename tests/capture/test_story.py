@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from told import ALICE, G1, G2, G3, PBX, Told, carrier_call
 
+from sip_harness.capture.legs import Node
 from sip_harness.capture.packets import BadCapture
-from sip_harness.capture.story import Node, Story, stories
+from sip_harness.capture.story import Story, stories
 
 INSIDE = ("10.0.0.1", 5060)
 

@@ -12,6 +12,7 @@ from told import ALICE, G1, G2, PBX, START, Told, carrier_call
 from sip_harness.capture.packets import Packet
 from sip_harness.cli.main import main
 from sip_harness.language import load
+from sip_harness.model.entry import Address
 
 SCENARIO = """\
 title: The second carrier takes what the first has no room for
@@ -185,11 +186,89 @@ def test_who_is_who_is_asked_where_it_cannot_be_told(tmp_path: Path, scenario: P
     assert (told_all.exit_code, "alice never got 200" in told_all.output) == (1, True)
 
 
-def test_a_capture_without_the_caller_cannot_be_judged(tmp_path: Path, scenario: Path) -> None:
-    path = tmp_path / "half.txt"
-    path.write_text(trace([p for p in carrier_call().packets if ALICE not in (p.source, p.target)]), encoding="utf-8")
+def seen_by(tmp_path: Path, *peers: Address) -> Path:
+    """A capture that shows only these others of the carrier call."""
+    path = tmp_path / "part.txt"
+    packets = [p for p in carrier_call().packets if {p.source, p.target} & set(peers)]
+    path.write_text(trace(packets), encoding="utf-8")
+    return path
+
+
+def test_of_a_capture_without_the_caller_the_carriers_are_judged(tmp_path: Path, scenario: Path) -> None:
+    done = sip_harness("judge", scenario, seen_by(tmp_path, G1, G2))
+    assert done.exit_code == 0, done.output
+    assert "1 expectation is not judged, for alice is not in the capture: alice: 200\n" in done.output
+    scenario.write_text(SCENARIO.replace("ACK to 503", "ACK to 500"), encoding="utf-8")
+    broken = sip_harness("judge", scenario, seen_by(tmp_path, G1, G2))
+    assert (broken.exit_code, "g1 got ACK to 503 instead" in broken.output) == (1, True)
+
+
+def test_of_a_capture_at_one_carrier_only_that_is_judged(tmp_path: Path, scenario: Path) -> None:
+    """Whether the other one was called is not known, and not taken for granted."""
+    path = seen_by(tmp_path, G2)
+    asked = sip_harness("judge", scenario, path)
+    assert asked.exit_code == 2
+    assert "203.0.113.2:5060 answers 200 OK: who of them is g1 and who is g2?" in asked.output
+    assert "or `--unseen g1` if it is not in the capture" in asked.output
+    for option in (["--unseen", "g1"], ["--agent", "g2=203.0.113.2"]):
+        done = sip_harness("judge", scenario, path, *option)
+        assert done.exit_code == 0, done.output
+        assert "3 expectations are not judged, for alice and g1 are not in the capture: alice: 200; " in done.output
+        assert "order: g1 sends 503, g2 gets INVITE" in done.output
+
+
+def test_at_the_caller_the_carriers_are_not_judged_if_they_cannot_be_seen(tmp_path: Path, scenario: Path) -> None:
+    path = seen_by(tmp_path, ALICE)
+    plain = sip_harness("judge", scenario, path, "--at", PBX[0])
+    assert (plain.exit_code, "g1 never got INVITE" in plain.output) == (1, True)
+    assert "It shows nobody whom the system called; if it cannot show them, say `--unseen NAME`." in plain.stderr
+    unseen = ["--at", PBX[0], "--unseen", "g1", "--unseen", "g2"]
+    assert sip_harness("judge", scenario, path, *unseen).exit_code == 0
+    scenario.write_text(SCENARIO.replace("alice: [200]", "alice: [200 from g2]"), encoding="utf-8")
+    done = sip_harness("judge", scenario, path, *unseen)
+    assert (done.exit_code, "alice: 200: that it is from g2" in done.output) == (0, True)
+    scenario.write_text(SCENARIO.replace("alice: [200]", "alice: [486]"), encoding="utf-8")
+    assert sip_harness("judge", scenario, path, *unseen).exit_code == 1
+    assert "has no g9; it has g1, g2" in sip_harness("judge", scenario, path, "--unseen", "g9").output
+
+
+def test_where_nothing_can_be_judged_nothing_has_passed(tmp_path: Path, scenario: Path) -> None:
+    head = SCENARIO.partition("expect")[0]
+    scenario.write_text(head + "expect: {alice: [200], g1: [INVITE, ACK to 503]}\n", encoding="utf-8")
+    done = sip_harness("judge", scenario, seen_by(tmp_path, G2), "--unseen", "g1")
+    assert done.exit_code == 5, done.output
+    assert "SKIP  T-1" in done.output
+    assert "nothing of it can be judged: 2 expectations are not judged" in done.output
+
+
+def test_every_call_of_a_capture_is_judged(tmp_path: Path, scenario: Path) -> None:
+    path = tmp_path / "calls.txt"
+    path.write_text(trace(two_calls().packets), encoding="utf-8")
     done = sip_harness("judge", scenario, path)
-    assert (done.exit_code, "it does not show the caller" in done.output) == (2, True)
+    assert done.exit_code == 1
+    lines = done.output.splitlines()
+    assert lines[0].startswith("pass            1  2026-11-27 10:15:00  to 4930123")
+    assert lines[1].startswith("fail            2  2026-11-27 10:15:09  to 4940")
+    assert f"call 2 of {path}" in lines
+    assert f"call 1 of {path}" not in lines
+    assert lines[-1] == "2 calls: 1 pass, 1 fail"
+    assert sip_harness("judge", scenario, path, "--call", "1").exit_code == 0
+    assert sip_harness("judge", scenario, path, "--call", "2").exit_code == 1
+    assert "there is no call 3, only 2" in sip_harness("judge", scenario, path, "--call", "3").output
+
+
+def test_calls_that_cannot_be_told_are_skipped_and_said(tmp_path: Path, scenario: Path) -> None:
+    told = carrier_call()
+    told.ask(9, ALICE, PBX, "INVITE", call="b", user="4940")
+    for phone in (G1, G2):
+        told.ask(9.1, PBX, phone, "INVITE", call="b", user="4940")
+    path = tmp_path / "calls.txt"
+    path.write_text(trace(told.packets), encoding="utf-8")
+    done = sip_harness("judge", scenario, path)
+    assert done.exit_code == 0, done.output
+    assert "skip            2  " in done.output
+    assert "who of them is g1?" in done.output
+    assert done.output.splitlines()[-1] == "2 calls: 1 pass, 1 skip"
 
 
 def test_the_profile_of_the_system_judges(ticket: Path, scenario: Path, tmp_path: Path) -> None:

@@ -33,7 +33,9 @@ class Told:
         branch: str = "",
         cseq: int = 1,
         to_tag: str = "",
+        from_tag: str = "",
         user: str = "4930123",
+        body: str = "",
     ) -> None:
         """A request; its branch is the one of its INVITE unless another is given."""
         branch = branch or f"z9hG4bK{call}{source[0]}{target[0]}{cseq}"
@@ -43,12 +45,12 @@ class Told:
             f"Via: SIP/2.0/UDP {source[0]}:{source[1]};branch={branch}",
         ]
         lines += [
-            f"From: <sip:alice@example>;tag=from-{call}",
+            f"From: <sip:alice@example>;tag={from_tag or f'from-{call}'}",
             f"To: {to}",
             f"Call-ID: {call}",
             f"CSeq: {cseq} {method}",
         ]
-        self._add(at, source, target, [*lines, *headers], "")
+        self._add(at, source, target, [*lines, *headers], body)
 
     def answer(
         self,
@@ -79,6 +81,49 @@ class Told:
     def _add(self, at: float, source: Address, target: Address, lines: list[str], body: str) -> None:
         text = "\r\n".join([*lines, f"Content-Length: {len(body.encode())}", "", body])
         self.packets.append(Packet(START + round(at * 1e9), source, target, text.encode("utf-8", "surrogateescape")))
+
+
+def answered_call(phone: Address = G1) -> Told:
+    """A call of alice that a phone answers after 100 ms; nobody has hung up yet."""
+    told = Told()
+    told.ask(0.0, ALICE, PBX, "INVITE", "Content-Type: application/sdp", body=SDP)
+    told.ask(0.001, PBX, phone, "INVITE", "Content-Type: application/sdp", body=SDP)
+    told.answer(0.1, phone, PBX, "200 OK", "Content-Type: application/sdp", body=SDP)
+    told.answer(0.101, PBX, ALICE, "200 OK", "Content-Type: application/sdp", tag=phone[0], body=SDP)
+    told.ask(0.11, ALICE, PBX, "ACK", branch="z9hG4bKack", to_tag=phone[0])
+    told.ask(0.111, PBX, phone, "ACK", branch="z9hG4bKack2", to_tag=phone[0])
+    return told
+
+
+def passed_on(
+    told: Told,
+    at: float,
+    method: str,
+    line: str = "",
+    *headers: str,
+    cseq: int,
+    phone: Address = G1,
+    by_phone: bool = False,
+    body: str = "",
+    acked: bool = True,
+    answered: tuple[str, ...] = (),
+) -> None:
+    """A request within that call that a proxy passes on, by its caller or, with `by_phone`, by its phone; after 30 ms
+    its final response, if `line` is one, with the headers `answered`; and the ACK of a re-INVITE."""
+    first, last = (phone, ALICE) if by_phone else (ALICE, phone)
+    tags = ("from-a", phone[0]) if by_phone else (phone[0], "from-a")
+    said = {"cseq": cseq, "to_tag": tags[0], "from_tag": tags[1], "body": body}
+    told.ask(at, first, PBX, method, *headers, branch=f"z9hG4bK{cseq}{first[0]}a", **said)  # type: ignore[arg-type]
+    told.ask(at + 0.001, PBX, last, method, *headers, branch=f"z9hG4bK{cseq}{first[0]}b", **said)  # type: ignore[arg-type]
+    if not line:
+        return
+    for after, source, target, leg in ((0.03, last, PBX, "b"), (0.031, PBX, first, "a")):
+        branch = f"z9hG4bK{cseq}{first[0]}{leg}"
+        told.answer(at + after, source, target, line, *answered, method=method, cseq=cseq, branch=branch, tag=tags[0])
+    if method == "INVITE" and acked:
+        for after, source, target, leg in ((0.032, PBX, last, "b"), (0.033, first, PBX, "a")):
+            branch = f"z9hG4bK{cseq}{first[0]}{leg}" + ("ack" if line[0] == "2" else "")
+            told.ask(at + after, source, target, "ACK", branch=branch, cseq=cseq, to_tag=tags[0], from_tag=tags[1])
 
 
 def carrier_call() -> Told:

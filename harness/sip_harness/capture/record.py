@@ -2,56 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from sip_harness.capture.cast import fate
+from sip_harness.capture.legs import Leg, Node, Said, shown, user_of
 from sip_harness.capture.packets import BadCapture
-from sip_harness.capture.scenario import fate
-from sip_harness.capture.story import Leg, Node, Said, Story, shown, user_of
+from sip_harness.capture.story import Story
 from sip_harness.model.entry import Entry, Header, Message, Note, Record, Role
 from sip_harness.model.expecting import Heard
 from sip_harness.model.policy import Kind, Policy
 from sip_harness.model.scenario import Scenario
 from sip_harness.sip.uri import uri_text
+from sip_harness.sip.values import split_list
 
 _SESSION = "captured"
 
 
-def assign(story: Story, scenario: Scenario, given: Mapping[str, Node]) -> dict[str, tuple[Leg, ...]]:
-    """Who of the scenario is whom in the capture, the caller among them: as `given` says, else group by group in the
-    order in which they were tried.
+def assign(
+    story: Story, scenario: Scenario, given: Mapping[str, Node], hidden: Collection[str] = ()
+) -> dict[str, tuple[Leg, ...]]:
+    """Who of the scenario is whom in the capture, the caller among them if he is in it: as `given` says, else group by
+    group in the order in which they were tried. Whoever is `hidden` is nobody in it.
 
-    Raises BadCapture where that cannot be told, where the capture does not show the caller, and for a scenario that is
-    not about one call, or about what could be heard.
+    Raises BadCapture where that cannot be told, and for a scenario that is not about one call, or about what could be
+    heard.
     """
     if len(scenario.calls) != 1:
         raise BadCapture(f"{scenario.id} is about {len(scenario.calls)} calls; a capture is judged call by call")
     call = scenario.calls[0]
     if media := next((one for one in scenario.expectations if isinstance(one, Heard)), None):
         raise BadCapture(f"only the SIP messages in it are read: nothing can be said of `{media}`; leave that out")
-    if story.caller is None:
-        raise BadCapture(f"it does not show the caller, so that nothing can be said of {call.caller}")
     groups = next(target.steps for target in scenario.targets if target.name == call.target)
     known = {device.name for device in scenario.devices}
-    if strangers := sorted(set(given) - known):
+    if strangers := sorted({*given, *hidden} - known):
         raise BadCapture(f"{scenario.id} has no {', '.join(strangers)}; it has {', '.join(sorted(known))}")
     found = {name: tuple(leg for leg in story.tried if node.has(leg.peer)) for name, node in given.items()}
     left = [[leg for leg in group if not any(leg in legs for legs in found.values())] for group in story.groups]
-    names = [[name for name in group if name not in found] for group in groups]
-    for there, here in zip([group for group in left if group], [group for group in names if group], strict=False):
+    names = [[name for name in group if name not in found and name not in hidden] for group in groups]
+    tried, open_places = [group for group in left if group], [group for group in names if group]
+    if story.caller is None and 0 < len(tried) < len(open_places):  # the first of them may have been called elsewhere
+        raise BadCapture(_who([leg for group in tried for leg in group], [n for group in open_places for n in group]))
+    for there, here in zip(tried, open_places, strict=False):
         if len(there) > 1 or len(here) > 1:
             raise BadCapture(_who(there, here))
         found[here[0]] = tuple(there)
     nobody = [leg for group in left for leg in group if not any(leg in legs for legs in found.values())]
     if nobody:
         raise BadCapture(_who(nobody, []))
-    return {call.caller: (story.caller,), **found}
+    return {**({call.caller: (story.caller,)} if story.caller is not None else {}), **found}
+
+
+def unseen(
+    story: Story, scenario: Scenario, cast: Mapping[str, Sequence[Leg]], hidden: Collection[str] = ()
+) -> frozenset[str]:
+    """Who of the scenario is not in the capture. With the caller in it, whoever was not called was not called; without
+    him it was taken at somebody else's, and whoever has no leg in it and no address may have been called elsewhere."""
+    if story.caller is not None:
+        return frozenset(hidden)
+    absent = {device.name for device in scenario.devices if device.name not in cast}
+    return frozenset({scenario.calls[0].caller, *hidden, *absent})
 
 
 def _who(legs: Sequence[Leg], names: Sequence[str]) -> str:
     seen = "; ".join(f"{shown(leg.peer)} {fate(leg)}" for leg in legs)
-    which = f"who of them is {' and who is '.join(names)}" if names else "none of the scenario's devices is left for it"
-    example = f"{names[0] if names else 'NAME'}={shown(legs[0].peer)}"
-    return f"{seen}: {which}? Say `--agent {example}`"
+    example = f"--agent {names[0] if names else 'NAME'}={shown(legs[0].peer)}"
+    if not names:
+        return f"{seen}: none of the scenario's devices is left for it? Say `{example}`"
+    more = f", or `--unseen {names[0]}` if it is not in the capture" if len(names) > len(legs) else ""
+    return f"{seen}: who of them is {' and who is '.join(names)}? Say `{example}`{more}"
 
 
 def record(
@@ -64,25 +82,31 @@ def record(
     kind: Kind | None = None,
 ) -> Record:
     """The record of a call. Without a `kind` a system that keeps the Call-ID is a proxy, any other one a B2BUA."""
-    caller = story.caller
-    assert caller is not None
-    keeps = all(leg.call_id == caller.call_id for leg in story.tried)
-    first = caller.invite
+    first = story.legs[0]
+    system_at = first.invite.packet.target if first.incoming else first.invite.packet.source
     header = Header(
         scenario=scenario.id,
         title=scenario.title,
         source=scenario.place.file,
         system=system,
-        kind=kind or ("proxy" if keeps else "b2bua"),
-        address=first.packet.target,
+        kind=kind or ("proxy" if _is_proxy(story) else "b2bua"),
+        address=system_at,
         policy=policy,
         session=_SESSION,
         lease=1,
         roles=tuple(_role(name, legs, is_caller=name == scenario.calls[0].caller) for name, legs in cast.items()),
-        started=first.time,
+        started=first.invite.time,
     )
     entries = sorted(_entries(story, scenario, cast), key=lambda entry: entry.time)
     return Record(header, (*entries, Note(max(e.time for e in entries), "", "end", "the capture ends")))
+
+
+def _is_proxy(story: Story) -> bool:
+    """Whether the legs have the caller's Call-ID. Where he is not seen, whether they have his Via: a proxy adds its own
+    (RFC 3261 16.6 step 8)."""
+    if story.caller is not None:
+        return all(leg.call_id == story.caller.call_id for leg in story.tried)
+    return all(sum(len(split_list(value)) for value in leg.invite.sip.all("via")) > 1 for leg in story.tried)
 
 
 def _role(name: str, legs: Sequence[Leg], *, is_caller: bool) -> Role:

@@ -10,11 +10,12 @@ from typing import NoReturn
 
 import click
 
+from sip_harness.capture.cast import cast, summary
+from sip_harness.capture.legs import Node
 from sip_harness.capture.packets import BadCapture, Capture
 from sip_harness.capture.reading import read
-from sip_harness.capture.scenario import cast, summary
-from sip_harness.capture.script import visible
-from sip_harness.capture.story import Node, Story, stories
+from sip_harness.capture.story import Story, stories
+from sip_harness.capture.wording import visible
 
 _WIDEST = 60
 """Characters of a number in the list of calls."""
@@ -63,7 +64,7 @@ call_option = click.option(
     "number",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Which call of the capture, where there are several; without it they are listed.",
+    help="Which call of the capture, where there are several; without it all are listed, or judged.",
 )
 
 
@@ -78,10 +79,10 @@ def is_record(path: Path) -> bool:
 
 def choose(
     capture: Path, systems: Sequence[Node], number: int | None, *, judged: bool = False
-) -> tuple[Story, Capture]:
+) -> tuple[list[Story], Capture]:
     """The call that is meant, and the capture. To be `judged` is also a call that the system has passed on to nobody,
-    and of vague times no more than the order. Ends the command with status 2 where there is none, or several and none
-    is named."""
+    of vague times no more than the order, and where no number is given every call. Ends the command with status 2 where
+    there is none, or several of which one has to be named."""
     try:
         found = read(capture)
         calls = stories(found.in_order() if judged and found.vague else found.packets, systems)
@@ -92,11 +93,11 @@ def choose(
     led = [story for story in calls if story.tried or judged]
     if not led:
         stop(f"{capture}: the system passes none of {len(calls)} calls on: there is nothing to answer")
-    if number is None and len(led) > 1:
-        stop("\n".join([f"{capture}: {len(led)} calls; say `--call N`", *map(_listed, range(1, len(led) + 1), led)]))
     if number is not None and number > len(led):
         stop(f"{capture}: there is no call {number}, only {len(led)}")
-    return led[(number or 1) - 1], found
+    if number is None and len(led) > 1 and not judged:
+        stop("\n".join([f"{capture}: {len(led)} calls; say `--call N`", *map(listed, range(1, len(led) + 1), led)]))
+    return (led if number is None else [led[number - 1]]), found
 
 
 def stop(why: str) -> NoReturn:
@@ -105,7 +106,7 @@ def stop(why: str) -> NoReturn:
     sys.exit(2)
 
 
-def _listed(number: int, story: Story) -> str:
+def listed(number: int, story: Story) -> str:
     """One call in a line."""
     begun = datetime.fromtimestamp(story.begin / 1e9, UTC)
     when = f"{begun:%Y-%m-%d %H:%M:%S}" if begun.year > 1970 else f"{begun:%H:%M:%S}"

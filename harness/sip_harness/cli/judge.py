@@ -8,16 +8,11 @@ from pathlib import Path
 
 import click
 
-from sip_harness.capture.packets import BadCapture
-from sip_harness.capture.record import assign
-from sip_harness.capture.record import record as record_of
-from sip_harness.capture.story import Node
-from sip_harness.cli.captures import Named, at_option, call_option, choose, is_record, stop
+from sip_harness.capture.legs import Node
+from sip_harness.cli.captured import judge_calls
+from sip_harness.cli.captures import Named, at_option, call_option, is_record, stop
 from sip_harness.cli.files import load_or_exit
-from sip_harness.language import LanguageError, load_profile
 from sip_harness.model.entry import Record
-from sip_harness.model.policy import Kind, Policy
-from sip_harness.model.profile import BuiltInProfile
 from sip_harness.model.result import Result
 from sip_harness.model.scenario import Scenario
 from sip_harness.model.verdict import exit_code
@@ -80,6 +75,13 @@ Examples:
     metavar="NAME=ADDRESS",
     help="In a capture, the address of a device or carrier of the scenario.",
 )
+@click.option(
+    "--unseen",
+    "hidden",
+    multiple=True,
+    metavar="NAME",
+    help="A device or carrier that the capture cannot show: nothing is judged of it; again for each further one.",
+)
 @call_option
 @click.option("--system", "profile", type=click.Path(path_type=Path), metavar="FILE",
               help="Profile of the system in a capture: its kind, its timers, its known deviations.")  # fmt: skip
@@ -89,6 +91,7 @@ def judge(
     strict: bool,
     systems: tuple[Node, ...],
     agents: tuple[tuple[str, Node], ...],
+    hidden: tuple[str, ...],
     number: int | None,
     profile: Path | None,
 ) -> None:
@@ -96,13 +99,17 @@ def judge(
 
     RECORD is what a run has kept (ID.jsonl), or a capture from anywhere (pcap, pcapng, a log with SIP messages in it):
     then the system is found as `reproduce` finds it, and who of the scenario is who by the order in which they were
-    tried, unless `--agent` says so.
+    tried, unless `--agent` says so. Of several calls each is judged, unless `--call` names one.
+
+    What is expected of an agent that is not in the capture is not judged, and the verdict says so: a capture taken at a
+    carrier shows neither the caller nor other carriers. Where nothing is left to judge the exit status is 5.
     """
     scenarios = load_or_exit([scenario_file])
-    if is_record(record_file):
-        scenario, record = _stored(scenarios, scenario_file, record_file)
-    else:
-        scenario, record = _captured(scenarios, scenario_file, record_file, systems, dict(agents), number, profile)
+    if not is_record(record_file):
+        judge_calls(
+            scenarios, scenario_file, record_file, systems, dict(agents), hidden, number, profile, strict=strict
+        )
+    scenario, record = _stored(scenarios, scenario_file, record_file)
     last = max((e.time for e in record.entries), default=record.header.started)
     result = Result(
         scenario,
@@ -130,37 +137,3 @@ def _stored(scenarios: Sequence[Scenario], scenario_file: Path, record_file: Pat
         ids = ", ".join(s.id for s in scenarios)
         stop(f"{record_file} is a record of {record.header.scenario}; {scenario_file} has {ids}")
     return scenario, record
-
-
-def _captured(
-    scenarios: Sequence[Scenario],
-    scenario_file: Path,
-    file: Path,
-    systems: Sequence[Node],
-    agents: dict[str, Node],
-    number: int | None,
-    profile: Path | None,
-) -> tuple[Scenario, Record]:
-    """A call in a capture as a record."""
-    if len(scenarios) != 1:
-        stop(f"{scenario_file} has {len(scenarios)} cases; a capture is judged by one scenario")
-    policy, name = Policy(), "captured"
-    kind: Kind | None = None
-    if profile is not None:
-        try:
-            known = load_profile(profile)
-        except LanguageError as error:
-            stop(str(error))
-        if isinstance(known, BuiltInProfile):
-            stop(f"{profile} is of a built-in system; what is in a capture is an external one")
-        policy, kind, name = known.policy, known.kind, known.name
-    story, found = choose(file, systems, number, judged=True)
-    if found.vague:
-        click.echo(f"{file}: {found.vague}: only the order of its messages is judged", err=True)
-    try:
-        record = record_of(
-            story, scenarios[0], assign(story, scenarios[0], agents), system=name, policy=policy, kind=kind
-        )
-    except BadCapture as error:
-        stop(f"{file}: {error}")
-    return scenarios[0], record

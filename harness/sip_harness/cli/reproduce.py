@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from sip_harness.capture.scenario import cast, identity_of, who, write
-from sip_harness.capture.script import visible
-from sip_harness.capture.story import Node
+from sip_harness.capture.cast import cast, who
+from sip_harness.capture.legs import Node
+from sip_harness.capture.scenario import identity_of, write
+from sip_harness.capture.wording import visible
 from sip_harness.cli.captures import at_option, call_option, choose, stop
 from sip_harness.language import LanguageError, load_text
 
@@ -31,7 +32,7 @@ Examples:
     help="What those are that were called; without it, carriers if none of them registers and the next one was tried "
     "only for want of service.",
 )
-@click.option("--exact-times", is_flag=True, help="Keep waits as long as they were.")
+@click.option("--exact-times", is_flag=True, help="Keep waits and sessions as long as they were.")
 @click.option("--id", "identity", metavar="ID", help="Id of the scenario; without it, from the name of the file.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), metavar="FILE",
               help="Write there instead of to the screen; an existing file is left alone.")  # fmt: skip
@@ -44,16 +45,17 @@ def reproduce(
     identity: str | None,
     out: Path | None,
 ) -> None:
-    """Make a scenario out of CAPTURE: everybody answers as they did there.
+    """Make a scenario out of CAPTURE: everybody does as they did there, within the call too.
 
     CAPTURE is a pcap or pcapng file, or text with SIP messages in it: what sngrep, ngrep or Homer save, the SIP logs of
     Asterisk and FreeSWITCH, or a message pasted from a mail. Codes, reason phrases, headers, order and pauses are
-    kept; users, numbers, addresses and credentials are not. What was seen is expected: read it, and change it to
-    what has to happen. Who is who in the capture is said on the screen alone.
+    kept; users, numbers, addresses, keys pressed and credentials are not, and what else is not repeated stands in a
+    comment. What was seen is expected: read it, and change it to what has to happen. Who is who in the capture is said
+    on the screen alone.
     """
     if identity is not None and identity_of(identity) != identity:
         raise click.UsageError(f"--id: {identity!r} is no id: letters, digits, dashes and dots, as in TICKET-4711")
-    story, found = choose(capture, systems, number)
+    [story], found = choose(capture, systems, number)
     named = cast(story, phones=phones)
     made = identity_of(capture.stem) + (f"-{number}" if number else "")
     source = capture.name + (f", call {number}" if number else "")
