@@ -141,3 +141,24 @@ def test_a_capture_without_calls() -> None:
     told.ask(0, ALICE, PBX, "OPTIONS")
     with pytest.raises(BadCapture, match="there is no INVITE outside of a dialog"):
         stories(told.packets)
+
+
+def test_thousands_of_calls_side_by_side_are_told_apart() -> None:
+    told = Told()
+    for number in range(8000):
+        call = f"{number:05}"
+        told.ask(number / 1000, ALICE, PBX, "INVITE", call=f"in{call}", user=call)
+        told.ask(number / 1000 + 0.02, PBX, G1, "INVITE", call=f"out{call}", user=call)
+    told.packets.sort(key=lambda p: p.time)
+    found = stories(told.packets)
+    assert len(found) == 8000
+    assert all(story.tried[0].call_id == story.number.join(("out", "")) for story in found)
+
+
+def test_of_a_fork_without_end_a_part_is_told() -> None:
+    told = Told()
+    told.ask(0, ALICE, PBX, "INVITE")
+    for number in range(1000):
+        told.ask(0.001, PBX, (f"10.0.{number // 256}.{number % 256}", 5060), "INVITE")
+    [story] = stories(told.packets)
+    assert (len(story.tried), story.more) == (200, 800)

@@ -392,8 +392,11 @@ def test_a_flood_within_the_call_stays_bounded() -> None:
     told = answered_call()
     for number in range(1000):
         passed_on(told, 1 + number / 10, "INFO", "200 OK", cseq=2 + number)
+    passed_on(told, 200, "BYE", "200 OK", cseq=2000)
     text = made(told)
     assert text.count("send INFO") == 100
+    assert text.count("200 to INFO,") + text.count("200 to INFO]") == 100
+    assert "INFO, INFO, BYE]" in text
     assert "# Not repeated: 900 more requests within the call." in text
     assert len(text) < 30_000
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from sip_harness.capture.exchanges import Exchange, Moment, exchanges, moments
 from sip_harness.capture.expected import within
 from sip_harness.capture.items import Saying, is_reliable, options
-from sip_harness.capture.legs import Leg, Said, is_met
+from sip_harness.capture.legs import Leg, Said, unmet
 from sip_harness.capture.reactions import on, reactions
-from sip_harness.capture.steps import MOST, Pen, Requests, can_be_sent
+from sip_harness.capture.steps import MOST, Pen, Requests, can_be_sent, few
 from sip_harness.capture.story import Story
 from sip_harness.capture.wording import Part, Times, quoted
 from sip_harness.model.pattern import seconds
@@ -64,7 +64,7 @@ class _Call:
         self._moments = sorted([*moments(name, said, self._inner), *self._refreshed], key=lambda m: m.time)
         self._begin = [s for s in said if s.begins][-1].time
         self._answer = next((s for s in said if s.by_system and s.is_final and s.sip.code < 300), None)
-        self._requests = Requests(said, saying, len(self._own()))
+        self._requests = Requests(said, saying, len(self._own()) - len(few(self._own())))
 
     def parts(self) -> list[Part]:
         """All of it."""
@@ -129,18 +129,18 @@ class _Call:
         if first is None or not own:
             return []
         pen = Pen(self._times, self._moments, first.time)
-        for exchange in own[:MOST]:
+        for exchange in few(own):
             if exchange.request.time >= first.time and can_be_sent(exchange, self._saying):
                 self._requests.write(pen, exchange, simple=False)
         return [("early", pen.steps)] if pen.steps else []
 
     def _final(self) -> int | None:
         """When the call was answered or refused."""
-        return next((s.time for s in self._said if s.by_system and s.is_final and not is_met(s, self._said)), None)
+        return next((s.time for s in unmet(self._said) if s.by_system), None)
 
     def _acknowledged(self) -> list[Part]:
         """When it acknowledged the final response, where that was late, or never although the response came again."""
-        ends = [s for s in self._said if s.by_system and s.is_final and not is_met(s, self._said)]
+        ends = [s for s in unmet(self._said) if s.by_system]
         answer = self._answer or next(iter(ends), None)
         if answer is None:
             return []
@@ -158,7 +158,7 @@ class _Call:
         """What it did from the answer on, and how the call ended."""
         if (answer := self._answer) is None:
             return []
-        own = [e for e in self._own() if e.request.time >= answer.time and can_be_sent(e, self._saying)][:MOST]
+        own = few([e for e in self._own() if e.request.time >= answer.time and can_be_sent(e, self._saying)])
         byes = [n for n, e in enumerate(own) if e.name == "BYE"]
         own = own[: byes[0] + 1] if byes else own
         if byes == [0] and Saying().request(own[0].request.sip, "BYE") == "send BYE":
@@ -196,7 +196,7 @@ def heard(story: Story, around: Around) -> list[str]:
     if story.caller is None:
         return []
     said = story.caller.said
-    begun = [s for s in said if s.by_system and s.is_final and not is_met(s, said)]
+    begun = [s for s in unmet(said) if s.by_system][:MOST]
     return within(said, exchanges(said), begun, lambda one: _source(one, around))
 
 

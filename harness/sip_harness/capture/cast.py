@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sip_harness.capture.exchanges import exchanges
-from sip_harness.capture.legs import Leg, is_met, shown
+from sip_harness.capture.legs import Leg, shown, unmet
 from sip_harness.capture.story import Story
 from sip_harness.capture.wording import names_somebody, visible
 from sip_harness.model.entry import Address
@@ -54,7 +54,8 @@ class Cast:
 
 def _is_challenged(leg: Leg) -> bool:
     """Whether the system has shown an account to whoever was called."""
-    return any(is_met(s, leg.said) for s in leg.said) or any(e.met and e.request.by_system for e in exchanges(leg.said))
+    met = len(unmet(leg.said)) < sum(s.is_final for s in leg.said)
+    return met or any(e.met and e.request.by_system for e in exchanges(leg.said))
 
 
 def cast(story: Story, *, phones: bool | None = None) -> Cast:

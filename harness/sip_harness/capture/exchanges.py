@@ -11,6 +11,10 @@ from sip_harness.capture.legs import Said, has_credentials
 RE_INVITE = "re-INVITE"
 _OF_NO_OTHER = frozenset({"ACK", "CANCEL"})
 """Requests that belong to an INVITE and are no exchange of their own."""
+_MOST = 90
+"""Exchanges of an agent after which nothing is waited for."""
+_HIGHEST = 99
+"""Up to which number the language counts events."""
 _BY_THE_WAY = frozenset({"CANCEL", "BYE", "PRACK"})
 """What a script does not wait to be answered: it ends things, or the stack sends it by itself."""
 
@@ -85,17 +89,19 @@ class Moment:
 
 def moments(name: str, said: Sequence[Said], inner: Iterable[Exchange]) -> list[Moment]:
     """What happened at an agent, in the order in which it did. `said` is all that it had to do with."""
-    requests = {id(e.request): e for e in inner}
+    each = list(inner)
+    requests = {id(e.request): e for e in each}
+    end = each[_MOST].request.time if len(each) > _MOST else said[-1].time if said else 0
     finals = {id(e.final): e for e in requests.values() if e.final is not None}
     codes = _codes(finals.values())
     counted: Counter[str] = Counter()
     found = []
-    for one in said:
+    for one in (s for s in said if s.time <= end):  # what comes later may wait for what is not repeated
         m = one.sip
         if m.is_request and (one.by_system or m.method == "BYE"):
             kind = m.method if m.method in ("ACK", "PRACK", "BYE") else "request"
             event = _counted(counted, f"{name} {'gets' if one.by_system else 'sends'}", m.method)
-            if one.within and m.method != "CANCEL":
+            if event and one.within and m.method != "CANCEL":
                 found.append(Moment(one.time, event, kind, requests.get(id(one))))
         elif not m.is_request and m.code >= 200 and m.cseq[1] not in _BY_THE_WAY:
             exchange = finals.get(id(one))
@@ -107,7 +113,7 @@ def moments(name: str, said: Sequence[Said], inner: Iterable[Exchange]) -> list[
                 what = str(m.code)
             what += "" if m.cseq[1] == "INVITE" else f" to {m.cseq[1]}"
             event = _counted(counted, f"{name} {'gets' if one.by_system else 'sends'}", what)
-            if exchange is not None and not exchange.met:
+            if event and exchange is not None and not exchange.met:
                 found.append(Moment(one.time, event, "final" if one.by_system else "answer", exchange))
     return found
 
@@ -124,7 +130,9 @@ def _codes(found: Iterable[Exchange]) -> dict[str, set[int]]:
 
 
 def _counted(counted: Counter[str], verb: str, what: str) -> str:
-    """The event of this number."""
+    """The event of this number; empty for one that cannot be said."""
     counted[f"{verb} {what}"] += 1
     number = counted[f"{verb} {what}"]
+    if number > _HIGHEST:
+        return ""
     return f"{verb} {number} {what}" if number > 1 else f"{verb} {what}"

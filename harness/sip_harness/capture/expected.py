@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from sip_harness.capture.exchanges import Exchange, exchanges
 from sip_harness.capture.legs import Said
-from sip_harness.capture.steps import KNOWN, MOST
+from sip_harness.capture.steps import KNOWN, few
 
 _QUIET = frozenset({"BYE", "CANCEL", "PRACK"})
 """What is answered with 2xx so often that nobody has to say so."""
@@ -42,17 +42,18 @@ def within(
 ) -> list[str]:
     """Requests that an agent got, and the ends of those that it sent: within the call, and those that `begun` has.
     `source` says who has made a response."""
-    own = [e for e in inner if not e.request.by_system and not e.again and e.name in KNOWN]
-    repeated = {id(e.request) for e in own[:MOST]} | {
-        id(e.request) for e in inner if e.again and not e.request.by_system
-    }
+    known = [e for e in inner if e.name in KNOWN]
+    own = few([e for e in known if not e.request.by_system and not e.again])
+    repeated = {id(e.request) for e in (*own, *(e for e in known if e.again and not e.request.by_system))}
+    few_asked = {id(e.request) for e in few([e for e in known if e.request.by_system])}
+    dropped = {e.request.sip.cseq[0] for e in known if e.request.by_system and id(e.request) not in few_asked}
     finals = {id(e.final) for e in inner if id(e.request) in repeated and e.final is not None and not e.met}
     finals |= {id(one) for one in begun}
     words, sent = [], dict[tuple[int, str], int]()
     for one in said:
         m = one.sip
         if one.by_system and m.is_request:
-            words += _request(one, sent)
+            words += _request(one, sent) if m.cseq[0] not in dropped else []
         elif id(one) in finals:
             words += _response(one, source(one))
         elif not one.by_system and m.cseq[1] == "INVITE" and m.code >= 200:

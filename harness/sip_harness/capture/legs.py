@@ -184,7 +184,11 @@ def shown(address: Address) -> str:
     return str(Node(*address))
 
 
-def is_met(one: Said, said: Iterable[Said]) -> bool:
-    """Whether it is a challenge to which an INVITE came again, from whoever was asked."""
-    again = any(s.sip.method == "INVITE" and s.by_system != one.by_system and s.time > one.time for s in said)
-    return one.is_final and one.sip.code in (401, 407) and again
+def unmet(said: Sequence[Said]) -> list[Said]:
+    """The final responses to INVITEs that begin a call, but for challenges to which an INVITE came again from whoever
+    was asked."""
+    last: dict[bool, int] = {}
+    for one in said:
+        if one.sip.method == "INVITE":
+            last[one.by_system] = one.time
+    return [s for s in said if s.is_final and not (s.sip.code in (401, 407) and last.get(not s.by_system, 0) > s.time)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sip_harness.capture.exchanges import Exchange, Moment
 from sip_harness.capture.items import Saying
 from sip_harness.capture.legs import Said
-from sip_harness.capture.steps import ACCOUNT, KNOWN, MOST, SERVED, TRYING_IS_DUE, Pen, challenge
+from sip_harness.capture.steps import ACCOUNT, KNOWN, SERVED, TRYING_IS_DUE, Pen, challenge, few
 from sip_harness.capture.wording import SHORTEST, Times, quoted
 
 _AT_ONCE = 0.1
@@ -34,9 +34,9 @@ def reactions(
 ) -> list[Reaction]:
     """What an agent answered to requests within the call; `moments` and `end` as in its scene."""
     asked = [e for e in inner if e.request.by_system and not e.again]
-    if len(asked) > MOST:
-        saying.left_out.append(f"{len(asked) - MOST} more answers to requests within the call")
-    found = [_reaction(exchange, times, saying, moments, end) for exchange in asked[:MOST]]
+    if left := len(asked) - len(few(asked)):
+        saying.left_out.append(f"{left} more answers to requests within the call")
+    found = [_reaction(exchange, times, saying, moments, end) for exchange in few(asked)]
     return [reaction for reaction in found if reaction is not None]
 
 

@@ -109,6 +109,8 @@ def _aside(story: Story) -> list[str]:
     found = []
     if story.past:
         found.append(f"what went past the system: {', '.join(sorted(story.past))}")
+    if story.more:
+        found.append(f"{story.more} more that were tried")
     if story.alone:
         found.append(f"{story.alone} call{'s' if story.alone > 1 else ''} that the system made by itself in that time")
     return found

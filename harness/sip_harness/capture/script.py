@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -19,10 +20,14 @@ from sip_harness.capture.steps import (
     Requests,
     can_be_sent,
     challenge,
+    few,
     is_challenge,
 )
 from sip_harness.capture.wording import Times
 from sip_harness.sip.message import Message
+
+_MOST_PROOFS = 5
+"""INVITEs with which one attempt is made."""
 
 
 @dataclass
@@ -51,7 +56,9 @@ def device(attempt: Sequence[Said], times: Times, saying: Saying, scene: Scene) 
     answers = [s for s in attempt if not s.by_system and s.answers]
     asked = [s for s in attempt if s.by_system and s.begins]
     since = asked[0].time
-    for again in asked[1:]:
+    if len(asked) > _MOST_PROOFS:
+        saying.left_out.append(f"{len(asked) - _MOST_PROOFS} more INVITEs with credentials")
+    for again in asked[1:_MOST_PROOFS]:
         first = next((s for s in answers if since <= s.time <= again.time and is_challenge(s.sip)), None)
         rest = [s for s in answers if s.time >= again.time]
         if first is not None and not (len(asked) == 2 and any(s.is_final and is_challenge(s.sip) for s in rest)):
@@ -64,7 +71,7 @@ def device(attempt: Sequence[Said], times: Times, saying: Saying, scene: Scene) 
     before = [s for s in answers if end is None or s.time <= end.time]
     inner = exchanges(attempt)
     own = [e for e in inner if not e.request.by_system and not e.again and e.name != "PRACK" and can_be_sent(e, saying)]
-    pen = Pen(times, [m for m in scene.moments if since <= m.time], since)
+    pen = Pen(times, scene.moments[bisect_left(scene.moments, since, key=lambda m: m.time) :], since)
     _answer(pen, before, own, saying, attempt, scene.decided)
     did.steps += pen.steps
     did.reactions += reactions(inner, times, saying, scene.moments, scene.end)
@@ -92,13 +99,16 @@ def _answer(
 ) -> None:
     """Its responses to the INVITE and the requests of its own, in their order."""
     real = [s for s in answers if s.sip.code != 100]
+    if len(real) > MOST:
+        saying.left_out.append(f"{len(real) - MOST} more responses")
+        real = real[:MOST]
     if not real:
         pen.steps.append("100" if answers else "silence")
     elif len(real) == len(answers) and (real[0].time - pen.since) / 1e9 > TRYING_IS_DUE:
         pen.steps.append("no 100")
     numbered = _has_gaps([s.sip for s in real if is_reliable(s.sip)])
-    sent = {id(one.request): one for one in own[:MOST]}
-    final, requests = 0, Requests(attempt, saying, len(own))
+    sent = {id(one.request): one for one in few(own)}
+    final, requests = 0, Requests(attempt, saying, len(own) - len(few(own)))
     for one in sorted([*real, *(e.request for e in sent.values())], key=lambda s: s.time):
         if exchange := sent.get(id(one)):
             requests.write(pen, exchange, simple=bool(final))

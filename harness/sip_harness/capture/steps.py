@@ -75,17 +75,22 @@ def can_be_sent(exchange: Exchange, saying: Saying) -> bool:
     return exchange.name in KNOWN
 
 
+def few(found: Sequence[Exchange]) -> list[Exchange]:
+    """The first MOST exchanges, and the BYE: so many are repeated."""
+    byes = [e for e in found if e.name == "BYE"]
+    return sorted([*[e for e in found if e.name != "BYE"][:MOST], *byes[:1]], key=lambda e: e.request.time)
+
+
 class Requests:
     """Writes the requests within a dialog that one agent sent."""
 
-    def __init__(self, said: Iterable[Said], saying: Saying, number: int) -> None:
-        """`said` is all that the agent had to do with; of more than MOST requests, which `number` counts, the rest is
-        noted."""
+    def __init__(self, said: Iterable[Said], saying: Saying, left: int) -> None:
+        """`said` is all that the agent had to do with, `left` how many of its requests are too many."""
         self._sessions = [s.sip for s in said if not s.by_system and is_session(s.sip)]
         self._saying = saying
         self._sequence: dict[str, int] = {}
-        if number > MOST:
-            saying.left_out.append(f"{number - MOST} more requests within the call")
+        if left:
+            saying.left_out.append(f"{left} more requests within the call")
 
     def write(self, pen: Pen, exchange: Exchange, *, simple: bool) -> None:
         """One of them; `simple` where a BYE is no more than hanging up."""

@@ -7,10 +7,12 @@ a capture taken between a PBX and its carrier.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from sip_harness.capture.legs import Leg, Node, legs_of, shown, user_of
+from sip_harness.capture.legs import Leg, Node, legs_of, shown, unmet, user_of
 from sip_harness.capture.packets import BadCapture, Packet
 from sip_harness.model.entry import Address
 from sip_harness.sip.errors import SipError
@@ -21,6 +23,11 @@ from sip_harness.sip.via import parse_via
 
 _TOGETHER = 150_000_000
 """Nanoseconds within which INVITEs that nobody has ended before are one fork."""
+_NEVER = 1 << 63
+MOST_LEGS = 200
+"""Legs to which one call leads that are looked at."""
+_LOOK_BACK = 500
+"""Calls among which the one is looked for that a leg belongs to."""
 _NEXT = 60_000_000_000
 """Nanoseconds after which another INVITE to the same number is another call, where the caller is not seen."""
 
@@ -39,6 +46,8 @@ class Story:
     """Methods of requests of this call that did not go through the system."""
     alone: int = 0
     """How many calls nobody has asked the system for, that it began while this one was up."""
+    more: int = 0
+    """How many legs are left out because they are too many."""
 
     @property
     def legs(self) -> tuple[Leg, ...]:
@@ -156,53 +165,76 @@ def _told(legs: Sequence[Leg]) -> list[Story]:
     if not callers:
         return _without_callers(tried)
     led: dict[int, list[Leg]] = {id(caller): [] for caller in callers}
-    alone: list[Leg] = []
+    alone: list[int] = []
+    search = _Callers(callers)
     for leg in tried:
-        caller = _caller_of(leg, callers)
-        (alone if caller is None else led[id(caller)]).append(leg)
-    return [Story(caller, tuple(led[id(caller)]), alone=_meanwhile(caller, alone)) for caller in callers]
+        if (caller := search.of(leg)) is None:
+            alone.append(leg.invite.time)
+        else:
+            led[id(caller)].append(leg)
+    return [
+        Story(
+            caller,
+            tuple(led[id(caller)][:MOST_LEGS]),
+            alone=bisect_right(alone, caller.said[-1].time) - bisect_left(alone, caller.invite.time),
+            more=max(len(led[id(caller)]) - MOST_LEGS, 0),
+        )
+        for caller in callers
+    ]
 
 
-def _meanwhile(caller: Leg, alone: Sequence[Leg]) -> int:
-    """How many legs began while that of the caller was up."""
-    return sum(caller.invite.time <= leg.invite.time <= caller.said[-1].time for leg in alone)
+class _Callers:
+    """Finds whose call the system passes on, leg by leg in the order of their times."""
 
+    def __init__(self, callers: Sequence[Leg]) -> None:
+        self._by_call_id: dict[str, Leg] = {}
+        for caller in callers:
+            self._by_call_id.setdefault(caller.call_id, caller)
+        self._to_come = deque(callers)
+        self._open: deque[tuple[int, str, Leg]] = deque(maxlen=_LOOK_BACK)
+        """Until when, to which number and who, the last one first."""
 
-def _caller_of(leg: Leg, callers: Sequence[Leg]) -> Leg | None:
-    for caller in callers:
-        if caller.call_id == leg.call_id:
+    def of(self, leg: Leg) -> Leg | None:
+        """The caller with its Call-ID, else the last one who still waits, of those who have dialled its number if there
+        are any."""
+        if (caller := self._by_call_id.get(leg.call_id)) is not None:
             return caller
-    before = [c for c in callers if c.invite.time <= leg.invite.time and not _over(c, leg.invite.time)]
-    same = [c for c in before if _same_number(c.invite.sip, leg.invite.sip)]
-    found = same or before
-    return found[-1] if found else None
+        time, number = leg.invite.time, user_of(leg.invite.sip.uri)
+        while self._to_come and self._to_come[0].invite.time <= time:
+            caller = self._to_come.popleft()
+            end = min((s.time for s in unmet(caller.said)), default=_NEVER)
+            self._open.appendleft((end, user_of(caller.invite.sip.uri), caller))
+        waiting = [(dialled, caller) for end, dialled, caller in self._open if end >= time]
+        same = (caller for dialled, caller in waiting if _same_number(dialled, number))
+        return next(same, waiting[0][1] if waiting else None)
 
 
 def _without_callers(tried: Sequence[Leg]) -> list[Story]:
     calls: list[list[Leg]] = []
+    by_call_id: dict[str, list[Leg]] = {}
+    recent: deque[tuple[str, list[Leg]]] = deque(maxlen=_LOOK_BACK)
     for leg in tried:
-        for call in reversed(calls):
-            close = leg.invite.time - call[-1].said[-1].time < _NEXT
-            if call[0].call_id == leg.call_id or (close and _same_number(call[0].invite.sip, leg.invite.sip)):
-                call.append(leg)
-                break
-        else:
-            calls.append([leg])
-    return [Story(None, tuple(call)) for call in calls]
+        number = user_of(leg.invite.sip.uri)
+        close = (
+            one for dialled, one in recent
+            if leg.invite.time - one[-1].said[-1].time < _NEXT and _same_number(dialled, number)
+        )  # fmt: skip
+        call = by_call_id.get(leg.call_id) or next(close, None)
+        if call is None:
+            call = []
+            calls.append(call)
+            recent.appendleft((number, call))
+        by_call_id.setdefault(leg.call_id, call)
+        call.append(leg)
+    return [Story(None, tuple(call[:MOST_LEGS]), more=max(len(call) - MOST_LEGS, 0)) for call in calls]
 
 
-def _same_number(one: Message, other: Message) -> bool:
-    """Whether both go to the same number, whatever prefix a carrier wants before it."""
-    here, there = (user_of(m.uri).lstrip("+") for m in (one, other))
+def _same_number(one: str, other: str) -> bool:
+    """Whether both are the same number, whatever prefix a carrier wants before it."""
+    here, there = one.lstrip("+"), other.lstrip("+")
     return bool(here and there) and (here.endswith(there) or there.endswith(here))
 
 
-def _over(leg: Leg, time: int) -> bool:
-    """Whether a leg had a final response to its INVITE before that time; a challenge that was met is none."""
-    again = [s.time for s in leg.said if s.begins]
-    return any(s.time < time and s.is_final and not (s.sip.code in (401, 407) and again[-1] > s.time) for s in leg.said)
-
-
 def _ended(group: Sequence[Leg], leg: Leg) -> bool:
-    """Whether all of a group were over before this leg began."""
-    return all(_over(one, leg.invite.time) for one in group)
+    """Whether all of a group were over before this leg began; a challenge that was met ends nothing."""
+    return all(any(s.time < leg.invite.time for s in unmet(one.said)) for one in group)
