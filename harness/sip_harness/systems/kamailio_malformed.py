@@ -32,7 +32,7 @@ DEVIATIONS = (
     Deviation("RB-04", "desk: nothing but INVITE, ACK to 480", "also ACK to 700", _CLASS),
     Deviation("RB-08", "alice: 480 from desk", "486 Busy Here from desk", _SHORT),
     Deviation("RB-08", "desk: ACK to 480", "ACK to 486", _SHORT),
-    Deviation("RB-09-folded-cseq", "alice: 200 or 407 to OPTIONS from system", "nothing", _FOLDED),
+    Deviation("RB-09-folded-cseq", "alice: 200 or 401 or 407 to OPTIONS from system", "nothing", _FOLDED),
     Deviation("RB-10", "alice: nothing but 183 1 time, 486 from desk", "also 183 Session Progress from desk", _NOBODY),
     Deviation("RB-13", "alice: nothing but 183 1 time, 486 from desk", "also 183 Session Progress from desk", _CSEQ),
     Deviation("TO-13-200", "alice: nothing but 408 from system", "also 200 OK from desk", _STRAYS),
