@@ -451,11 +451,20 @@ class TestParameters:
 
     @pytest.mark.parametrize(
         ("timers", "name"),
-        [({"transaction": 0.1}, "transaction"), ({"ring": float("nan")}, "ring"), ({"probe": 0}, "probe")],
+        [
+            ({"transaction": 0.1}, "transaction"),
+            ({"ring": float("nan")}, "ring"),
+            ({"probe": 0}, "probe"),
+        ],
     )
     def test_a_timer_too_short_to_judge_by_is_refused(self, timers, name):
         with pytest.raises(ValueError, match=f"timer {name} is"):
             Settings(**timers)
+
+    @pytest.mark.parametrize("number", [0, 101])
+    def test_a_number_of_probes_that_makes_no_sense_is_refused(self, number):
+        with pytest.raises(ValueError, match=f"probes-in-a-row is {number}: from 1 to 100"):
+            Settings(probes_in_a_row=number)
 
     def test_prompt_stays_below_half_of_the_shortest_timer(self):
         assert Settings().policy().prompt == 0.4

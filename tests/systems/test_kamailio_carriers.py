@@ -215,3 +215,17 @@ def test_settings_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="failover codes are final failures, 300 to 699, not 183"):
         Settings(failover=frozenset({183, 503}))
     assert Settings(remap_503_500=False).policy().codes["503"] == 503
+
+
+@NEEDS
+def test_a_flapping_gateway_where_three_probes_in_a_row_are_asked_for():
+    """Failures come between two probes: Kamailio resets its count with whatever comes first of what comes at once."""
+    shipped = load([LIBRARY / "carriers" / "flapping-gateway.sip.yaml"])
+
+    async def main() -> list[Outcome]:
+        system = Kamailio(settings=Settings(transaction=0.5, probes_in_a_row=3))
+        async with open_session(system, Options("wire", 4), []) as session:
+            return [result.verdict.outcome for result in await asyncio.gather(*map(session.run, shipped))]
+
+    assert run(main()) == [Outcome.PASS] * 2
+    assert "damped-probing" not in Kamailio(settings=Settings(probes_in_a_row=2))._capabilities()

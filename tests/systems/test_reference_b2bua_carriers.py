@@ -313,7 +313,11 @@ async def test_a_carrier_that_asks_for_a_pause_gets_one() -> None:
 @in_virtual_time
 @pytest.mark.parametrize(
     ("fault", "pause", "called_again"),
-    [("", "", True), ("bans-after-503", "", False), ("ignores-retry-after", "9", True)],
+    [
+        ("", "", True),
+        ("bans-after-503", "", False),
+        ("ignores-retry-after", "9", True),
+    ],
 )
 async def test_a_carrier_that_is_called_again_or_not(fault: str, pause: str, called_again: bool) -> None:
     async def play(trunks: Trunks) -> None:
@@ -325,6 +329,21 @@ async def test_a_carrier_that_is_called_again_or_not(fault: str, pause: str, cal
             await trunks.g2.decline(await trunks.g2.expect("INVITE"), 486)
             await trunks.alice.expect(486)
         await trunks.g1.quiet()
+
+    await on_trunks(play, *filter(None, [fault]))
+
+
+@in_virtual_time
+@pytest.mark.parametrize("fault", ["", "bans-after-refusal"])
+async def test_a_carrier_that_has_refused_one_call_gets_the_next(fault: str) -> None:
+    async def play(trunks: Trunks) -> None:
+        trunks.dial()
+        await trunks.g1.decline(await trunks.g1.expect("INVITE"), 486)
+        await trunks.alice.expect(486)
+        trunks.dial()
+        first = trunks.g2 if fault else trunks.g1
+        await first.decline(await first.expect("INVITE"), 480)
+        await trunks.alice.expect(480)
 
     await on_trunks(play, *filter(None, [fault]))
 

@@ -359,6 +359,14 @@ def _(stage: Stage) -> object:
     return called_twice(stage, {})
 
 
+@case("bans-after-refusal", ["INVITE", "INVITE"], ["INVITE"])
+def _(stage: Stage) -> object:
+    g1 = stage.carrier("g1", 486)
+    stage.call(2)
+    stage.call(2)
+    return [what for what in g1.got if what == "INVITE"]
+
+
 def probed(stage: Stage, *answer: int) -> list[int]:
     phones = [Phone(stage, "g1", [201], []), Phone(stage, "g2", [200], [])]
     phones[0].steps["OPTIONS"] = list(answer)
@@ -372,6 +380,34 @@ def probed(stage: Stage, *answer: int) -> list[int]:
 @case("calls-dead-carriers", [200], [201])
 def _(stage: Stage) -> object:
     return probed(stage)
+
+
+def probed_twice(stage: Stage, in_a_row: int) -> list[int]:
+    """Who takes a call while the first carrier answers no probe, and once it does again."""
+    g1, g2 = Phone(stage, "g1", [201], []), Phone(stage, "g2", [200], [])
+    g1.steps["OPTIONS"] = []
+    targets = [Target(phone.uri, 1 - 0.5 * i, phone.name) for i, phone in enumerate((g1, g2))]
+    Prober(stage.proxy.core, stage.proxy.core.router.add("bob", targets), in_a_row)
+    stage.run(1.5)  # one probe was given up
+    stage.call(0.1)
+    stage.run(3)
+    stage.call(0.1)
+    g1.steps["OPTIONS"] = [200]
+    stage.run(1.5)  # one or two were answered
+    stage.call(0.1)
+    stage.run(3)
+    stage.call(0.1)
+    return [m.code for _, m in stage.alice.heard if m.code >= 200]
+
+
+@case("stays-with-the-backup", [200, 200, 201, 201], [200, 200, 200, 200])
+def _(stage: Stage) -> object:
+    return probed_twice(stage, 1)
+
+
+@case("flaps-with-every-probe", [201, 200, 200, 201], [200, 200, 201, 201])
+def _(stage: Stage) -> object:
+    return probed_twice(stage, 3)
 
 
 @case("takes-404-for-dead", [201], [200])

@@ -39,7 +39,7 @@ def test_the_listing_speaks_in_words_of_the_vocabulary():
     lost = "hears-of-lost-connections"
     proxies = ("register", "ring", "hunt", "mixed", "min-expires", "path", "outbound", "carriers")
     assert listing["reference"].capabilities == (
-        *proxies, "stays-after-ringing", "emergency", "probing", "recursion", lost, "tcp", *GRANTED
+        *proxies, "stays-after-ringing", "emergency", "probing", "damped-probing", "recursion", lost, "tcp", *GRANTED
     )  # fmt: skip
     assert listing["kamailio"].capabilities == (*ROLES, "tcp", *GRANTED)
     assert listing["kamailio-digest"].capabilities == (*ROLES, "digest", "tcp", *GRANTED)

@@ -24,6 +24,7 @@ CAPABILITIES = {
     "carrier-accounts": "routes to carriers in turn with an account at each, and answers their challenges",
     "session-timers": "limits a session to a few seconds and refreshes it (RFC 4028)",
     "probing": "asks carriers with OPTIONS whether they are there, and passes over those that are not",
+    "damped-probing": "believes probes of a carrier only when three in a row say that it is gone, or back",
     "recursion": "follows redirections (3xx) itself instead of passing them on",
     "registers-at-carrier": "registers at carriers by itself and answers their challenges (a trunk client)",
     "backup-registrars": "registers at the next one of a list of carriers where one fails",

@@ -133,8 +133,9 @@ class Kamailio:
 
     def _capabilities(self) -> frozenset[str]:
         """Carriers have addresses of 127/8."""
-        over_ipv4 = {"carriers", "stays-after-ringing", "probing"} if self._settings.ipv6 else set()
-        return capabilities(self._digest, self._tls, self._ws) - over_ipv4
+        over_ipv4 = {"carriers", "stays-after-ringing", "probing", "damped-probing"} if self._settings.ipv6 else set()
+        damped = {"damped-probing"} if self._settings.probes_in_a_row >= 3 else set()
+        return (capabilities(self._digest, self._tls, self._ws) | damped) - over_ipv4
 
     def _control(self) -> Rpc:
         try:

@@ -64,7 +64,7 @@ class Carriers:
                 user = parse_uri(binding.uris[target.name]).user
                 self._wishes.setdefault(lease, []).append((table, user))
                 await self._rpc.call("htable.sets", table, user, value)
-        flags = _PROBED if "probing" in scenario.needs else 0
+        flags = _PROBED if scenario.needs & {"probing", "damped-probing"} else 0
         for target in scenario.targets:
             if carriers.keys() & set(target.members):
                 route = _Route(parse_uri(binding.uris[target.name]).user, next(self._numbers))

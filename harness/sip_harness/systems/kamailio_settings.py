@@ -22,6 +22,7 @@ FAULTS = (
     "last-leg-wins",
     "ignores-callers-cancel",
     "calls-dead-carriers",
+    "stays-with-the-backup",
     "takes-404-for-dead",
     "never-fails-over",
     "fails-over-on-486",
@@ -131,6 +132,9 @@ class Settings:
     """A branch that only rings is cancelled after this time (Timer C, RFC 3261 16.8; tm's `fr_inv_timer`)."""
     probe: int = 1
     """Between two OPTIONS to a carrier, where carriers are probed (dispatcher's `ds_ping_interval`)."""
+    probes_in_a_row: int = 1
+    """Probes that have to say the same before a carrier counts as gone, or as back (`ds_probing_threshold` and
+    `ds_inactive_threshold`)."""
     t1: float = 0.5
     """First retransmission (RFC 3261 17.1.1.1)."""
     t2: float = 4.0
@@ -151,6 +155,8 @@ class Settings:
                 raise ValueError(f"timer {name} is {seconds:g}s: Kamailio needs at least {SHORTEST_TIMER:g}s")
         if not self.probe >= 1:
             raise ValueError(f"timer probe is {self.probe:g}s: Kamailio counts it in whole seconds, 1 at least")
+        if not 1 <= self.probes_in_a_row <= 100:
+            raise ValueError(f"setting probes-in-a-row is {self.probes_in_a_row}: from 1 to 100 make sense")
         if bad := sorted(code for code in self.failover if not 300 <= code <= 699):
             raise ValueError(f"failover codes are final failures, 300 to 699, not {', '.join(map(str, bad))}")
 
@@ -161,6 +167,7 @@ class Settings:
         for name in ("t1", "t2"):
             yield name.upper(), str(round(getattr(self, name) * 1000))
         yield "PROBE_INTERVAL", str(self.probe)
+        yield "PROBES_IN_A_ROW", str(self.probes_in_a_row)
         yield "FAILOVER_CODES", '"' + ("|".join(map(str, sorted(self.failover))) or "none") + '"'
         if not self.remap_503_500:
             yield "RELAYS_503", ""

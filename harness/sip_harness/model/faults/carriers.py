@@ -30,10 +30,28 @@ FAULTS = (
         "blacklists that turn one refusal into an outage",
     ),
     Fault(
+        "bans-after-refusal",
+        "passes a carrier over for an hour after it has refused a call, whatever it said",
+        "RFC 3261 21.5.4, 20.33",
+        "trunks that are out of service because one caller was busy",
+    ),
+    Fault(
         "calls-dead-carriers",
         "calls carriers that do not answer its probes",
         "RFC 3261 11, RFC 3263 4.3: a carrier that probing has found dead is passed over",
         "dispatchers that probe and do not look at the result",
+    ),
+    Fault(
+        "stays-with-the-backup",
+        "passes a carrier over for good that did not answer its probes once",
+        "RFC 3261 11, RFC 3263 4.3: a carrier that answers its probes again is there",
+        "systems whose first carrier has no calls for days, until somebody restarts them",
+    ),
+    Fault(
+        "flaps-with-every-probe",
+        "believes every single probe although it is told to wait for several that say the same",
+        "RFC 3261 11, RFC 3263 4.3: one lost datagram is no dead carrier",
+        "trunks that go up and down every few seconds on a line with some loss",
     ),
     Fault(
         "takes-404-for-dead",

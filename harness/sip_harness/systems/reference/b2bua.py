@@ -52,6 +52,7 @@ FAULTS = (
     "ignores-q",
     "ignores-retry-after",
     "bans-after-503",
+    "bans-after-refusal",
     "answers-challenge-for-ever",
     "never-retransmits",
     "acknowledges-once",

@@ -124,8 +124,9 @@ class Call:
             self._stop_others([("Reason", f"SIP;cause={code}")] if code >= 600 else [])
             for other in self._legs if code == 486 else ():
                 other.drop()
-        if response is not None and leg.target.carrier and code in self._pbx.settings.failover:
-            self._pbx.router.note(leg.target, response, self._pbx.clock.now())
+        router = self._pbx.router
+        if response is not None and leg.target.carrier and router.heeds(code, self._pbx.settings.failover):
+            router.note(leg.target, response, self._pbx.clock.now())
         if self._ends_the_hunt(code) or self._stays(leg, code):
             self._groups.clear()
             self._closed = True

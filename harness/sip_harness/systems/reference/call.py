@@ -226,7 +226,7 @@ class Call:
 
     def _note_retry_after(self, target: Target, response: Message) -> None:
         """A carrier that cannot serve now says when to come again (RFC 3261 20.33, 21.5.4)."""
-        if not target.carrier or response.code not in self._core.settings.failover:
+        if not target.carrier or not self._core.router.heeds(response.code, self._core.settings.failover):
             return
         if pause := self._core.router.note(target, response, self._now()):
             self._log(f"{target.carrier} is passed over for {pause} s")

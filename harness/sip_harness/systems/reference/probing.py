@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from functools import partial
 
 from sip_harness.endpoint import build
@@ -13,13 +14,20 @@ from sip_harness.sip.message import Message, parse
 from sip_harness.systems.reference.core import Core
 from sip_harness.systems.reference.router import Carrier
 
+IN_A_ROW = 3
+"""Probes that have to say the same, where a scenario needs `damped-probing`."""
+
 
 class Prober:
     """Asks the carriers of one run, each by itself, until it is stopped."""
 
-    def __init__(self, core: Core, carriers: list[Carrier]) -> None:
-        """The first question comes after one interval: until then everybody is believed to be there."""
+    def __init__(self, core: Core, carriers: list[Carrier], in_a_row: int = 1) -> None:
+        """The first question comes after one interval: until then everybody is believed to be there. What is believed
+        of a carrier changes when so many probes `in_a_row` say so."""
         self._core = core
+        self._in_a_row = 1 if "flaps-with-every-probe" in core.faults else in_a_row
+        self._against: Counter[str] = Counter()
+        """Probes that have just spoken against what is believed, by carrier."""
         self._timers: dict[str, Timer] = {}
         self._clients: dict[str, Client] = {}
         for carrier in carriers:
@@ -77,8 +85,10 @@ class Prober:
                 self._judge(carrier, alive=True)
 
     def _judge(self, carrier: Carrier, *, alive: bool) -> None:
-        if alive != carrier.alive:
-            options = self._clients[carrier.target.carrier].request
-            self._core.log(options, f"{carrier.target.carrier} {'answers again' if alive else 'does not answer'}")
-        carrier.alive = alive
+        name = carrier.target.carrier
+        self._against[name] = self._against[name] + 1 if alive != carrier.alive else 0
+        for_good = alive and "stays-with-the-backup" in self._core.faults
+        if self._against[name] >= self._in_a_row and not for_good:
+            self._core.log(self._clients[name].request, f"{name} {'answers again' if alive else 'does not answer'}")
+            carrier.alive, self._against[name] = alive, 0
         self._schedule(carrier)

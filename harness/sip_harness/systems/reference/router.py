@@ -84,11 +84,16 @@ class Router:
             pause = seconds(response, "retry-after")
         except SipError:
             return 0
-        if pause is None and response.code == 503 and "bans-after-503" in self.faults:
+        outright = "bans-after-refusal" in self.faults or (response.code == 503 and "bans-after-503" in self.faults)
+        if pause is None and outright:
             pause = round(LONGEST_BAN)
         if pause:
             self.ban(carrier, pause, now)
         return pause or 0
+
+    def heeds(self, code: int, failover: frozenset[int]) -> bool:
+        """Whether a failure with this code says something about the carrier, and not only about the call."""
+        return code in failover or ("bans-after-refusal" in self.faults and code >= 300)
 
     def _usable(self, carrier: Carrier, now: float) -> bool:
         banned = carrier.banned_until > now and "ignores-retry-after" not in self.faults

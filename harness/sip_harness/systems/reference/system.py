@@ -36,7 +36,7 @@ from sip_harness.systems.reference.auth import OF_DIGEST
 from sip_harness.systems.reference.core import is_loopback
 from sip_harness.systems.reference.lost import Lost
 from sip_harness.systems.reference.patience import PatientClock
-from sip_harness.systems.reference.probing import Prober
+from sip_harness.systems.reference.probing import IN_A_ROW, Prober
 from sip_harness.systems.reference.proxy import Proxy
 from sip_harness.systems.reference.routes import routes
 from sip_harness.systems.reference.segments import Segments
@@ -45,12 +45,12 @@ from sip_harness.systems.slots import carrier_addresses
 from sip_harness.systems.watches import Watches
 
 HOST, HOST6 = "127.0.0.1", "::1"
-OVER_IPV4 = frozenset({"carriers", "stays-after-ringing", "emergency", "probing"})
+OVER_IPV4 = frozenset({"carriers", "stays-after-ringing", "emergency", "probing", "damped-probing"})
 """Capabilities that need the many addresses of 127/8."""
 CAPABILITIES = frozenset({
     *GRANTED,
-    "register", "ring", "hunt", "mixed", "min-expires", "path", "outbound", "carriers",
-    "stays-after-ringing", "emergency", "probing", "recursion", "hears-of-lost-connections", "tcp",
+    "register", "ring", "hunt", "mixed", "min-expires", "path", "outbound", "carriers", "stays-after-ringing",
+    "emergency", "probing", "damped-probing", "recursion", "hears-of-lost-connections", "tcp",
 })  # fmt: skip
 LEAST = 30
 """Seconds of a registration, where a scenario needs `min-expires`; the phones of a run ask for more."""
@@ -197,8 +197,9 @@ class Reference:
             if "min-expires" in scenario.needs:
                 core.registrar.demand(dialled, LEAST)
         self._users[lease.token] = (*users, *(user.name for user in binding.users.values()))
-        if "probing" in scenario.needs:
-            self._probers[lease.token] = Prober(core, carriers)
+        if scenario.needs & {"probing", "damped-probing"}:
+            in_a_row = IN_A_ROW if "damped-probing" in scenario.needs else 1
+            self._probers[lease.token] = Prober(core, carriers, in_a_row)
 
     async def release(self, lease: Lease) -> None:
         """Forget the carriers and contacts of this run."""
