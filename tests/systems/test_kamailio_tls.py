@@ -34,6 +34,8 @@ async def test_what_it_tells_of_itself_and_leaves_behind() -> None:
             "stays-after-ringing",
             "probing",
             "recursion",
+            "max-contacts",
+            "anonymous-rejection",
             "tcp",
             "tls",
         }
@@ -84,6 +86,8 @@ async def test_with_digest_as_well() -> None:
             "stays-after-ringing",
             "probing",
             "recursion",
+            "max-contacts",
+            "anonymous-rejection",
             "tcp",
             "tls",
             "digest",

@@ -112,6 +112,13 @@ def test_a_fault_makes_the_scenario_fail_where_the_rule_is_broken(
         ("gives-up-with-the-connection", "TO-15-AGAIN"),
         ("reads-one-message-a-segment", "TO-18"),
         ("takes-short-messages", "RB-08"),
+        ("fails-over-on-484", "OV-02"),
+        ("cuts-overlap-digits", "OV-01"),
+        ("keeps-any-number-of-contacts", "RG-14"),
+        ("refuses-refreshes-when-full", "RG-14"),
+        ("takes-anonymous-calls", "NW-03-id"),
+        ("takes-any-privacy-for-anonymous", "NW-03-id"),
+        ("says-603-to-anonymous-calls", "NW-03-nobody"),
     ],
 )
 def test_a_fault_shows_and_without_it_the_rule_holds(fault: str, name: str) -> None:

@@ -359,6 +359,25 @@ def _(stage: Stage) -> object:
     return called_twice(stage, {})
 
 
+@case("fails-over-on-484", ([484], []), ([200], ["INVITE"]))
+def _(stage: Stage) -> object:
+    stage.carrier("g1", 484, q=0.9)
+    g2 = stage.carrier("g2", 200, q=0.1)
+    stage.call()
+    return stage.alice.finals, g2.got
+
+
+@case("cuts-overlap-digits", "sip:g1345@{}", "sip:g1@{}")
+def _(stage: Stage) -> object:
+    """The carrier's number stands for the one that is dialled at the system."""
+    g1 = Phone(stage, "g1", [200], [])
+    stage.proxy.core.router.add("g1", [Target(g1.uri, 1.0, "g1")])
+    stage.proxy.core.router.wish("g1", ["overlap"])
+    stage.alice.request("INVITE", f"sip:g1345@{HERE[0]}:{HERE[1]}")
+    stage.run(1)
+    return g1.messages("INVITE")[0].uri.replace("{}:{}".format(*g1.address), "{}")
+
+
 @case("bans-after-refusal", ["INVITE", "INVITE"], ["INVITE"])
 def _(stage: Stage) -> object:
     g1 = stage.carrier("g1", 486)
@@ -871,6 +890,45 @@ def _(stage: Stage) -> object:
 @case("refuses-to-unregister", ["200"], ["423", "30"])
 def _(stage: Stage) -> object:
     return brief(stage, 0)
+
+
+def too_many(stage: Stage, *contacts: str) -> list[str]:
+    stage.proxy.core.registrar.limit("bob", 2, 403)
+    for contact in contacts:
+        stage.register(f"sip:{contact}@127.0.0.1:6999")
+    return stage.alice.got
+
+
+@case("keeps-any-number-of-contacts", ["200", "200", "403"], ["200", "200", "200"])
+def _(stage: Stage) -> object:
+    return too_many(stage, "a", "b", "c")
+
+
+@case("refuses-refreshes-when-full", ["200", "200", "200"], ["200", "200", "403"])
+def _(stage: Stage) -> object:
+    return too_many(stage, "a", "b", "a")
+
+
+def private(stage: Stage, privacy: str) -> list[int]:
+    stage.proxy.core.router.wish("bob", ["anonymous-rejection"])
+    stage.phone("desk", 200)
+    stage.call(Privacy=privacy)
+    return stage.alice.finals
+
+
+@case("takes-anonymous-calls", [433], [200])
+def _(stage: Stage) -> object:
+    return private(stage, "header;id")
+
+
+@case("takes-any-privacy-for-anonymous", [200], [433])
+def _(stage: Stage) -> object:
+    return private(stage, "none")
+
+
+@case("says-603-to-anonymous-calls", [433], [603])
+def _(stage: Stage) -> object:
+    return private(stage, "user")
 
 
 @case("forgets-path", (["INVITE"], ["<sip:127.0.0.1:6001;lr>"]), ([], []))

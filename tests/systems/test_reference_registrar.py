@@ -8,6 +8,7 @@ from proxy_stage import Stage
 from sip_harness.sip.digest import Challenge, authorization
 from sip_harness.sip.message import Message, build, parse
 from sip_harness.systems.reference.actions import Target
+from sip_harness.systems.reference.anonymity import is_anonymous
 from sip_harness.systems.reference.auth import LIFETIME, Authenticator
 from sip_harness.systems.reference.registrar import MAX_CONTACTS, Refused, Registrar
 from sip_harness.systems.reference.router import Router
@@ -59,6 +60,51 @@ def test_a_star_removes_all_and_stands_alone() -> None:
     assert len(there(registrar)) == 2
     assert registrar.register(register("*", expires="0", cseq=2), 0) == []
     assert there(registrar) == []
+
+
+def test_as_many_contacts_as_a_user_may_have_whatever_a_request_does_with_them() -> None:
+    registrar = Registrar()
+    registrar.limit("bob", 2, 503)
+    registrar.register(register("<sip:a@h>", "<sip:b@h>"), 0)
+    with pytest.raises(Refused) as caught:
+        registrar.register(register("<sip:c@h>", cseq=2), 0)
+    assert caught.value.code == 503
+    registrar.register(register("<sip:c@h>", "<sip:a@h>;expires=0", cseq=3), 0)  # one comes, one goes
+    assert there(registrar) == ["sip:b@h", "sip:c@h"]
+    registrar.register(register("<sip:a@h>", to="carol", cseq=4), 0)
+    registrar.forget("bob")
+    registrar.register(register("<sip:a@h>", "<sip:b@h>", "<sip:c@h>", cseq=5), 0)
+    assert len(there(registrar)) == 3
+
+
+@pytest.mark.parametrize(
+    ("headers", "anonymous"),
+    [
+        ({}, False),
+        ({"Privacy": "none"}, False),
+        ({"Privacy": "session; critical"}, False),
+        ({"Privacy": "header;ID"}, True),
+        ({"Privacy": "user"}, True),
+        ({"From": "Anonymous <sip:anonymous@anonymous.invalid>"}, True),
+        ({"From": "<sip:anonymous@ANONYMOUS.invalid>", "P-Asserted-Identity": "<sip:bob@x>"}, False),
+        ({"From": "<sip:anonymous@x>"}, False),
+        ({"From": "\0;;<"}, False),
+    ],
+)
+def test_who_is_anonymous(headers: dict[str, str], anonymous: bool) -> None:
+    fields = {"From": "<sip:alice@x>;tag=1", **headers}
+    assert is_anonymous(parse(build("INVITE sip:x SIP/2.0", list(fields.items())))) is anonymous
+
+
+def test_a_number_that_is_longer_than_a_known_one() -> None:
+    router = Router(Registrar())
+    for user, host in (("49", "a"), ("4930", "b"), ("50", "c")):
+        router.add(user, [Target(f"sip:{user}@{host}", 1.0, host)])
+    router.wish("49", ["overlap"])
+    router.wish("4930", ["overlap"])
+    for dialled, leads in (("49", "sip:49@a"), ("4931", "sip:4931@a"), ("49301", "sip:49301@b"), ("501", None)):
+        assert [t.uri for group in router.groups(dialled, 0) for t in group] == ([leads] if leads else [])
+        assert router.has_carriers(dialled) is (leads is not None)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from sip_harness.systems.names import UnknownName, check_names
 from sip_harness.systems.registry import UnknownSystem, create, describe
 
 ROLES = (
-    "register", "ring", "hunt", "mixed", "min-expires", "path", "carriers", "stays-after-ringing", "probing",
-    "recursion",
+    "register", "ring", "hunt", "mixed", "min-expires", "max-contacts", "path", "carriers", "stays-after-ringing",
+    "probing", "recursion", "anonymous-rejection",
 )  # fmt: skip
 
 
@@ -37,9 +37,10 @@ def test_the_listing_speaks_in_words_of_the_vocabulary():
         "kamailio-ws",
     }
     lost = "hears-of-lost-connections"
-    proxies = ("register", "ring", "hunt", "mixed", "min-expires", "path", "outbound", "carriers")
+    proxies = ("register", "ring", "hunt", "mixed", "min-expires", "max-contacts", "path", "outbound", "carriers")
     assert listing["reference"].capabilities == (
-        *proxies, "stays-after-ringing", "emergency", "probing", "damped-probing", "recursion", lost, "tcp", *GRANTED
+        *proxies, "stays-after-ringing", "overlap", "emergency", "probing", "damped-probing", "recursion",
+        "anonymous-rejection", lost, "tcp",, *GRANTED
     )  # fmt: skip
     assert listing["kamailio"].capabilities == (*ROLES, "tcp", *GRANTED)
     assert listing["kamailio-digest"].capabilities == (*ROLES, "digest", "tcp", *GRANTED)
@@ -52,9 +53,12 @@ def test_the_listing_speaks_in_words_of_the_vocabulary():
     kinds = {name: about.kind for name, about in listing.items() if about.kind != "proxy"}
     pbxs = dict.fromkeys(("reference-b2bua", "reference-b2bua-digest"), "b2bua")
     assert kinds == {**pbxs, "reference-trunk": "trunk-client"}
-    pbx = ("register", "ring", "hunt", "mixed", "path", "carriers", "carrier-accounts", "session-timers", "recursion")
-    assert listing["reference-b2bua-digest"].capabilities == (*pbx, lost, "digest", "tcp", *GRANTED)
-    assert listing["reference-b2bua"].capabilities == (*pbx, lost, "tcp", *GRANTED)
+    pbx = (
+        "register", "ring", "hunt", "mixed", "max-contacts", "path", "carriers", "overlap", "carrier-accounts",
+        "session-timers", "recursion", "anonymous-rejection",
+    )  # fmt: skip
+    assert listing["reference-b2bua-digest"].capabilities == (*pbx, lost, "digest", "tcp")
+    assert listing["reference-b2bua"].capabilities == (*pbx, lost, "tcp"), *GRANTED
     assert listing["reference-trunk"].capabilities == (
         "recursion",
         "registers-at-carrier",

@@ -13,7 +13,13 @@ from sip_harness.systems.base import Binding, CannotBind, Lease, SystemFailed
 from sip_harness.systems.kamailio_rpc import Rpc
 
 _TABLE = "carriers"
-_WISHES = {"recursion": ("recurses", "1"), "stays-after-ringing": ("stays", "1"), "min-expires": ("least", "30")}
+_WISHES = {
+    "recursion": ("recurses", "1"),
+    "stays-after-ringing": ("stays", "1"),
+    "min-expires": ("least", "30"),
+    "max-contacts": ("most", "2"),
+    "anonymous-rejection": ("named", "1"),
+}
 """Tables of the called users whose calls, or registrations, are treated by an optional capability, and the value there:
 30 s are asked of registrations, less than the phones of a run ask for."""
 _PROBED = 8  # dispatcher's flag

@@ -28,6 +28,8 @@ FAULTS = (
     "fails-over-on-486",
     "leaks-503",
     "forwards-loops",
+    "takes-anonymous-calls",
+    "keeps-any-number-of-contacts",
     "keeps-contacts-per-call-id",
     "follows-redirects-in-circles",
 )
@@ -35,7 +37,7 @@ FAULTS = (
 CAPABILITIES = frozenset({
     *GRANTED,
     "register", "ring", "hunt", "mixed", "min-expires", "path", "carriers", "stays-after-ringing", "probing",
-    "recursion", "tcp",
+    "max-contacts", "anonymous-rejection", "recursion", "tcp",
 })  # fmt: skip
 SHORTEST_TIMER = 0.25
 """Seconds. Kamailio's timers tick 16 times a second; much below this a timer is mostly rounding."""

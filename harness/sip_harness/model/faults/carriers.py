@@ -18,6 +18,18 @@ FAULTS = (
         "ASTPP issue 419: the busy phone rings once per gateway",
     ),
     Fault(
+        "fails-over-on-484",
+        "tries the next carrier with a number that is not complete",
+        "RFC 3261 21.4.22",
+        "a call to half a number that goes through the whole list of carriers",
+    ),
+    Fault(
+        "cuts-overlap-digits",
+        "sends the number that it has a route for, without the digits behind it",
+        "RFC 3261 16.5, 16.6 step 2, RFC 3578 2",
+        "trunks with one number whose extensions cannot be dialled",
+    ),
+    Fault(
         "ignores-retry-after",
         "calls a carrier again that has asked to be left alone",
         "RFC 3261 21.5.4, 20.33",

@@ -6,6 +6,18 @@ from sip_harness.model.faults.fault import Fault
 
 FAULTS = (
     Fault(
+        "keeps-any-number-of-contacts",
+        "takes more contacts of a user than he may have",
+        "RFC 3261 10.3: how many there may be is for the registrar to say, and this one has said it",
+        "registrars that are filled by a phone which registers from a new port every minute: every call becomes a fork",
+    ),
+    Fault(
+        "refuses-refreshes-when-full",
+        "takes a contact that registers again for one more and refuses it, because there are as many as there may be",
+        "RFC 3261 10.3 step 7, 10.2.4",
+        "phones that drop off one after the other when their user has a phone too many",
+    ),
+    Fault(
         "keeps-expired-contacts",
         "calls devices whose registration has run out",
         "RFC 3261 10.3 step 8, 16.5",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sip_harness.model.entry import Address
-from sip_harness.model.faults import bridging, dialogs, reading
+from sip_harness.model.faults import bridging, callers, dialogs, reading
 from sip_harness.model.policy import Kind, Policy, Timer
 from sip_harness.model.scenario import Scenario
 from sip_harness.model.vocabulary import GRANTED
@@ -18,12 +18,15 @@ from sip_harness.systems.reference.auth import PASSWORD
 from sip_harness.systems.reference.b2bua_core import Pbx, Settings
 from sip_harness.systems.reference.embedded import Embedded
 from sip_harness.systems.reference.routes import routes
+from sip_harness.systems.reference.system import MOST
 
 CAPABILITIES = frozenset({
     *GRANTED,
-    "register", "ring", "hunt", "mixed", "path", "carriers", "carrier-accounts", "recursion",
-    "session-timers", "tcp", "hears-of-lost-connections",
+    "register", "ring", "hunt", "mixed", "path", "carriers", "carrier-accounts", "recursion", "session-timers", "tcp",
+    "hears-of-lost-connections", "max-contacts", "overlap", "anonymous-rejection",
 })  # fmt: skip
+WISHES = frozenset({"recursion", "anonymous-rejection", "overlap"})
+"""Capabilities that calls to a user are treated by where a scenario needs them, and no other calls."""
 _OF_PROXIES = ("forwards-surplus", "forwards-without-via", "takes-any-cseq", "takes-bad-requests")
 """Faults of handing on what a back-to-back user agent makes anew, or sees in another way."""
 FAULTS = (
@@ -49,6 +52,10 @@ FAULTS = (
     "ignores-icmp",
     "never-fails-over",
     "fails-over-on-486",
+    "fails-over-on-484",
+    "cuts-overlap-digits",
+    "keeps-any-number-of-contacts",
+    "refuses-refreshes-when-full",
     "ignores-q",
     "ignores-retry-after",
     "bans-after-503",
@@ -66,7 +73,7 @@ FAULTS = (
     "waits-after-empty-redirect",
     "forgets-path",
     "follows-sips-in-the-clear",
-    *(fault.name for topic in (bridging, dialogs) for fault in topic.FAULTS),
+    *(fault.name for topic in (callers, bridging, dialogs) for fault in topic.FAULTS),
 )
 _OF_DIGEST = ("challenges-with-401", "accepts-any-password")
 
@@ -120,7 +127,9 @@ class ReferenceB2bua(Embedded):
             if self._pbx is not None and "session-timers" in scenario.needs:
                 self._pbx.timed.add(dialled)
             if self._pbx is not None:
-                self._pbx.router.wish(dialled, scenario.needs & {"recursion"})
+                self._pbx.router.wish(dialled, scenario.needs & WISHES)
+            if self._pbx is not None and "max-contacts" in scenario.needs:
+                self._pbx.registrar.limit(dialled, MOST, self._settings.too_many_contacts)
         self._users[lease.token] = tuple(users)
 
     async def release(self, lease: Lease) -> None:

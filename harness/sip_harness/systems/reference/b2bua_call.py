@@ -176,7 +176,7 @@ class Call:
             return False
         faults = self._pbx.faults
         goes_on = code in self._pbx.settings.failover or (code >= 600 and "hunts-on-after-6xx" in faults)
-        goes_on = goes_on or (code == 486 and "fails-over-on-486" in faults)
+        goes_on = goes_on or f"fails-over-on-{code}" in faults
         return not goes_on or "never-fails-over" in faults
 
     def _ends_at_once(self, code: int) -> bool:

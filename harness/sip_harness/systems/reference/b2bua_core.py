@@ -18,6 +18,7 @@ from sip_harness.sip.message import Message, parse
 from sip_harness.sip.transaction import cancel_for
 from sip_harness.sip.uri import Uri
 from sip_harness.systems.reference.actions import Target
+from sip_harness.systems.reference.anonymity import refusal
 from sip_harness.systems.reference.auth import Authenticator, Door
 from sip_harness.systems.reference.b2bua_bridge import Side
 from sip_harness.systems.reference.b2bua_call import Call
@@ -59,6 +60,9 @@ class Settings:
     session: int = 2
     """Whole seconds that a session lasts without a refresh, in runs that are about it (RFC 4028 wants 90 or more)."""
 
+    too_many_contacts: int = 403
+    """What a registration is refused with that is one too many."""
+
     failover: frozenset[int] = FAILOVER
     """Codes of a carrier after which the next one is tried; 408 stands for no answer."""
 
@@ -72,7 +76,7 @@ class Settings:
         for name in ("transaction", "ring", "session"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"timer {name} is {getattr(self, name):g}s: it must be more")
-        for code in (self.ring_timeout, *self.codes.values()):
+        for code in (self.ring_timeout, self.too_many_contacts, *self.codes.values()):
             if not 300 <= code <= 699:
                 raise ValueError(f"{code} is no code of a failure (300 to 699)")
 
@@ -236,6 +240,8 @@ class Pbx:
             self.station.respond(server, 400, "Bad Request: From or To cannot be read")
         elif not groups:
             self.station.respond(server, NO_CARRIER if self.router.has_carriers(user) else NO_TARGET)
+        elif "anonymous-rejection" in self.router.wished(user) and (code := refusal(request, self.faults)):
+            self.station.respond(server, code)
         elif request.method == "MESSAGE":
             Page(self, server, groups[0]).start()
         else:

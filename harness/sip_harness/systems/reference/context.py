@@ -270,7 +270,7 @@ class Context:
     def _fails_over(self, code: int) -> bool:
         if "never-fails-over" in self.faults:
             return False
-        if code == 486 and "fails-over-on-486" in self.faults:
+        if f"fails-over-on-{code}" in self.faults:
             return True
         return code in self.settings.failover or (code >= 600 and "hunts-on-after-6xx" in self.faults)
 

@@ -16,6 +16,7 @@ from sip_harness.sip.uri import unescape, uri_text
 from sip_harness.sip.via import parse_via
 from sip_harness.systems.reference import forward
 from sip_harness.systems.reference.actions import Target
+from sip_harness.systems.reference.anonymity import refusal
 from sip_harness.systems.reference.auth import Authenticator, Door
 from sip_harness.systems.reference.call import Call
 from sip_harness.systems.reference.core import Core, LogLine
@@ -238,10 +239,14 @@ class Proxy:
         if routes or parsed is None or not forward.is_here(uri, self.core.here):
             self.core.reply(server, 403, reason="Relaying Denied")
             return
+        wishes = self.core.router.wished(parsed.user)
+        if "anonymous-rejection" in wishes and (code := refusal(server.request, self.core.faults)):
+            self.core.log(server.request, f"whoever calls does not say who he is: {code}")
+            self.core.reply(server, code)
+            return
         urgent = is_emergency(server.request) and "bars-emergency-calls" not in self.core.faults
         groups = self.core.router.groups(parsed.user, self.core.clock.now(), urgent=urgent)
         if groups:
-            wishes = self.core.router.wished(parsed.user)
             if self.core.settings.recurse:
                 wishes |= {"recursion"}
             Call(self.core, server, groups, [], wishes).begin()

@@ -55,10 +55,15 @@ class Registrar:
         self._faults = faults
         self._users: dict[str, list[Contact]] = {}
         self._least: dict[str, int] = {}
+        self._most: dict[str, tuple[int, int]] = {}
 
     def demand(self, user: str, seconds: int) -> None:
         """From now on a registration of this user has to be for so long, unless it asks for an hour (RFC 3261 10.3)."""
         self._least[unescape(user)] = seconds
+
+    def limit(self, user: str, contacts: int, code: int) -> None:
+        """From now on this user may have so many contacts; what is more is refused with this code."""
+        self._most[unescape(user)] = contacts, code
 
     def register(self, request: Message, now: float, here: Address | None = None) -> Headers:
         """Carry a REGISTER out; the headers of its 200. Raises Refused, and nothing is changed then. The addresses that
@@ -67,7 +72,7 @@ class Registrar:
         if foreign and "registers-foreign-domains" not in self._faults:
             raise Refused(404)
         try:
-            user, asked = unescape(parse_uri(parse_address(request.get("to") or "").uri).user), contacts(request)
+            user, asked = _owner(request), contacts(request)
             general = seconds(request, "expires")
             if outbound.lacks_first_hop(request) and "takes-flows-from-any-hop" not in self._faults:
                 raise Refused(439)
@@ -95,13 +100,15 @@ class Registrar:
         """Take all contacts of a user off."""
         self._users.pop(unescape(user), None)
         self._least.pop(unescape(user), None)
+        self._most.pop(unescape(user), None)
 
     def _current(self, user: str, now: float) -> list[Contact]:
         known = self._users.get(user, [])
         return known if "keeps-expired-contacts" in self._faults else [c for c in known if c.until > now]
 
     def _store(self, user: str, contacts: list[Contact]) -> None:
-        if len(contacts) > MAX_CONTACTS or (user not in self._users and len(self._users) >= MAX_USERS):
+        self._check_room(user, len(contacts))
+        if user not in self._users and len(self._users) >= MAX_USERS:
             raise Refused(403)
         if contacts:
             self._users[user] = contacts
@@ -138,6 +145,8 @@ class Registrar:
         rest = [*islice(known, place), *islice(known, place + 1, None)] if place is not None else list(known)
         if lifetime == 0:
             return known if "ignores-unregistration" in self._faults else rest
+        if place is not None and "refuses-refreshes-when-full" in self._faults:
+            self._check_room(_owner(request), len(known) + 1)
         if "strips-contact-parameters" in self._faults:
             uri = replace(uri, params=(), text="")
         path = () if "forgets-path" in self._faults else _path(request)
@@ -148,17 +157,28 @@ class Registrar:
 
     def _check_length(self, request: Message, lifetime: int) -> None:
         """A registrar may insist on a shortest lifetime, but not of what is taken back (RFC 3261 10.3 step 7)."""
-        least = self._least.get(unescape(parse_uri(parse_address(request.get("to") or "").uri).user), 0)
+        least = self._least.get(_owner(request), 0)
         shortest = 0 if "refuses-to-unregister" in self._faults else 1
         if shortest <= lifetime < min(least, MAX_EXPIRES):
             headers = [] if "forgets-min-expires" in self._faults else [("Min-Expires", str(least))]
             raise Refused(423, *headers)
+
+    def _check_room(self, user: str, contacts: int) -> None:
+        """A registrar may say how many contacts there can be."""
+        most, code = self._most.get(user, (MAX_CONTACTS, 403))
+        if contacts > MAX_CONTACTS or (contacts > most and "keeps-any-number-of-contacts" not in self._faults):
+            raise Refused(code)
 
     def _check_order(self, contact: Contact, request: Message) -> None:
         """A REGISTER that was overtaken changes nothing (RFC 3261 10.3 step 7)."""
         overtaken = contact.call_id == request.call_id and request.cseq[0] <= contact.cseq
         if overtaken and "takes-old-registers" not in self._faults:
             raise Refused(500)
+
+
+def _owner(request: Message) -> str:
+    """Whose contacts a REGISTER is about. Raises SipError."""
+    return unescape(parse_uri(parse_address(request.get("to") or "").uri).user)
 
 
 def _path(request: Message) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from sip_harness.sip.errors import SipError
@@ -26,6 +26,11 @@ class Carrier:
     """It asked to be left alone until then (RFC 3261 20.33)."""
     alive: bool = True
     """Whether it answered the last probe."""
+
+
+def _as_dialled(target: Target, user: str, dialled: str) -> Target:
+    """A carrier for this user as it is called for what was dialled: with all its digits (RFC 3261 16.5)."""
+    return target if user == dialled else replace(target, uri=target.uri.replace(f"sip:{user}@", f"sip:{dialled}@", 1))
 
 
 @dataclass
@@ -59,19 +64,29 @@ class Router:
 
     def has_carriers(self, user: str) -> bool:
         """Whether calls to this user go to carriers, usable or not."""
-        return unescape(user) in self._routes
+        return unescape(self._known(user)) in self._routes
 
     def groups(self, user: str, now: float, *, urgent: bool = False) -> list[list[Target]]:
         """Targets of a user that can be tried, the most preferred group first (RFC 3261 16.6). An `urgent` call tries
         every carrier, whatever is known against it."""
+        dialled, user = user, self._known(user)
+        if "cuts-overlap-digits" in self.faults:
+            dialled = user
+        carriers = self._routes.get(unescape(user), ())
         targets = [Target(str(c.uri), c.q, path=c.path) for c in self.registrar.lookup(user, now)]
-        targets += [c.target for c in self._routes.get(unescape(user), ()) if urgent or self._usable(c, now)]
+        targets += [_as_dialled(c.target, user, dialled) for c in carriers if urgent or self._usable(c, now)]
         if "ignores-q" in self.faults:
             return [targets] if targets else []
         if "rings-one-phone-only" in self.faults:
             targets = targets[:1]
         ordered = sorted(targets, key=lambda target: -target.q)
         return [list(group) for _, group in groupby(ordered, key=lambda target: target.q)]
+
+    def _known(self, user: str) -> str:
+        """Who has carriers and whose number this one begins with, if it is known itself to nobody (RFC 3578 2)."""
+        plain = unescape(user)
+        known = [one for one in self._routes if plain.startswith(one) and "overlap" in self.wished(one)]
+        return max(known, key=len) if known and plain not in self._routes else user
 
     def ban(self, carrier: Target, pause: float, now: float) -> None:
         """Pass a carrier over for so many seconds."""

@@ -30,6 +30,8 @@ class Settings:
     recurse: bool = False
     """Whether the contacts of a 3xx are always tried here (RFC 3261 16.7 step 4) instead of being passed on, not only
     in scenarios that need `recursion`."""
+    too_many_contacts: int = 403
+    """What a registration is refused with that is one too many; 503 is the other code that is seen."""
     ipv6: bool = False
     """Whether it stands on ::1 instead of 127.0.0.1; then it has no carriers, which have addresses of 127/8."""
     digest: bool = False
@@ -42,6 +44,9 @@ class Settings:
         for name in ("transaction", "ring", "probe"):
             if not getattr(self, name) >= SHORTEST_TIMER:
                 raise ValueError(f"timer {name} is {getattr(self, name):g}s: at least {SHORTEST_TIMER:g}s are needed")
+
+        if not 400 <= self.too_many_contacts <= 599:
+            raise ValueError(f"too-many-contacts is {self.too_many_contacts}: a registrar refuses with 400 to 599")
 
     def policy(self) -> Policy:
         """How it is to be judged: it reacts within a millisecond, its timers fire when they are due."""

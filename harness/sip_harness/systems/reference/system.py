@@ -10,6 +10,7 @@ from dataclasses import replace
 from sip_harness import __version__
 from sip_harness.model.entry import Log
 from sip_harness.model.faults import (
+    callers,
     cancelling,
     carriers,
     dialogs,
@@ -45,17 +46,22 @@ from sip_harness.systems.slots import carrier_addresses
 from sip_harness.systems.watches import Watches
 
 HOST, HOST6 = "127.0.0.1", "::1"
-OVER_IPV4 = frozenset({"carriers", "stays-after-ringing", "emergency", "probing", "damped-probing"})
+OVER_IPV4 = frozenset({"carriers", "stays-after-ringing", "overlap", "emergency", "probing", "damped-probing"})
 """Capabilities that need the many addresses of 127/8."""
 CAPABILITIES = frozenset({
     *GRANTED,
-    "register", "ring", "hunt", "mixed", "min-expires", "path", "outbound", "carriers", "stays-after-ringing",
-    "emergency", "probing", "damped-probing", "recursion", "hears-of-lost-connections", "tcp",
+    "register", "ring", "hunt", "mixed", "min-expires", "max-contacts", "path", "outbound", "carriers",
+    "stays-after-ringing", "overlap", "emergency", "anonymous-rejection", "probing", "damped-probing", "recursion",
+    "hears-of-lost-connections", "tcp",
 })  # fmt: skip
+WISHES = frozenset({"recursion", "stays-after-ringing", "anonymous-rejection", "overlap"})
+"""Capabilities that calls to a user are treated by where a scenario needs them, and no other calls."""
+MOST = 2
+"""Contacts that a user may have, where a scenario needs `max-contacts`."""
 LEAST = 30
 """Seconds of a registration, where a scenario needs `min-expires`; the phones of a run ask for more."""
 _ATTEMPTS = 20
-_TOPICS = (forking, cancelling, carriers, relaying, repeating, reading, redirecting, registering)
+_TOPICS = (forking, cancelling, carriers, relaying, repeating, reading, redirecting, registering, callers)
 _FAULTS = (
     *(fault.name for topic in _TOPICS for fault in topic.FAULTS),
     *(fault.name for fault in dialogs.SHARED),
@@ -188,7 +194,7 @@ class Reference:
         if self._proxy is None:
             raise SystemFailed(f"{self.name} is not running")
         core, carriers, users = self._proxy.core, [], []
-        wishes = [word for word in ("recursion", "stays-after-ringing") if word in scenario.needs]
+        wishes = scenario.needs & WISHES
         for dialled, members in routes(scenario, binding):
             users.append(dialled)
             if members:
@@ -196,6 +202,8 @@ class Reference:
             core.router.wish(dialled, wishes)
             if "min-expires" in scenario.needs:
                 core.registrar.demand(dialled, LEAST)
+            if "max-contacts" in scenario.needs:
+                core.registrar.limit(dialled, MOST, self._settings.too_many_contacts)
         self._users[lease.token] = (*users, *(user.name for user in binding.users.values()))
         if scenario.needs & {"probing", "damped-probing"}:
             in_a_row = IN_A_ROW if "damped-probing" in scenario.needs else 1
