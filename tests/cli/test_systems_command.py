@@ -17,7 +17,7 @@ from sip_harness.systems.registry import describe
 ALL = [
     "register", "ring", "hunt", "mixed", "min-expires", "max-contacts", "path", "outbound", "carriers",
     "stays-after-ringing", "overlap", "emergency", "probing", "damped-probing", "recursion", "anonymous-rejection",
-    "hears-of-lost-connections", "digest", "tcp", *GRANTED,
+    "request-disposition", "ended-dialogs", "hears-of-lost-connections", "digest", "tcp", *GRANTED,
 ]  # fmt: skip
 """What the reference can do where it asks for credentials."""
 

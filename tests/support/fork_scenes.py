@@ -151,3 +151,53 @@ def _(stage: Stage) -> object:
     stage.call(Max_Breadth="1")
     first, second = (phone.times("INVITE")[0] for phone in phones)
     return [phone.messages("INVITE")[0].get("max-breadth") for phone in phones], second - first > 0.1
+
+
+def asking(stage: Stage, what: str, code: int) -> tuple[list[int], list[str]]:
+    """A call of somebody who asks for this, to two phones of which the first answers with this code."""
+    stage.phone("desk", 180, 0.2, code)
+    mobile = stage.phone("mobile", 180, 0.7, 480)
+    stage.call(Request_Disposition=what)
+    return stage.alice.finals, mobile.got
+
+
+@case("ignores-request-disposition", ([200], ["INVITE", "ACK"]), ([200], ["INVITE", "CANCEL", "ACK"]))
+def _(stage: Stage) -> object:
+    return asking(stage, "parallel, NO-CANCEL", 200)
+
+
+@case("never-cancels-with-no-cancel", ([600], ["INVITE", "CANCEL", "ACK"]), ([600], ["INVITE", "ACK"]))
+def _(stage: Stage) -> object:
+    return asking(stage, "no-cancel", 600)
+
+
+def ended(stage: Stage, **headers: str) -> list[tuple[str, list[str]]]:
+    """What alice is told of phones that have dropped out, and why."""
+    stage.phone("desk", 180, 0.1, 486)
+    stage.phone("mobile", 180, 0.1, (183, {"tag": "other"}), 0.2, 404)
+    stage.phone("tablet", 180, 0.05, 199, 0.4, 503)
+    stage.phone("spare", 0.1, 410)
+    stage.phone("last", 180, 1.0, 480)
+    stage.call(**headers)
+    assert stage.alice.got[-1] in ("404", "486", "410")
+    return [(m.to_tag, m.all("reason")) for m in stage.alice.messages("199")]
+
+
+@case(
+    "tells-of-no-ended-dialog",
+    [
+        ("tablet-tag", []),
+        ("desk-tag", ["SIP;cause=486"]),
+        ("mobile-tag", ["SIP;cause=404"]),
+        ("other", ["SIP;cause=404"]),
+    ],
+    [("tablet-tag", [])],
+)
+def _(stage: Stage) -> object:
+    return ended(stage, Supported="199, 100rel")
+
+
+@case("sends-199-to-everybody", ["tablet-tag"], ["tablet-tag", "desk-tag", "mobile-tag", "other"])
+def _(stage: Stage) -> object:
+    """A phone may have said so itself."""
+    return [tag for tag, _ in ended(stage)]

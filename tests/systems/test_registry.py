@@ -40,7 +40,7 @@ def test_the_listing_speaks_in_words_of_the_vocabulary():
     proxies = ("register", "ring", "hunt", "mixed", "min-expires", "max-contacts", "path", "outbound", "carriers")
     assert listing["reference"].capabilities == (
         *proxies, "stays-after-ringing", "overlap", "emergency", "probing", "damped-probing", "recursion",
-        "anonymous-rejection", lost, "tcp",, *GRANTED
+        "anonymous-rejection", "request-disposition", "ended-dialogs", lost, "tcp",, *GRANTED
     )  # fmt: skip
     assert listing["kamailio"].capabilities == (*ROLES, "tcp", *GRANTED)
     assert listing["kamailio-digest"].capabilities == (*ROLES, "digest", "tcp", *GRANTED)

@@ -29,6 +29,8 @@ CAPABILITIES = {
     "damped-probing": "believes probes of a carrier only when three in a row say that it is gone, or back",
     "recursion": "follows redirections (3xx) itself instead of passing them on",
     "anonymous-rejection": "refuses calls of those who withhold their identity (RFC 5079)",
+    "request-disposition": "does what callers ask of it: no fork, no CANCEL, no redirection, in sequence (RFC 3841)",
+    "ended-dialogs": "tells callers who can read 199 that one of several devices has dropped out (RFC 6228)",
     "registers-at-carrier": "registers at carriers by itself and answers their challenges (a trunk client)",
     "backup-registrars": "registers at the next one of a list of carriers where one fails",
     "gives-accounts-up": "gives its accounts at carriers up when it is told to, while the carriers are still there",

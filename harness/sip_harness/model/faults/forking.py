@@ -161,4 +161,28 @@ FAULTS = (
         "RFC 5393 5.3.3",
         "Kamailio 5.6 does not read Max-Breadth: forks of forks grow without bounds",
     ),
+    Fault(
+        "ignores-request-disposition",
+        "forks, follows redirections and cancels as ever, whatever the caller asks of it",
+        "RFC 3841 9.1",
+        "most proxies: Request-Disposition goes through them like any header",
+    ),
+    Fault(
+        "never-cancels-with-no-cancel",
+        "lets the other devices ring on after a 6xx as well where the caller wants none cancelled by an answer",
+        "RFC 3841 9.1, RFC 3261 16.7 step 5",
+        "proxies that switch their CANCEL off as a whole",
+    ),
+    Fault(
+        "tells-of-no-ended-dialog",
+        "does not tell a caller who can read 199 that a device has dropped out",
+        "RFC 6228 6",
+        "most proxies: callers keep the media of dialogs that are gone",
+    ),
+    Fault(
+        "sends-199-to-everybody",
+        "sends 199 to callers who have not said that they can read it",
+        "RFC 6228 6",
+        "gateways that take any 18x or 199 for ringing",
+    ),
 )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sip_harness.endpoint.request import Credentials
 from sip_harness.sip.message import Message
 from sip_harness.systems.reference.best import Answer
+
+MAX_EARLY = 20
+"""Early dialogs of one branch of which the caller is told that they have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,14 @@ class GiveUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """Tell the caller that the early dialog with this To tag has ended, by a failure with this code (RFC 6228 6)."""
+
+    tag: str
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """Answer with this, the last final response of the context, with these headers of other responses added."""
 
@@ -70,7 +81,7 @@ class Finish:
     challenges: Sequence[tuple[str, str]] = ()
 
 
-Action = Start | Forward | Cancel | GiveUp | Finish
+Action = Start | Forward | Cancel | GiveUp | Ended | Finish
 
 
 @dataclass(slots=True)
@@ -90,9 +101,18 @@ class Branch:
     """Its share of the branches that may be open at one time."""
     tag: str = ""
     """To tag of its first ringing."""
+    early: set[str] = field(default_factory=set)
+    """To tags of its early dialogs (RFC 3261 12.1) of which nobody has said that they have ended."""
     rang: bool = False
     """Whether it has said more than 100."""
     redirected: bool = False
     """Its final response has been followed to other targets."""
     final: int = 0
     """Code of its final response; 0 while it is open."""
+
+    def hears(self, response: Message) -> None:
+        """A provisional response makes an early dialog (RFC 3261 12.1), or says that one has ended (RFC 6228 5)."""
+        if response.code == 199:
+            self.early.discard(response.to_tag)
+        elif response.to_tag and len(self.early) < MAX_EARLY:
+            self.early.add(response.to_tag)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from sip_harness.endpoint.transactions import Client, Server, Why
@@ -13,7 +14,8 @@ from sip_harness.sip.transaction import ack_for_failure
 from sip_harness.sip.uri import Uri, unescape
 from sip_harness.systems.reference import forward, redirects
 from sip_harness.systems.reference.acks import Acks
-from sip_harness.systems.reference.actions import Action, Cancel, Finish, Forward, GiveUp, Start, Target
+from sip_harness.systems.reference.actions import Action, Cancel, Ended, Finish, Forward, GiveUp, Start, Target
+from sip_harness.systems.reference.asked import asked
 from sip_harness.systems.reference.best import Answer
 from sip_harness.systems.reference.context import Context
 from sip_harness.systems.reference.core import Core
@@ -40,10 +42,12 @@ class Call:
         self._server = server
         self._routes = routes
         self._invite = server.request.method == "INVITE"
-        redirects = self._redirects if "recursion" in wishes else None
+        self._asked = asked(server.request, core.faults)
+        redirects = self._redirects if "recursion" in wishes and self._asked.recurses else None
         stays = "stays-after-ringing" in wishes and "fails-over-after-ringing" not in core.faults
         breadth = forward.breadth_of(server.request)
-        self._context = Context(groups, core.settings, self._invite, redirects, breadth, stays)
+        groups = self._asked.arranged(groups)
+        self._context = Context(groups, core.settings, self._invite, redirects, breadth, stays, self._asked)
         self._clients: dict[int, Client] = {}
         self._timer: Timer | None = None
         self._reasons: list[str] = []
@@ -114,6 +118,8 @@ class Call:
                 self._forward(action)
             elif isinstance(action, Cancel):
                 self._cancel(action)
+            elif isinstance(action, Ended):
+                self._tell_ended(action)
             elif isinstance(action, GiveUp):
                 self._log(f"branch {action.branch} is given up")
                 self._clients[action.branch].stop()
@@ -166,6 +172,11 @@ class Call:
             self._server.send_past(data, "protocol")
         else:
             self._server.respond(action.message.code, data, "protocol")
+
+    def _tell_ended(self, action: Ended) -> None:
+        """RFC 6228 6: with the To tag of that dialog, and why it ended."""
+        reason = [("Reason", f"SIP;cause={action.code}")]
+        self._server.respond(199, self._core.own(self._server, 199, reason, tag=action.tag), "protocol")
 
     def _cancel(self, action: Cancel) -> None:
         client = self._clients[action.branch]
@@ -233,7 +244,8 @@ class Call:
 
     def _redirects(self, response: Message, tried: Sequence[str]) -> redirects.Redirection:
         """What a 3xx leads to: whoever is known here by that name, or what we can reach."""
-        return redirects.read(response, self._led_to, tried, self._core.faults)
+        found = redirects.read(response, self._led_to, tried, self._core.faults)
+        return replace(found, groups=self._asked.arranged(found.groups))
 
     def _led_to(self, uri: Uri) -> Iterable[Target]:
         core = self._core

@@ -11,12 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from sip_harness.sip.message import Message
-from sip_harness.systems.reference.actions import Action, Branch, Cancel, Finish, Forward, GiveUp, Start, Target
+from sip_harness.systems.reference.actions import Action, Branch, Cancel, Ended, Finish, Forward, GiveUp, Start, Target
+from sip_harness.systems.reference.asked import Asked
 from sip_harness.systems.reference.best import Answer, choose, other_challenges
 from sip_harness.systems.reference.forward import BREADTH
 from sip_harness.systems.reference.redirects import MAX_CIRCLES, Redirection
 from sip_harness.systems.reference.settings import NO_TARGET, RING_TIMEOUT, Settings
 
+DEFAULT = Asked()
+"""Nothing."""
 MAX_BRANCHES = 100
 """Of one request, redirections included; further targets are not tried."""
 
@@ -35,6 +38,8 @@ class Context:
     """How many branches may be open at one time, those that they become further on included (RFC 5393 5.3.3)."""
     stays_after_ringing: bool = False
     """Whether no other carrier is tried once one has said more than 100."""
+    asked: Asked = DEFAULT
+    """What the caller asks for."""
     branches: list[Branch] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     finished: bool = False
@@ -134,6 +139,7 @@ class Context:
 
     def _ringing(self, branch: Branch, response: Message, now: float) -> None:
         """Timer C begins anew (RFC 3261 16.7 step 2)."""
+        branch.hears(response)
         first, branch.tag = not branch.tag, branch.tag or response.to_tag
         if not branch.cancelled and (first or "counts-from-the-first-ringing" not in self.faults):
             branch.due = now + self._ring
@@ -162,7 +168,8 @@ class Context:
         if self.finished and "sends-2xx-after-6xx" not in self.faults:
             return []
         self.answered = self.answered or response.to_tag
-        actions = [] if again else self._cancel_pending('SIP;cause=200;text="Call completed elsewhere"', now)
+        lets_ring = again or not self.asked.cancels
+        actions = [] if lets_ring else self._cancel_pending('SIP;cause=200;text="Call completed elsewhere"', now)
         if "holds-back-2xx" in self.faults and not all(b.final for b in self.branches):
             self._kept.append(forward)
             return actions
@@ -180,6 +187,14 @@ class Context:
     def _failure(self, branch: Branch, response: Message, now: float, number: int) -> list[Action]:
         if branch.final:
             return self._once_more(branch, response, now, number)
+        ended: list[Action] = []
+        if self.asked.hears_of_ended and self.answered is None and not (self.finished or self.abandoned):
+            ended += [Ended(tag, response.code) for tag in sorted(branch.early)]
+        actions = self._failed(branch, response, now, number)
+        return actions if self.finished else [*ended, *actions]
+
+    def _failed(self, branch: Branch, response: Message, now: float, number: int) -> list[Action]:
+        """The first final response of a branch, a failure."""
         if 300 <= response.code < 400 and self.redirects is not None and not self._closed:
             found = self.redirects(response, [t.uri for t in (*(b.target for b in self.branches), *self._waiting)])
             if found.groups and not self._goes_round:
@@ -226,7 +241,8 @@ class Context:
             return []
         if "hunts-on-after-6xx" not in self.faults:
             self._closed = True
-        if "forks-on-after-6xx" in self.faults:
+        spares = "never-cancels-with-no-cancel" in self.faults and not self.asked.cancels
+        if "forks-on-after-6xx" in self.faults or spares:
             return []
         return self._cancel_pending(f"SIP;cause={answer.code}", now)
 

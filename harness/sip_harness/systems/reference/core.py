@@ -141,11 +141,11 @@ class Core:
         """Answer a request ourselves."""
         server.respond(code, self.own(server, code, more, reason), "protocol")
 
-    def own(self, server: Server, code: int, more: Headers | None = None, reason: str = "") -> bytes:
-        """A response of our own."""
+    def own(self, server: Server, code: int, more: Headers | None = None, reason: str = "", tag: str = "") -> bytes:
+        """A response of our own; with this To tag or a new one."""
         words = reason or phrase(code)
-        source, tag = server.source.remote, build.new_tag()
-        return build.response(server.request, code, words, source=source, tag=tag, own=more)
+        source = server.source.remote
+        return build.response(server.request, code, words, source=source, tag=tag or build.new_tag(), own=more)
 
     def cancel_of(self, invite: Message, reasons: list[str]) -> Message:
         """The CANCEL for an INVITE of ours, with these Reason values (RFC 3261 9.1, RFC 3326 2)."""
