@@ -109,7 +109,7 @@ def test_carriers_fail_over_on_some_codes_only() -> None:
 
 
 def test_a_redirection_is_followed_where_that_is_wanted() -> None:
-    def redirects(response: Message, tried: Sequence[str]) -> Redirection:
+    def redirects(response: Message, tried: Sequence[Target], by: str) -> Redirection:
         groups = [[TABLET], [SPARE]] if len(tried) == 2 else []
         return Redirection(groups, response.code, None)
 
@@ -142,7 +142,7 @@ def test_a_fork_has_no_more_open_branches_than_the_request_allows() -> None:
 
 
 def test_a_redirection_waits_where_there_is_no_room_for_its_targets() -> None:
-    def redirects(response: Message, tried: Sequence[str]) -> Redirection:
+    def redirects(response: Message, tried: Sequence[Target], by: str) -> Redirection:
         return Redirection([[MOBILE, TABLET]] if len(tried) == 1 else [], response.code, None)
 
     follows = Context([[DESK]], Settings(), True, redirects, breadth=1)

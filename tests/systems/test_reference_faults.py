@@ -783,6 +783,23 @@ def _(stage: Stage) -> object:
     return stage.alice.finals, tablet.got
 
 
+@case("takes-305-for-302", ("desk", ["<sip:edge@127.0.0.1:6001;lr>"]), ("edge", []))
+def _(stage: Stage) -> object:
+    edge = Phone(stage, "edge", [200], [])
+    redirecting(stage, f"<{edge.uri}>", code=305)
+    stage.call()
+    [invite, *_] = edge.messages("INVITE")
+    return parse_uri(invite.uri).user, invite.all("route")
+
+
+@case("follows-redirects-to-premium-numbers", ([302], []), ([200], ["INVITE"]))
+def _(stage: Stage) -> object:
+    g1 = Phone(stage, "g1", [200], [])
+    redirecting(stage, f"<{g1.uri.replace('g1@', '0900123@')}>")
+    stage.call(0.5)
+    return stage.alice.finals, g1.got[:1]
+
+
 @case("waits-after-empty-redirect", [0.0], [2.3])
 def _(stage: Stage) -> object:
     redirecting(stage, "<tel:+49301234>", "<mailto:bob@x>")

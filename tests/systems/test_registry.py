@@ -40,7 +40,7 @@ def test_the_listing_speaks_in_words_of_the_vocabulary():
     proxies = ("register", "ring", "hunt", "mixed", "min-expires", "max-contacts", "path", "outbound", "carriers")
     assert listing["reference"].capabilities == (
         *proxies, "stays-after-ringing", "overlap", "emergency", "probing", "damped-probing", "recursion",
-        "anonymous-rejection", "request-disposition", "ended-dialogs", lost, "tcp",, *GRANTED
+        "use-proxy", "bars-premium-numbers", "anonymous-rejection", "request-disposition", "ended-dialogs", lost, "tcp",, *GRANTED
     )  # fmt: skip
     assert listing["kamailio"].capabilities == (*ROLES, "tcp", *GRANTED)
     assert listing["kamailio-digest"].capabilities == (*ROLES, "digest", "tcp", *GRANTED)
@@ -55,7 +55,7 @@ def test_the_listing_speaks_in_words_of_the_vocabulary():
     assert kinds == {**pbxs, "reference-trunk": "trunk-client"}
     pbx = (
         "register", "ring", "hunt", "mixed", "max-contacts", "path", "carriers", "overlap", "carrier-accounts",
-        "session-timers", "recursion", "anonymous-rejection",
+        "session-timers", "recursion", "use-proxy", "bars-premium-numbers", "diversion", "anonymous-rejection",
     )  # fmt: skip
     assert listing["reference-b2bua-digest"].capabilities == (*pbx, lost, "digest", "tcp")
     assert listing["reference-b2bua"].capabilities == (*pbx, lost, "tcp"), *GRANTED

@@ -54,6 +54,18 @@ FAULTS = (
         "clients that overwrite one header with the next: a weaker algorithm is used",
     ),
     Fault(
+        "tells-nobody-of-diversions",
+        "forwards a call as if it had been for the new one from the beginning",
+        "RFC 7044 9.2, 10.2, RFC 5806",
+        "voicemail systems that ask for the number of the mailbox",
+    ),
+    Fault(
+        "forgets-older-diversions",
+        "tells only the last of several who have forwarded a call",
+        "RFC 7044 9.2, 10.2, RFC 5806",
+        "carriers that bill the wrong one of two who have forwarded a call",
+    ),
+    Fault(
         "ignores-expires",
         "lets an invitation ring on that has expired",
         "RFC 3261 13.3.1",

@@ -26,7 +26,7 @@ FAULTS = (
     Fault(
         "cuts-overlap-digits",
         "sends the number that it has a route for, without the digits behind it",
-        "RFC 3261 16.5, 16.6 step 2, RFC 3578 2",
+        "RFC 3261 16.5, 16.6 step 2, RFC 3578 3",
         "trunks with one number whose extensions cannot be dialled",
     ),
     Fault(

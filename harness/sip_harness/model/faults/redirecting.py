@@ -36,6 +36,18 @@ FAULTS = (
         "systems that look for the @ and what follows it",
     ),
     Fault(
+        "takes-305-for-302",
+        "calls the proxy that a phone names as if it were the one who is called",
+        "RFC 3261 21.3.4",
+        "systems that read the Contact of any 3xx in the same way: a proxy that is asked for itself",
+    ),
+    Fault(
+        "follows-redirects-to-premium-numbers",
+        "follows a redirection to whatever number a phone names, and its owner pays",
+        "RFC 3261 16.5, 26.1: whom a call may go to is for the system to say, not for whoever holds a phone",
+        "toll fraud: a phone with a weak password that forwards to +49 900",
+    ),
+    Fault(
         "keeps-uri-headers",
         "sends requests to URIs with what no Request-URI may have: headers behind a question mark, a method",
         "RFC 3261 16.6 step 2, 19.1.1",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sip_harness.endpoint.request import Credentials
 from sip_harness.sip.message import Message
 from sip_harness.systems.reference.best import Answer
+from sip_harness.systems.reference.diversion import Way
 
 MAX_EARLY = 20
 """Early dialogs of one branch of which the caller is told that they have ended."""
@@ -28,6 +29,10 @@ class Target:
     """Route values that lead to it (RFC 3327 5.3)."""
     redirected_by: str = ""
     """URI of the target whose redirection has named this one; empty if none has."""
+    named: str = ""
+    """The address by which that redirection named it, which may be one that others are known by here."""
+    way: Way = field(default_factory=Way)
+    """Of a call that was forwarded to it: who had it before."""
 
 
 @dataclass(frozen=True, slots=True)

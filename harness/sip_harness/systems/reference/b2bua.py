@@ -23,7 +23,8 @@ from sip_harness.systems.reference.system import MOST
 CAPABILITIES = frozenset({
     *GRANTED,
     "register", "ring", "hunt", "mixed", "path", "carriers", "carrier-accounts", "recursion", "session-timers", "tcp",
-    "hears-of-lost-connections", "max-contacts", "overlap", "anonymous-rejection",
+    "use-proxy", "bars-premium-numbers", "diversion", "hears-of-lost-connections", "max-contacts", "overlap",
+    "anonymous-rejection",
 })  # fmt: skip
 WISHES = frozenset({"recursion", "anonymous-rejection", "overlap"})
 """Capabilities that calls to a user are treated by where a scenario needs them, and no other calls."""
@@ -73,6 +74,8 @@ FAULTS = (
     "waits-after-empty-redirect",
     "forgets-path",
     "follows-sips-in-the-clear",
+    "follows-redirects-to-premium-numbers",
+    "takes-305-for-302",
     *(fault.name for topic in (callers, bridging, dialogs) for fault in topic.FAULTS),
 )
 _OF_DIGEST = ("challenges-with-401", "accepts-any-password")

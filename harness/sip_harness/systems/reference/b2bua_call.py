@@ -141,11 +141,13 @@ class Call:
         pbx = self._pbx
         if not self._recurses or self._closed or not 300 <= response.code < 400:
             return False
-        found = redirects.read(response, pbx.led_to, [one.target.uri for one in self._everyone], pbx.faults)
+        tried = [one.target for one in self._everyone]
+        found = redirects.read(response, pbx.led_to, tried, pbx.faults, leg.target.uri)
         round_again = "follows-redirects-in-circles" in pbx.faults and len(self._everyone) >= redirects.MAX_CIRCLES
         if not found.groups or round_again:
             return "waits-after-empty-redirect" in pbx.faults and self._wait(leg)
-        first, *others = [[replace(t, redirected_by=leg.target.uri) for t in group] for group in found.groups]
+        by, way = leg.target.uri, leg.forwarded(response)
+        first, *others = [[replace(t, redirected_by=by, way=way) for t in group] for group in found.groups]
         self._groups.extendleft(reversed(others))
         legs = self._make(first)
         self._legs += legs

@@ -17,11 +17,13 @@ from sip_harness.sip.message import Message, parse
 from sip_harness.sip.message import build as assemble
 from sip_harness.sip.transaction import ack_for_failure
 from sip_harness.sip.uri import parse_uri
+from sip_harness.systems.reference import diversion
 from sip_harness.systems.reference.acks import Acks
 from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.b2bua_account import NOBODY, Account
 from sip_harness.systems.reference.b2bua_session import Interval
 from sip_harness.systems.reference.best import CHALLENGES
+from sip_harness.systems.reference.diversion import Way
 from sip_harness.systems.reference.forward import next_hop, request_uri
 from sip_harness.systems.reference.headers import content_type, hops_left, party, passed, user_of
 from sip_harness.systems.reference.settings import NO_CARRIER
@@ -81,6 +83,13 @@ class Leg:
         """What challenges to requests within its dialogs are answered with."""
         account = None if "leaks-challenge" in self._pbx.faults else self.target.account
         return account or NOBODY
+
+    def forwarded(self, response: Message) -> Way:
+        """The way of the call if it is forwarded with this response: from here, where its address is."""
+        uri = self.target.named or self._invite.uri
+        way = self.target.way if self.target.redirected_by else diversion.way_of(self._invite)
+        rang, faults = bool(self._rung), self._pbx.faults
+        return diversion.forwarded(way, uri, response, rang=rang, faults=faults)
 
     def start(self) -> None:
         """Send the INVITE."""
@@ -167,11 +176,19 @@ class Leg:
             to=party(invite.get("to") or ""),
             call_id=self._call_id,
             cseq=seq,
-            headers=[*own, *self.interval.headers(), *self._given, *passed(invite)],
+            headers=[*own, *self.interval.headers(), *self._given, *self._told()],
             body=invite.body,
             content_type=content_type(invite),
         )
         return parse(data)
+
+    def _told(self) -> Headers:
+        """What goes over from the caller, and who had the call before."""
+        told = passed(self._invite)
+        if not self.target.redirected_by:
+            return told
+        older = [header for header in told if header[0].lower() not in diversion.HEADERS]
+        return [*older, *self.target.way.headers(self.target.named or self.target.uri)]
 
     def _on_response(self, request: Message, response: Message) -> None:
         if request is not self._request:

@@ -242,9 +242,9 @@ class Call:
         if pause := self._core.router.note(target, response, self._now()):
             self._log(f"{target.carrier} is passed over for {pause} s")
 
-    def _redirects(self, response: Message, tried: Sequence[str]) -> redirects.Redirection:
+    def _redirects(self, response: Message, tried: Sequence[Target], by: str) -> redirects.Redirection:
         """What a 3xx leads to: whoever is known here by that name, or what we can reach."""
-        found = redirects.read(response, self._led_to, tried, self._core.faults)
+        found = redirects.read(response, self._led_to, tried, self._core.faults, by)
         return replace(found, groups=self._asked.arranged(found.groups))
 
     def _led_to(self, uri: Uri) -> Iterable[Target]:

@@ -32,8 +32,9 @@ class Context:
     """Tried in turn, the members of each at once."""
     settings: Settings
     invite: bool = True
-    redirects: Callable[[Message, Sequence[str]], Redirection] | None = None
-    """Takes a 3xx apart, with the URIs that have been tried; None where redirections are passed on."""
+    redirects: Callable[[Message, Sequence[Target], str], Redirection] | None = None
+    """Takes a 3xx apart, with the targets that have been tried and the URI that it comes from; None where redirections
+    are passed on."""
     breadth: int = BREADTH
     """How many branches may be open at one time, those that they become further on included (RFC 5393 5.3.3)."""
     stays_after_ringing: bool = False
@@ -196,7 +197,8 @@ class Context:
     def _failed(self, branch: Branch, response: Message, now: float, number: int) -> list[Action]:
         """The first final response of a branch, a failure."""
         if 300 <= response.code < 400 and self.redirects is not None and not self._closed:
-            found = self.redirects(response, [t.uri for t in (*(b.target for b in self.branches), *self._waiting)])
+            tried = [*(b.target for b in self.branches), *self._waiting]
+            found = self.redirects(response, tried, branch.target.uri)
             if found.groups and not self._goes_round:
                 return self._follow(found, branch, now)
             if "waits-after-empty-redirect" in self.faults:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from sip_harness.model.guard import PREMIUM
+from sip_harness.model.numbers import begins_with, number_of
 from sip_harness.sip.address import Address, parse_address
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.headers import listed
@@ -31,23 +33,36 @@ class Redirection:
 
 
 def read(
-    response: Message, find: Callable[[Uri], Iterable[Target]], tried: Iterable[str], faults: frozenset[str]
+    response: Message,
+    find: Callable[[Uri], Iterable[Target]],
+    tried: Iterable[Target],
+    faults: frozenset[str],
+    by: str = "",
 ) -> Redirection:
-    """Take a 3xx apart. `find` says what a SIP URI leads to: nothing, or one or several targets; `tried` are the URIs
-    that the call has been sent to: none comes twice (RFC 3261 16.5)."""
-    seen = list(tried) if "follows-redirects-in-circles" not in faults else []
+    """Take a 3xx apart. `find` says what a SIP URI leads to: nothing, or one or several targets; `tried` are those that
+    the call has been sent to: none comes twice (RFC 3261 16.5). `by` is the URI of who has answered so: he is what a
+    305 leads to, by the proxies that it names (RFC 3261 21.3.4)."""
+    seen = [uri for one in tried for uri in (one.uri, one.named) if uri]
+    if "follows-redirects-in-circles" in faults:
+        seen = []
+    behind = by if response.code == 305 and "takes-305-for-302" not in faults else ""
     chosen: list[Target] = []
     left: list[str] = []
     for element in _elements(response):
         found = []
         for target in _targets(element, find, faults):
             if not any(same(target.uri, uri) for uri in seen):
-                found.append(target)
+                found.append(replace(target, uri=behind, path=(_route(target.uri),)) if behind else target)
                 seen.append(target.uri)
         chosen += found
         if not found:
             left.append(element)
     return Redirection(_by_preference(chosen, faults), response.code, _with(response, left) if left else None)
+
+
+def _route(proxy: str) -> str:
+    """A Route value that leads by this proxy, and is for a loose router (RFC 3261 19.1.1)."""
+    return f"<{proxy}>" if parse_uri(proxy).has("lr") else f"<{proxy};lr>"
 
 
 def same(one: str, other: str) -> bool:
@@ -73,10 +88,15 @@ def _targets(element: str, find: Callable[[Uri], Iterable[Target]], faults: froz
         return []
     if uri.scheme == "sips" and "follows-sips-in-the-clear" in faults:
         uri = parse_uri(f"sip:{contact.uri[5:]}")
-    if uri.scheme != "sip":  # there is no TLS here
+    if uri.scheme != "sip" or _costs_a_fortune(contact.uri, faults):  # there is no TLS here
         return []
     q = SAFE if contact.q is None else contact.q
-    return [replace(target, q=q) for target in find(uri)]
+    return [replace(target, q=q, named=str(uri)) for target in find(uri)]
+
+
+def _costs_a_fortune(uri: str, faults: frozenset[str]) -> bool:
+    """Whether it is a premium number: whoever can make a phone redirect could call those at the expense of others."""
+    return "follows-redirects-to-premium-numbers" not in faults and begins_with(number_of(uri), PREMIUM)
 
 
 def _by_preference(targets: list[Target], faults: frozenset[str]) -> list[list[Target]]:

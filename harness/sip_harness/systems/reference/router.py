@@ -83,7 +83,7 @@ class Router:
         return [list(group) for _, group in groupby(ordered, key=lambda target: target.q)]
 
     def _known(self, user: str) -> str:
-        """Who has carriers and whose number this one begins with, if it is known itself to nobody (RFC 3578 2)."""
+        """Who has carriers and whose number this one begins with, if it is known itself to nobody (RFC 3578 3)."""
         plain = unescape(user)
         known = [one for one in self._routes if plain.startswith(one) and "overlap" in self.wished(one)]
         return max(known, key=len) if known and plain not in self._routes else user

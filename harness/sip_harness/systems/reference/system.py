@@ -52,7 +52,7 @@ CAPABILITIES = frozenset({
     *GRANTED,
     "register", "ring", "hunt", "mixed", "min-expires", "max-contacts", "path", "outbound", "carriers",
     "stays-after-ringing", "overlap", "emergency", "anonymous-rejection", "probing", "damped-probing", "recursion",
-    "request-disposition", "ended-dialogs", "hears-of-lost-connections", "tcp",
+    "use-proxy", "bars-premium-numbers", "request-disposition", "ended-dialogs", "hears-of-lost-connections", "tcp",
 })  # fmt: skip
 WISHES = frozenset({"recursion", "stays-after-ringing", "anonymous-rejection", "overlap"})
 """Capabilities that calls to a user are treated by where a scenario needs them, and no other calls."""
