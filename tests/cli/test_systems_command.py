@@ -16,8 +16,8 @@ from sip_harness.systems.registry import describe
 
 ALL = [
     "register", "ring", "hunt", "mixed", "min-expires", "max-contacts", "path", "outbound", "carriers",
-    "stays-after-ringing", "overlap", "emergency", "probing", "damped-probing", "recursion", "use-proxy",
-    "bars-premium-numbers", "anonymous-rejection",
+    "stays-after-ringing", "overlap", "overload-control", "emergency", "probing", "damped-probing", "recursion",
+    "use-proxy", "bars-premium-numbers", "anonymous-rejection",
     "request-disposition", "ended-dialogs", "hears-of-lost-connections", "digest", "tcp", *GRANTED,
 ]  # fmt: skip
 """What the reference can do where it asks for credentials."""

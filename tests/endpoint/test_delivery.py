@@ -130,6 +130,7 @@ class TestFill:
             (b"<{call-id}{cseq}>", b"<c-17 INVITE>"),
             (b"{branch}", b"z9hG4bKp"),
             (b"{sent-by}", b"127.0.0.1:5060"),
+            (b"top{more-vias}", b"top, SIP/2.0/UDP c;branch=z9hG4bKc, SIP/2.0/TCP d;branch=z9hG4bKd"),
             (b"{run}", b"s1x1"),
         ],
     )

@@ -378,6 +378,45 @@ def _(stage: Stage) -> object:
     return g1.messages("INVITE")[0].uri.replace("{}:{}".format(*g1.address), "{}")
 
 
+def throttled(stage: Stage, percent: int) -> list[list[str]]:
+    """How often each carrier is called while the first one wants less, and when that time is over."""
+    stage.proxy.core.router.wish("bob", ["overload-control"])
+    g1 = Throttling(stage, f'oc={percent};oc-algo="loss";oc-validity=5000;oc-seq=7.2')
+    stage.proxy.core.router.add("bob", [Target(g1.uri, 0.9, "g1")])
+    g2 = stage.carrier("g2", 486, q=0.1)
+    for pause in (0.1, 0.1, 0.1, 0.1, 5.0, 0.1):
+        stage.call(pause)
+    via = g1.messages("INVITE")[0].all("via")[0]
+    return [[w for w in p.got if w == "INVITE"] for p in (g1, g2)] + [["offered"] if ";oc;oc-algo" in via else []]
+
+
+class Throttling(Phone):
+    """Says in its first response how much less it wants, if it was told that somebody listens."""
+
+    def __init__(self, stage: Stage, says: str) -> None:
+        super().__init__(stage, "g1", [486], [])
+        self.says = says
+
+    def send(self, data: bytes) -> None:
+        says, self.says = self.says, ""
+        super().send(data.replace(b';oc;oc-algo="loss"', f";{says}".encode()) if says else data)
+
+
+@case("offers-no-overload-control", [["INVITE"] * 2, ["INVITE"] * 4, ["offered"]], [["INVITE"] * 6, [], []])
+def _(stage: Stage) -> object:
+    return throttled(stage, 100)
+
+
+@case("ignores-overload-control", [["INVITE"] * 4, ["INVITE"] * 2, ["offered"]], [["INVITE"] * 6, [], ["offered"]])
+def _(stage: Stage) -> object:
+    return throttled(stage, 50)
+
+
+@case("throttles-for-ever", [["INVITE"] * 2, ["INVITE"] * 4, ["offered"]], [["INVITE"], ["INVITE"] * 5, ["offered"]])
+def _(stage: Stage) -> object:
+    return throttled(stage, 100)
+
+
 @case("bans-after-refusal", ["INVITE", "INVITE"], ["INVITE"])
 def _(stage: Stage) -> object:
     g1 = stage.carrier("g1", 486)

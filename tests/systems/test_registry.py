@@ -39,8 +39,9 @@ def test_the_listing_speaks_in_words_of_the_vocabulary():
     lost = "hears-of-lost-connections"
     proxies = ("register", "ring", "hunt", "mixed", "min-expires", "max-contacts", "path", "outbound", "carriers")
     assert listing["reference"].capabilities == (
-        *proxies, "stays-after-ringing", "overlap", "emergency", "probing", "damped-probing", "recursion",
-        "use-proxy", "bars-premium-numbers", "anonymous-rejection", "request-disposition", "ended-dialogs", lost, "tcp",, *GRANTED
+        *proxies, "stays-after-ringing", "overlap", "overload-control", "emergency", "probing", "damped-probing",
+        "recursion", "use-proxy", "bars-premium-numbers", "anonymous-rejection", "request-disposition", "ended-dialogs",
+        lost, "tcp",, *GRANTED
     )  # fmt: skip
     assert listing["kamailio"].capabilities == (*ROLES, "tcp", *GRANTED)
     assert listing["kamailio-digest"].capabilities == (*ROLES, "digest", "tcp", *GRANTED)

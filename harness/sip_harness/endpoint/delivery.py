@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from sip_harness.endpoint.mutate import mutate, rewrite
 from sip_harness.model.steps import Delivery
-from sip_harness.sip.message import Message, first_element, text
+from sip_harness.sip.message import Message, first_element, split_list, text
 
 _TAG = re.compile(r"\s*;\s*tag\s*=\s*[^;\s,]*", re.IGNORECASE)
 _BRANCH = re.compile(r";\s*branch\s*=\s*[^;\s,]*", re.IGNORECASE)
-_PLACEHOLDER = re.compile(rb"\{(via|from|to|call-id|cseq|contact|branch|sent-by|run)\}")
+_PLACEHOLDER = re.compile(rb"\{(via|from|to|call-id|cseq|contact|branch|sent-by|more-vias|run)\}")
 _FOREIGN = "other"
 
 
@@ -51,7 +51,8 @@ def fill(data: bytes, request: Message, contact: str, run: str) -> bytes:
 
     `{from}`, `{to}`, `{call-id}` and `{cseq}` stand for the value of the request's first header field of that name,
     `{via}` for the values of all its Via fields in order, joined by `, `, `{branch}` and `{sent-by}` for parts of the
-    topmost one, `{contact}` for our own Contact value and `{run}` for this text. A header that the request does not
+    topmost one and `{more-vias}` for those below it, each behind a comma, `{contact}` for our own Contact value and
+    `{run}` for this text. A header that the request does not
     have is empty. Anything else in braces stays as it is.
     """
 
@@ -62,6 +63,8 @@ def fill(data: bytes, request: Message, contact: str, run: str) -> bytes:
             filled = special[name]
         elif name == "via":
             filled = ", ".join(request.all("via"))
+        elif name == "more-vias":
+            filled = "".join(f", {via}" for via in _below(request))
         elif name == "sent-by":
             filled = _sent_by(request)
         else:
@@ -69,6 +72,11 @@ def fill(data: bytes, request: Message, contact: str, run: str) -> bytes:
         return filled.encode("utf-8", "surrogateescape")
 
     return _PLACEHOLDER.sub(value, data)
+
+
+def _below(request: Message) -> list[str]:
+    """The Via elements below the topmost one."""
+    return [element for value in request.all("via") for element in split_list(value)][1:]
 
 
 def _sent_by(request: Message) -> str:

@@ -17,7 +17,8 @@ MAX_BYTES = 65_535
 """No datagram is longer."""
 MAX_SIBLINGS = 2000
 PLACEHOLDERS = (
-    "{via}", "{from}", "{to}", "{call-id}", "{cseq}", "{contact}", "{branch}", "{sent-by}", "{run}",
+    "{via}", "{from}", "{to}", "{call-id}", "{cseq}", "{contact}", "{branch}", "{sent-by}", "{more-vias}",
+    "{run}",
 )  # fmt: skip
 OF_TARGETS = ("{uri}", "{user}", "{host}", "{hostport}")
 """What stands for parts of what the target of a call has."""

@@ -82,7 +82,7 @@ class Send:
 class Raw:
     """Send exactly these bytes to where the request came from. Placeholders `{via}`, `{from}`, `{to}`, `{call-id}`,
     `{cseq}`, `{contact}` stand for the request's header values (all Via fields; our own Contact), `{branch}` and
-    `{sent-by}` for parts of its topmost Via, `{run}` for a text that no other run has."""
+    `{sent-by}` for parts of its topmost Via, `{more-vias}` for the others, `{run}` for a text that no other run has."""
 
     data: bytes
     file: str

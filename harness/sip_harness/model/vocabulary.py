@@ -22,6 +22,7 @@ CAPABILITIES = {
     "carriers": "routes to carriers in turn (trunks, gateways) and fails over",
     "stays-after-ringing": "tries no other carrier once one has said that it rings, or more",
     "overlap": "hands a number on that is longer than the one it knows carriers for, as it grows (overlap dialling)",
+    "overload-control": "calls a carrier so much less as it says in its Via (RFC 7339)",
     "emergency": "tries every carrier for a call with the priority of those for help (RFC 7135)",
     "carrier-accounts": "routes to carriers in turn with an account at each, and answers their challenges",
     "session-timers": "limits a session to a few seconds and refreshes it (RFC 4028)",

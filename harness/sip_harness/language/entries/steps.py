@@ -36,8 +36,8 @@ STEPS: Entries = {
     ),
     "bytes": Entry(
         "Sends a file as it is; `{via}`, `{from}`, `{to}`, `{call-id}`, `{cseq}` and `{contact}` in it are filled in, "
-        "and `{branch}` and `{sent-by}` of the topmost Via; `{run}` is a text that no other run has. The file lies in "
-        "the directory of the scenario or below.",
+        "and `{branch}` and `{sent-by}` of the topmost Via; `{more-vias}` are those below it, each behind a comma; "
+        "`{run}` is a text that no other run has. The file lies in the directory of the scenario or below.",
         "devices: {desk: {answer: [ringing, bytes broken.sip]}}",
         {"broken.sip": "SIP/2.0 486 Busy Here\nVia: {via}\nCSeq: what\n\n"},
     ),

@@ -36,6 +36,24 @@ FAULTS = (
         "OpenSIPS reads no Retry-After",
     ),
     Fault(
+        "offers-no-overload-control",
+        "does not tell carriers that they may say how much less they want",
+        "RFC 7339 5.1",
+        "most proxies: a carrier that is overloaded can only refuse call by call",
+    ),
+    Fault(
+        "ignores-overload-control",
+        "calls a carrier as much as ever that has said how much less it wants",
+        "RFC 7339 5.5, 5.10.2",
+        "proxies that announce what they do not do",
+    ),
+    Fault(
+        "throttles-for-ever",
+        "goes on calling a carrier less when the time is over for which it wanted that",
+        "RFC 7339 4.3, 5.7",
+        "throttles without a timer: a minute of overload costs a carrier its calls for good",
+    ),
+    Fault(
         "bans-after-503",
         "passes a carrier over for an hour after a 503 that did not ask for it",
         "RFC 3261 21.5.4",

@@ -19,6 +19,7 @@ from sip_harness.systems.reference.asked import asked
 from sip_harness.systems.reference.best import Answer
 from sip_harness.systems.reference.context import Context
 from sip_harness.systems.reference.core import Core
+from sip_harness.systems.reference.overload import OFFER
 
 LATENESS = 0.8
 """Of the transaction timer: how late a CANCEL is under the fault `cancels-late`."""
@@ -42,6 +43,7 @@ class Call:
         self._server = server
         self._routes = routes
         self._invite = server.request.method == "INVITE"
+        self._throttles = "overload-control" in wishes and "offers-no-overload-control" not in core.faults
         self._asked = asked(server.request, core.faults)
         redirects = self._redirects if "recursion" in wishes and self._asked.recurses else None
         stays = "stays-after-ringing" in wishes and "fails-over-after-ringing" not in core.faults
@@ -97,6 +99,7 @@ class Call:
         client = self._clients[number]
         if self._invite and response.code // 100 == 2 and "acknowledges-for-the-caller" in self._core.faults:
             self._core.layer.send(ack_for_failure(client.request, response), client.hop, "protocol")
+        self._note_overload(self._context.branches[number].target, response)
         self._note_retry_after(self._context.branches[number].target, response)
         self._perform(self._context.receive(number, response, self._now()))
 
@@ -147,7 +150,10 @@ class Call:
             return self._context.fail(action.branch, _FAILED["transport"], self._now())
         self._log(f"branch {action.branch}: {request.method} to {uri}")
         spent = group if "hops-per-attempt" in faults else 0
-        onward = self._core.onward(request, self._server.source, uri, routes, hop, spent=spent, breadth=action.breadth)
+        offer = OFFER if self._throttles and action.target.carrier else ""
+        onward = self._core.onward(
+            request, self._server.source, uri, routes, hop, spent=spent, breadth=action.breadth, offer=offer
+        )
         client = self._core.layer.request(onward, hop, "protocol", partial(self._on_response, action.branch))
         client.on_failure = partial(self._on_failure, action.branch)
         client.dress_ack = Acks(self._core.faults)
@@ -241,6 +247,11 @@ class Call:
             return
         if pause := self._core.router.note(target, response, self._now()):
             self._log(f"{target.carrier} is passed over for {pause} s")
+
+    def _note_overload(self, target: Target, response: Message) -> None:
+        """A carrier may say in any response how much less it wants (RFC 7339 5.4), if it was told that we listen."""
+        if self._throttles and target.carrier and self._core.router.throttle(target, response, self._now()):
+            self._log(f"{target.carrier} says how much less it wants")
 
     def _redirects(self, response: Message, tried: Sequence[Target], by: str) -> redirects.Redirection:
         """What a 3xx leads to: whoever is known here by that name, or what we can reach."""

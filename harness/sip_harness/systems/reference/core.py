@@ -111,11 +111,13 @@ class Core:
         spent: int = 0,
         breadth: int = 0,
         unique: str = "",
+        offer: str = "",
     ) -> Message:
         """The request as it goes to this hop, in a transaction of its own. `spent` are hops that were lost before;
-        without a `breadth` it may not be forked any further. Its branch is new, unless `unique` is what makes it so."""
+        without a `breadth` it may not be forked any further. Its branch is new, unless `unique` is what makes it so;
+        an `offer` stands behind it."""
         branch = forward.branch_of(request, unique or secrets.token_hex(6), self.realm)
-        via = f"SIP/2.0/{hop.transport.name} {host_port(self.here)};branch={branch}"
+        via = f"SIP/2.0/{hop.transport.name} {host_port(self.here)};branch={branch}{offer}"
         stays = request.method in forward.RECORDED and not request.to_tag and "records-no-route" not in self.faults
         data = forward.request_on(
             request,

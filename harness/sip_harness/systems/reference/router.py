@@ -11,6 +11,7 @@ from sip_harness.sip.headers import seconds
 from sip_harness.sip.message import Message
 from sip_harness.sip.uri import unescape
 from sip_harness.systems.reference.actions import Target
+from sip_harness.systems.reference.overload import Throttle
 from sip_harness.systems.reference.registrar import Registrar
 
 LONGEST_BAN = 3600.0
@@ -26,11 +27,18 @@ class Carrier:
     """It asked to be left alone until then (RFC 3261 20.33)."""
     alive: bool = True
     """Whether it answered the last probe."""
+    throttle: Throttle = field(default_factory=Throttle)
+    """How much less it wants to be called."""
 
 
 def _as_dialled(target: Target, user: str, dialled: str) -> Target:
     """A carrier for this user as it is called for what was dialled: with all its digits (RFC 3261 16.5)."""
     return target if user == dialled else replace(target, uri=target.uri.replace(f"sip:{user}@", f"sip:{dialled}@", 1))
+
+
+def _place(target: Target) -> str:
+    """Where it is, without who is called there."""
+    return target.uri.rpartition("@")[2]
 
 
 @dataclass
@@ -90,8 +98,17 @@ class Router:
 
     def ban(self, carrier: Target, pause: float, now: float) -> None:
         """Pass a carrier over for so many seconds."""
-        for found in (c for carriers in self._routes.values() for c in carriers if c.target == carrier):
+        for found in self._of(carrier):
             found.banned_until = now + min(pause, LONGEST_BAN)
+
+    def throttle(self, carrier: Target, response: Message, now: float) -> bool:
+        """Call a carrier so much less as it says in a response (RFC 7339). Whether it says something new."""
+        return any(found.throttle.hear(response, now) for found in self._of(carrier))
+
+    def _of(self, carrier: Target) -> list[Carrier]:
+        """The carrier that this is, whatever number it is called with."""
+        every = (c for carriers in self._routes.values() for c in carriers if c.target.carrier == carrier.carrier)
+        return [c for c in every if _place(c.target) == _place(carrier)]
 
     def note(self, carrier: Target, response: Message, now: float) -> int:
         """Pass a carrier over for as long as its failure asks for (RFC 3261 20.33, 21.5.4). Seconds; 0 for not."""
@@ -111,5 +128,9 @@ class Router:
         return code in failover or ("bans-after-refusal" in self.faults and code >= 300)
 
     def _usable(self, carrier: Carrier, now: float) -> bool:
-        banned = carrier.banned_until > now and "ignores-retry-after" not in self.faults
-        return not banned and (carrier.alive or "calls-dead-carriers" in self.faults)
+        if carrier.banned_until > now and "ignores-retry-after" not in self.faults:
+            return False
+        if not carrier.alive and "calls-dead-carriers" not in self.faults:
+            return False
+        unheard = "ignores-overload-control" in self.faults
+        return unheard or not carrier.throttle.diverts(now, for_ever="throttles-for-ever" in self.faults)

@@ -46,15 +46,19 @@ from sip_harness.systems.slots import carrier_addresses
 from sip_harness.systems.watches import Watches
 
 HOST, HOST6 = "127.0.0.1", "::1"
-OVER_IPV4 = frozenset({"carriers", "stays-after-ringing", "overlap", "emergency", "probing", "damped-probing"})
+OVER_IPV4 = frozenset({
+    "carriers", "stays-after-ringing", "overlap", "emergency", "overload-control", "probing",
+    "damped-probing",
+})  # fmt: skip
 """Capabilities that need the many addresses of 127/8."""
 CAPABILITIES = frozenset({
     *GRANTED,
     "register", "ring", "hunt", "mixed", "min-expires", "max-contacts", "path", "outbound", "carriers",
-    "stays-after-ringing", "overlap", "emergency", "anonymous-rejection", "probing", "damped-probing", "recursion",
-    "use-proxy", "bars-premium-numbers", "request-disposition", "ended-dialogs", "hears-of-lost-connections", "tcp",
+    "stays-after-ringing", "overlap", "emergency", "overload-control", "anonymous-rejection", "probing",
+    "damped-probing", "recursion", "use-proxy", "bars-premium-numbers", "request-disposition", "ended-dialogs",
+    "hears-of-lost-connections", "tcp",
 })  # fmt: skip
-WISHES = frozenset({"recursion", "stays-after-ringing", "anonymous-rejection", "overlap"})
+WISHES = frozenset({"recursion", "stays-after-ringing", "anonymous-rejection", "overlap", "overload-control"})
 """Capabilities that calls to a user are treated by where a scenario needs them, and no other calls."""
 MOST = 2
 """Contacts that a user may have, where a scenario needs `max-contacts`."""
