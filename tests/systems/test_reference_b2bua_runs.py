@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import cache
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -14,8 +15,11 @@ from sip_harness.model.scenario import Scenario
 from sip_harness.model.verdict import Outcome
 from sip_harness.run.session import Options, open_session
 from sip_harness.sip.message import parse
+from sip_harness.sip.uri import parse_uri
 from sip_harness.systems.reference.b2bua import ReferenceB2bua
+from sip_harness.systems.reference.b2bua_announcement import is_announced
 from sip_harness.systems.reference.b2bua_core import Settings
+from sip_harness.systems.reference.voicemail import cause_of, mailbox_uri
 
 LIBRARY = Path(__file__).parents[2] / "scenarios"
 CANCELLED = """
@@ -86,6 +90,45 @@ def test_every_code_becomes_what_the_map_of_codes_says(codes: dict[int, int]) ->
     assert asyncio.run(whole()) == dict.fromkeys((s.id for s in matrix), Outcome.PASS)
 
 
+GIVEN_UP = """
+title: The caller gives up while he hears why his call has failed
+id: A-01
+needs: [ring, announcements]
+targets: {bob: {ring: [desk]}}
+devices: {desk: {answer: [488: {headers: {Warning: '304 x "No codec"'}}]}}
+calls: [{from: alice, to: bob, cancel: 100ms after alice gets 183}]
+expect:
+  alice: {gets: [183, 200 to CANCEL, 487], hears: tone at most 15 packets}
+  desk: [INVITE, ACK to 488]
+"""
+
+
+def test_an_announcement_ends_with_the_call() -> None:
+    assert run(own(GIVEN_UP)).verdict.outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("warning", "announced"),
+    [("370 x", True), ("304 x, 399 y", True), ("399 x", False), ("1370 x", False), ("370", False), (None, False)],
+)
+def test_which_warnings_are_announced(warning: str | None, announced: bool) -> None:
+    more = f"Warning: {warning}\r\n" if warning is not None else ""
+    assert is_announced(parse(f"SIP/2.0 488 No\r\n{more}\r\n".encode())) is announced
+    assert not is_announced(None)
+
+
+@pytest.mark.parametrize(
+    ("code", "answered", "cause"),
+    [(486, True, 486), (600, True, 486), (480, True, 480), (480, False, 408), (408, True, 408), (404, True, 404),
+     (503, True, 503), (603, True, 480)],
+)  # fmt: skip
+def test_why_a_call_comes_to_the_mailbox(code: int, answered: bool, cause: int) -> None:
+    assert cause_of(code, answered=answered, faults=frozenset()) == cause
+    found = parse_uri(mailbox_uri("sip:vm@x:5070;a=b", "sip:bob@x;c=d", cause))
+    assert (found.user, found.param("cause"), found.param("a")) == ("vm", str(cause), "b")
+    assert unquote(found.param("target") or "") == "sip:bob@x;c=d"
+
+
 @pytest.mark.parametrize(
     ("scenario", "fault", "expectation"),
     [
@@ -112,6 +155,10 @@ def test_a_fault_makes_the_scenario_fail_where_the_rule_is_broken(
         ("gives-up-with-the-connection", "TO-15-AGAIN"),
         ("reads-one-message-a-segment", "TO-18"),
         ("takes-short-messages", "RB-08"),
+        ("tells-voicemail-nothing", "QM-12-486"),
+        ("tells-voicemail-no-answer", "QM-12-480"),
+        ("announces-nothing", "QM-10"),
+        ("loses-code-after-announcement", "QM-10"),
         ("takes-305-for-302", "RD-09-followed"),
         ("follows-redirects-to-premium-numbers", "RD-10-plain"),
         ("tells-nobody-of-diversions", "RD-14"),

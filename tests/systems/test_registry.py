@@ -56,7 +56,8 @@ def test_the_listing_speaks_in_words_of_the_vocabulary():
     assert kinds == {**pbxs, "reference-trunk": "trunk-client"}
     pbx = (
         "register", "ring", "hunt", "mixed", "max-contacts", "path", "carriers", "overlap", "carrier-accounts",
-        "session-timers", "recursion", "use-proxy", "bars-premium-numbers", "diversion", "anonymous-rejection",
+        "session-timers", "recursion", "use-proxy", "bars-premium-numbers", "diversion", "voicemail-reason",
+        "announcements", "anonymous-rejection",
     )  # fmt: skip
     assert listing["reference-b2bua-digest"].capabilities == (*pbx, lost, "digest", "tcp")
     assert listing["reference-b2bua"].capabilities == (*pbx, lost, "tcp"), *GRANTED

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sip_harness.model.expecting import Heard
 from sip_harness.model.pattern import Event, Trigger
 from sip_harness.model.place import NOWHERE, Place
 from sip_harness.model.script import Script
@@ -181,7 +182,9 @@ class Scenario:
 
     @property
     def media(self) -> bool:
-        """Whether some agent sends RTP."""
+        """Whether some agent sends RTP, or is to hear what the system itself sends."""
+        if any(isinstance(wanted, Heard) for wanted in self.expectations):
+            return True
         scripts = [*(d.script for d in self.devices), *(c.script for c in self.calls if c.script is not None)]
         return any(script.plays for script in scripts)
 

@@ -32,6 +32,8 @@ CAPABILITIES = {
     "use-proxy": "sends a call by the proxy that a phone names (305) instead of passing that on",
     "bars-premium-numbers": "follows no redirection to a premium number",
     "diversion": "tells whom it forwards a call to for whom that was (Diversion, History-Info)",
+    "voicemail-reason": "tells the mailbox at the end of a hunt why a call comes, and for whom it was (RFC 4458)",
+    "announcements": "plays an announcement to a caller before a failure that has a Warning",
     "anonymous-rejection": "refuses calls of those who withhold their identity (RFC 5079)",
     "request-disposition": "does what callers ask of it: no fork, no CANCEL, no redirection, in sequence (RFC 3841)",
     "ended-dialogs": "tells callers who can read 199 that one of several devices has dropped out (RFC 6228)",

@@ -54,6 +54,30 @@ FAULTS = (
         "clients that overwrite one header with the next: a weaker algorithm is used",
     ),
     Fault(
+        "tells-voicemail-nothing",
+        "sends a call to the mailbox without whose it was and why it comes",
+        "RFC 4458 2.1, 2.2",
+        "mailboxes that ask the caller for a number",
+    ),
+    Fault(
+        "tells-voicemail-no-answer",
+        "tells the mailbox that nobody answered, whatever it was",
+        "RFC 4458 2.2",
+        "PBXs with one route to the mailbox: callers of a busy phone hear that nobody is there",
+    ),
+    Fault(
+        "announces-nothing",
+        "tells a caller the code of a failure and nothing more, although there is an announcement for it",
+        "RFC 3261 20.43, 21.4.26",
+        "callers who hear silence and call again and again",
+    ),
+    Fault(
+        "loses-code-after-announcement",
+        "ends a call in the same way after every announcement, whatever had been said",
+        "RFC 3261 20.43, 13.3.1.3",
+        "dialplans that play a file and hang up: trunks see 480 for everything",
+    ),
+    Fault(
         "tells-nobody-of-diversions",
         "forwards a call as if it had been for the new one from the beginning",
         "RFC 7044 9.2, 10.2, RFC 5806",

@@ -24,9 +24,9 @@ CAPABILITIES = frozenset({
     *GRANTED,
     "register", "ring", "hunt", "mixed", "path", "carriers", "carrier-accounts", "recursion", "session-timers", "tcp",
     "use-proxy", "bars-premium-numbers", "diversion", "hears-of-lost-connections", "max-contacts", "overlap",
-    "anonymous-rejection",
+    "anonymous-rejection", "voicemail-reason", "announcements",
 })  # fmt: skip
-WISHES = frozenset({"recursion", "anonymous-rejection", "overlap"})
+WISHES = frozenset({"recursion", "anonymous-rejection", "overlap", "voicemail-reason", "announcements"})
 """Capabilities that calls to a user are treated by where a scenario needs them, and no other calls."""
 _OF_PROXIES = ("forwards-surplus", "forwards-without-via", "takes-any-cseq", "takes-bad-requests")
 """Faults of handing on what a back-to-back user agent makes anew, or sees in another way."""

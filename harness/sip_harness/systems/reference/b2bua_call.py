@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sip_harness.endpoint import build
@@ -17,9 +19,11 @@ from sip_harness.sip.headers import seconds
 from sip_harness.sip.message import Message
 from sip_harness.systems.reference import redirects
 from sip_harness.systems.reference.actions import Target
+from sip_harness.systems.reference.b2bua_announcement import Announcement, is_announced
 from sip_harness.systems.reference.b2bua_bridge import Side, join
 from sip_harness.systems.reference.b2bua_leg import Leg
 from sip_harness.systems.reference.headers import content_type, passed
+from sip_harness.systems.reference.voicemail import cause_of, mailbox_uri
 
 if TYPE_CHECKING:
     from sip_harness.systems.reference.b2bua_core import Pbx
@@ -40,9 +44,12 @@ class Failure:
 class Call:
     """An INVITE of a caller, and the legs that it makes. One To-tag towards the caller, whatever the legs have."""
 
-    def __init__(self, pbx: Pbx, server: Server, groups: list[list[Target]], *, recurses: bool = False) -> None:
-        """Nothing is sent yet. With `recurses` redirections are followed."""
-        self._recurses = recurses
+    def __init__(
+        self, pbx: Pbx, server: Server, groups: list[list[Target]], wishes: frozenset[str] = frozenset()
+    ) -> None:
+        """Nothing is sent yet. `wishes` are optional capabilities that the call is treated by."""
+        self._wishes = wishes
+        self._announcement: Announcement | None = None
         self._pbx = pbx
         self._server = server
         self._tag = build.new_tag()
@@ -139,7 +146,7 @@ class Call:
         """A phone, or a carrier, forwards the call: those whom it names join its group, by preference (RFC 3261
         8.1.3.4). Whether they were there."""
         pbx = self._pbx
-        if not self._recurses or self._closed or not 300 <= response.code < 400:
+        if "recursion" not in self._wishes or self._closed or not 300 <= response.code < 400:
             return False
         tried = [one.target for one in self._everyone]
         found = redirects.read(response, pbx.led_to, tried, pbx.faults, leg.target.uri)
@@ -190,7 +197,8 @@ class Call:
         """Ring the next group, or tell the caller that there is none."""
         self._rest()
         while self._groups:
-            self._legs = self._make(self._groups.popleft())
+            group = self._groups.popleft()
+            self._legs = self._make(group if self._groups else self._mailbox(group))
             if self._legs:
                 if "rings-for-ever" not in self._pbx.faults:
                     self._timer = self._pbx.clock.after(self._pbx.settings.ring, self._rang_out)
@@ -198,6 +206,15 @@ class Call:
                     leg.start()
                 return
         self._fail()
+
+    def _mailbox(self, group: list[Target]) -> list[Target]:
+        """The last ones of a hunt, where those are mailboxes: told whose the call was, and why it comes."""
+        faults = self._pbx.faults
+        if "voicemail-reason" not in self._wishes or not self._failures or "tells-voicemail-nothing" in faults:
+            return group
+        failure = best(self._failures)
+        cause = cause_of(failure.code, answered=failure.response is not None, faults=faults)
+        return [replace(one, uri=mailbox_uri(one.uri, self._server.request.uri, cause)) for one in group]
 
     def _make(self, group: list[Target]) -> list[Leg]:
         legs = []
@@ -223,9 +240,27 @@ class Call:
 
     def _fail(self) -> None:
         failure = best(self._failures)
+        if not self._announces(failure):
+            self._tell(failure)
+
+    def _tell(self, failure: Failure) -> None:
+        lost = self._announcement is not None and "loses-code-after-announcement" in self._pbx.faults
         self._finish()
-        self._respond(self._pbx.mapped(failure.code), failure.response)
+        self._respond(480 if lost else self._pbx.mapped(failure.code), failure.response)
         self._side.close()
+
+    def _announces(self, failure: Failure) -> bool:
+        """Whether the caller hears first why his call has failed."""
+        if "announcements" not in self._wishes or "announces-nothing" in self._pbx.faults:
+            return False
+        if not is_announced(failure.response):
+            return False
+        with suppress(SipError, OSError):
+            self._announcement = Announcement(self._pbx, self._server.request, partial(self._tell, failure))
+            own = [("Contact", self._side.contact), ("Allow", self._pbx.allow)]
+            body = self._announcement.answer
+            self._pbx.station.respond(self._server, 183, tag=self._tag, headers=own, body=body)
+        return self._announcement is not None
 
     def _respond(self, code: int, response: Message | None, *, tag: str = "") -> bytes:
         own: Headers = [] if code >= 300 else [("Contact", self._side.contact), ("Allow", self._pbx.allow)]
@@ -292,6 +327,8 @@ class Call:
         self._rest()
         if self._validity is not None:
             self._validity.cancel()
+        if self._announcement is not None:
+            self._announcement.close()
         self._over = True
         self._server.on_cancel = None
         self._pbx.calls.discard(self)

@@ -245,7 +245,7 @@ class Pbx:
         elif request.method == "MESSAGE":
             Page(self, server, groups[0]).start()
         else:
-            call = Call(self, server, groups, recurses="recursion" in self.router.wished(user))
+            call = Call(self, server, groups, self.router.wished(user))
             self.calls.add(call)
             call.start()
 
