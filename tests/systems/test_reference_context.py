@@ -125,6 +125,23 @@ def test_a_redirection_is_followed_where_that_is_wanted() -> None:
     assert finals(stays.receive(0, response(302), 0.1)) == [302]
 
 
+def test_another_flow_takes_the_place_of_one_that_has_failed() -> None:
+    both = replace(DESK, others=(MOBILE, TABLET))
+    fork = Context([[both], [SPARE]], Settings(), True)
+    fork.begin(0.0)
+    assert fork.receive(0, response(430), 0.1) == [Start(1, replace(MOBILE, others=(TABLET,)), 60)]
+    assert fork.fail(1, 408, 0.2) == [Start(2, TABLET, 60)]
+    assert fork.receive(2, response(430), 0.3) == [Start(3, SPARE, 60)]  # the next group
+    assert finals(fork.receive(3, response(486), 0.4)) == [430]
+    refused = Context([[both]], Settings(), True)
+    refused.begin(0.0)
+    assert finals(refused.receive(0, response(486), 0.1)) == [486]
+    abandoned = Context([[both]], Settings(), True)
+    abandoned.begin(0.0)
+    abandoned.cancel(0.1)
+    assert finals(abandoned.receive(0, response(430), 0.2)) == [430]
+
+
 def test_a_fork_has_no_more_open_branches_than_the_request_allows() -> None:
     def begun(breadth: int, *group: Target) -> tuple[Context, list[Action]]:
         made = Context([group, [replace(DESK, uri="sip:last@x")]], Settings(), breadth=breadth)

@@ -1026,6 +1026,34 @@ def _(stage: Stage) -> object:
     return [parse_uri(uri_text(value)).user for value in answer.all("contact")]
 
 
+def by_two_flows(stage: Stage, first: int, second: int) -> tuple[list[int], list[int]]:
+    """What alice is told, and how often each of the flows of a phone is tried: the later one first."""
+    edges = [Phone(stage, f"edge{number}", [0.1, code], []) for number, code in ((1, second), (2, first))]
+    for number, edge in enumerate(edges, 1):
+        instance = f';reg-id={number};+sip.instance="<urn:uuid:1>"'
+        domain = f"sip:{HERE[0]}:{HERE[1]}"
+        contact = f"<{edge.uri}>{instance}"
+        stage.alice.request("REGISTER", domain, to=f"<{stage.bob}>", Contact=contact, Supported="path, outbound")
+        stage.run(0.1)
+    stage.call()
+    return sorted(stage.alice.finals), [edge.got.count("INVITE") for edge in reversed(edges)]
+
+
+@case("forks-to-all-flows", ([200], [1, 0]), ([200, 201], [1, 1]))
+def _(stage: Stage) -> object:
+    return by_two_flows(stage, 200, 201)
+
+
+@case("gives-up-with-one-flow", ([200], [1, 1]), ([430], [1, 0]))
+def _(stage: Stage) -> object:
+    return by_two_flows(stage, 430, 200)
+
+
+@case("tries-other-flows-after-any-failure", ([486], [1, 0]), ([200], [1, 1]))
+def _(stage: Stage) -> object:
+    return by_two_flows(stage, 486, 200)
+
+
 @case("strips-contact-parameters", "sip:desk@{};pn-prid=1", "sip:desk@{}")
 def _(stage: Stage) -> object:
     desk = Phone(stage, "desk", [486], [])

@@ -77,6 +77,21 @@ def test_as_many_contacts_as_a_user_may_have_whatever_a_request_does_with_them()
     assert len(there(registrar)) == 3
 
 
+def flow(uri: str, number: int, instance: str = "i") -> str:
+    return f'<{uri}>;reg-id={number};+sip.instance="<urn:{instance}>"'
+
+
+def test_flows_of_one_instance_are_one_target_and_the_latest_comes_first() -> None:
+    registrar = Registrar()
+    for cseq, contact in enumerate((flow("sip:a@1", 1), "<sip:b@x>", flow("sip:c@1", 1, "j"), flow("sip:a@2", 2)), 1):
+        request = register(contact, cseq=cseq)
+        registrar.register(parse(request.data.replace(b"CSeq:", b"Supported: outbound\r\nCSeq:", 1)), 0)
+    [group] = Router(registrar).groups("bob", 0)
+    assert [(t.uri, [one.uri for one in t.others]) for t in group] == [
+        ("sip:a@2", ["sip:a@1"]), ("sip:b@x", []), ("sip:c@1", [])
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("headers", "anonymous"),
     [

@@ -6,6 +6,24 @@ from sip_harness.model.faults.fault import Fault
 
 FAULTS = (
     Fault(
+        "forks-to-all-flows",
+        "calls a phone by all of its flows at once",
+        "RFC 5626 7",
+        "phones with a connection to each of two edge proxies that see every call twice",
+    ),
+    Fault(
+        "gives-up-with-one-flow",
+        "takes a flow that has failed for the phone that cannot be reached",
+        "RFC 5626 7",
+        "phones that miss calls when one of two edge proxies is restarted, although the other one has them",
+    ),
+    Fault(
+        "tries-other-flows-after-any-failure",
+        "calls a phone that has refused once more, by another way",
+        "RFC 5626 7",
+        "busy phones that are asked again by every edge proxy",
+    ),
+    Fault(
         "keeps-any-number-of-contacts",
         "takes more contacts of a user than he may have",
         "RFC 3261 10.3: how many there may be is for the registrar to say, and this one has said it",

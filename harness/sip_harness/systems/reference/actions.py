@@ -29,6 +29,8 @@ class Target:
     """Route values that lead to it (RFC 3327 5.3)."""
     redirected_by: str = ""
     """URI of the target whose redirection has named this one; empty if none has."""
+    others: tuple[Target, ...] = ()
+    """Further flows of the same instance, of which one at a time is tried (RFC 5626 7)."""
     named: str = ""
     """The address by which that redirection named it, which may be one that others are known by here."""
     way: Way = field(default_factory=Way)

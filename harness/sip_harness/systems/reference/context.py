@@ -20,6 +20,8 @@ from sip_harness.systems.reference.settings import NO_TARGET, RING_TIMEOUT, Sett
 
 DEFAULT = Asked()
 """Nothing."""
+FLOW_FAILED = frozenset({408, 430})
+"""Codes after which another flow of the same instance is tried (RFC 5626 7)."""
 MAX_BRANCHES = 100
 """Of one request, redirections included; further targets are not tried."""
 
@@ -90,7 +92,9 @@ class Context:
     def fail(self, number: int, code: int, now: float) -> list[Action]:
         """A branch got no answer in time (408) or could not be reached (503; RFC 3261 16.9)."""
         branch = self.branches[number]
-        return [] if branch.final else self._end(branch, Answer(code, None, branch.group), now)
+        if branch.final:
+            return []
+        return self._other_flow(branch, code, now) or self._end(branch, Answer(code, None, branch.group), now)
 
     def join(self, target: Target, now: float) -> list[Action]:
         """A fault: one more target, whatever has been said so far."""
@@ -196,6 +200,8 @@ class Context:
 
     def _failed(self, branch: Branch, response: Message, now: float, number: int) -> list[Action]:
         """The first final response of a branch, a failure."""
+        if actions := self._other_flow(branch, response.code, now):
+            return actions
         if 300 <= response.code < 400 and self.redirects is not None and not self._closed:
             tried = [*(b.target for b in self.branches), *self._waiting]
             found = self.redirects(response, tried, branch.target.uri)
@@ -209,6 +215,16 @@ class Context:
         if self.answered is not None and branch.cancelled and "relays-487-after-answer" in self.faults:
             actions.append(Forward(number, response, past=True))
         return actions
+
+    def _other_flow(self, branch: Branch, code: int, now: float) -> list[Action]:
+        """Another flow of the same instance takes the place of one that has failed, or that says nothing; any other
+        answer is the phone's own, which has nothing else to say by another way (RFC 5626 7)."""
+        again = code in FLOW_FAILED or "tries-other-flows-after-any-failure" in self.faults
+        if not branch.target.others or self._closed or not again or "gives-up-with-one-flow" in self.faults:
+            return []
+        branch.final, branch.redirected = code, True
+        first, *others = branch.target.others
+        return self._start([replace(first, others=tuple(others))], branch.group, now)
 
     def _once_more(self, branch: Branch, response: Message, now: float, number: int) -> list[Action]:
         """It has had its final response: this one is acknowledged, and that is all (RFC 3261 17.1.1.2)."""

@@ -12,7 +12,7 @@ from sip_harness.sip.message import Message
 from sip_harness.sip.uri import unescape
 from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.overload import Throttle
-from sip_harness.systems.reference.registrar import Registrar
+from sip_harness.systems.reference.registrar import Contact, Registrar
 
 LONGEST_BAN = 3600.0
 """Seconds that a Retry-After can take a carrier out."""
@@ -39,6 +39,18 @@ def _as_dialled(target: Target, user: str, dialled: str) -> Target:
 def _place(target: Target) -> str:
     """Where it is, without who is called there."""
     return target.uri.rpartition("@")[2]
+
+
+def _flows_together(contacts: Iterable[Contact], faults: frozenset[str]) -> list[Target]:
+    """Of the flows of one instance the latest is the target, and has the others with it (RFC 5626 7)."""
+    targets: dict[object, Target] = {}
+    for number, contact in enumerate(contacts):
+        target = Target(str(contact.uri), contact.q, path=contact.path)
+        apart = contact.flow is None or "forks-to-all-flows" in faults
+        key = number if apart or contact.flow is None else contact.flow[0]
+        known = targets.get(key)
+        targets[key] = target if known is None else replace(target, others=(replace(known, others=()), *known.others))
+    return list(targets.values())
 
 
 @dataclass
@@ -81,7 +93,7 @@ class Router:
         if "cuts-overlap-digits" in self.faults:
             dialled = user
         carriers = self._routes.get(unescape(user), ())
-        targets = [Target(str(c.uri), c.q, path=c.path) for c in self.registrar.lookup(user, now)]
+        targets = _flows_together(self.registrar.lookup(user, now), self.faults)
         targets += [_as_dialled(c.target, user, dialled) for c in carriers if urgent or self._usable(c, now)]
         if "ignores-q" in self.faults:
             return [targets] if targets else []
