@@ -28,7 +28,7 @@ from sip_harness.systems.names import UnknownName
 
 ALL = {
     "register", "ring", "hunt", "mixed", "min-expires", "path", "carriers", "stays-after-ringing", "probing",
-    "recursion", "max-contacts", "anonymous-rejection", "tcp",
+    "recursion", "bars-premium-numbers", "max-contacts", "anonymous-rejection", "tcp",
 }  # fmt: skip
 NEEDS = pytest.mark.needs_kamailio
 

@@ -11,7 +11,7 @@ from sip_harness.systems.registry import UnknownSystem, create, describe
 
 ROLES = (
     "register", "ring", "hunt", "mixed", "min-expires", "max-contacts", "path", "carriers", "stays-after-ringing",
-    "probing", "recursion", "anonymous-rejection",
+    "probing", "recursion", "bars-premium-numbers", "anonymous-rejection",
 )  # fmt: skip
 
 

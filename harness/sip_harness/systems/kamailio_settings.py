@@ -32,12 +32,13 @@ FAULTS = (
     "keeps-any-number-of-contacts",
     "keeps-contacts-per-call-id",
     "follows-redirects-in-circles",
+    "follows-redirects-to-premium-numbers",
 )
 """Fault switches, named as in the vocabulary; each is a define of the configuration."""
 CAPABILITIES = frozenset({
     *GRANTED,
     "register", "ring", "hunt", "mixed", "min-expires", "path", "carriers", "stays-after-ringing", "probing",
-    "max-contacts", "anonymous-rejection", "recursion", "tcp",
+    "max-contacts", "anonymous-rejection", "recursion", "bars-premium-numbers", "tcp",
 })  # fmt: skip
 SHORTEST_TIMER = 0.25
 """Seconds. Kamailio's timers tick 16 times a second; much below this a timer is mostly rounding."""
