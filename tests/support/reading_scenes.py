@@ -103,13 +103,16 @@ def _(stage: Stage) -> object:
     return [m.body for m in stage.alice.messages("486")][:1]
 
 
-@case("takes-bad-requests", ([505], []), ([486], ["INVITE", "ACK"]))
+@case("takes-bad-requests", ([505, 400], []), ([486, 486], ["INVITE", "ACK", "INVITE", "ACK"]))
 def _(stage: Stage) -> object:
     desk = stage.phone("desk", 486)
     send = stage.alice.send
-    stage.alice.send = lambda data: send(data.replace(b" SIP/2.0\r\n", b" SIP/7.0\r\n", 1))  # type: ignore[method-assign]
-    stage.call(0.4)
-    return stage.alice.finals, desk.got
+    finals = []
+    for right, wrong in ((b" SIP/2.0\r\n", b" SIP/7.0\r\n"), (b"\r\nCSeq:", b"\r\nCSeq: 7 INVITE\r\nCSeq:")):
+        stage.alice.send = lambda data, right=right, wrong=wrong: send(data.replace(right, wrong, 1))  # type: ignore[method-assign,misc]
+        stage.call(0.4)
+        finals += [m.code for _, m in stage.alice.heard[-1:]]
+    return finals, desk.got
 
 
 @case("changes-bodies", [b"hello"], [b"hellox"])

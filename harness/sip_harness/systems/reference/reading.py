@@ -24,6 +24,9 @@ _DEMANDED = {
     422: "min-se", 423: "min-expires",
 }  # fmt: skip
 
+_ONCE = frozenset({"call-id", "cseq", "from", "to", "max-forwards"})
+"""Headers that a request has once: which of two would count is not said anywhere (RFC 3261 7.3.1, RFC 4475 3.3.8)."""
+
 Test = Callable[[Message], bool]
 
 _NONE: dict[str, Test] = {
@@ -50,7 +53,8 @@ def flaw(request: Message) -> int:
     unread = request.get("content-length") is not None and request.content_length is None
     number, method = request.cseq
     bad = request.truncated or unread or method != request.method or not 0 <= number < 2**31 or not request.call_id
-    return 400 if bad else 0
+    names = [field.key for field in request.fields if field.key in _ONCE]
+    return 400 if bad or len(set(names)) < len(names) else 0
 
 
 class Reading:
