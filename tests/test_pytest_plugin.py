@@ -115,6 +115,15 @@ class TestItems:
         result.assert_outcomes(skipped=1)
         result.stdout.fnmatch_lines(["SKIPPED*tls*"])
 
+    def test_a_scenario_is_found_by_what_it_shows_besides(self, pytester: pytest.Pytester) -> None:
+        write(pytester, "FK-01")
+        write(pytester, "FK-02")
+        path = pytester.path / "FK-02.sip.yaml"
+        path.write_text(path.read_text() + "covers: [SH-07]\n")
+        result = run(pytester, "-k", "SH-07", "-v")
+        result.assert_outcomes(passed=1, deselected=1)
+        result.stdout.fnmatch_lines(["*::FK-02 PASSED*"])
+
     def test_junit_has_the_properties_and_the_explanation(self, pytester: pytest.Pytester) -> None:
         write(pytester, "FK-01", final="486 from desk")
         run(pytester, "--junitxml", "junit.xml")

@@ -8,8 +8,10 @@ from pathlib import Path
 from sip_harness.language import load
 
 LIBRARY = Path(__file__).parent.parent / "scenarios"
+ALL = load([LIBRARY])
 ROWS = [line for line in (LIBRARY / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
 LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")
+COVERED = re.compile(r"\| ([A-Z]{2}-[0-9]{2}): ")
 CODES_OF_THE_TEXT = [
     "100",
     "180",
@@ -67,8 +69,8 @@ CODES_OF_THE_TEXT = [
 
 
 def test_every_sentence_is_linked_to_scenarios_that_are_there() -> None:
-    files = {s.id: Path(s.place.file).resolve() for s in load([LIBRARY])}
-    sentences = [row for row in ROWS if not row.startswith("| sentence")]
+    files = {s.id: Path(s.place.file).resolve() for s in ALL}
+    sentences = [row for row in ROWS if not row.startswith(("| sentence", "| behaviour"))]
     assert len(sentences) > 80
     for row in sentences:
         found = LINK.findall(row)
@@ -80,3 +82,20 @@ def test_every_sentence_is_linked_to_scenarios_that_are_there() -> None:
 def test_every_code_of_the_text_has_a_row() -> None:
     said = {match[1] for row in ROWS if (match := re.match(r"\| (\d{3})\b", row))}
     assert said >= set(CODES_OF_THE_TEXT)
+
+
+def test_what_is_shown_under_another_name_is_said_by_the_page_and_by_the_scenarios_alike() -> None:
+    said = {match[1]: {name for name, _ in LINK.findall(row)} for row in ROWS if (match := COVERED.match(row))}
+    covers = {s.id: set(s.covers) for s in ALL}
+    assert set(said) == {other for s in ALL for other in s.covers}
+    for behaviour, names in said.items():
+        assert all(behaviour in covers[name] for name in names), behaviour
+    files = {(Path(s.place.file).resolve(), other) for s in ALL for other in s.covers}
+    rows = [(match[1], row) for row in ROWS if (match := COVERED.match(row))]
+    linked = {((LIBRARY / path).resolve(), other) for other, row in rows for _, path in LINK.findall(row)}
+    assert files == linked
+
+
+def test_no_scenario_is_named_after_what_others_are_said_to_show() -> None:
+    named = {"-".join(s.id.split("-")[:2]) for s in ALL}
+    assert not named & {other for s in ALL for other in s.covers}

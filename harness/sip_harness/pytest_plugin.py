@@ -125,6 +125,7 @@ class SipItem(pytest.Function):
         self.scenario = scenario
         for tag in scenario.tags:
             self.add_marker(tag)
+        self.extra_keyword_matches.update(scenario.covers)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, max(self.scenario.place.line - 1, 0), f"{self.name} {self.scenario.title}"

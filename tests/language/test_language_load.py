@@ -544,3 +544,11 @@ def test_files_are_shown_from_the_working_directory(tmp_path: Path, monkeypatch:
     with pytest.raises(LanguageError) as caught:
         load([right, tmp_path / "gone"])
     assert [d.place.file for d in caught.value.diagnostics] == ["a.sip.yaml", "gone"]
+
+
+def test_what_a_scenario_shows_besides() -> None:
+    text = SMALL.replace("ANSWER", "[486]")
+    assert load_text(text, "a.sip.yaml").covers == ()
+    assert load_text(f"{text}covers: [SH-07, QM-11, SH-07]\n", "a.sip.yaml").covers == ("SH-07", "QM-11")
+    with pytest.raises(LanguageError, match="'SH 07' is no id"):
+        load_text(f"{text}covers: [SH 07]\n", "a.sip.yaml")

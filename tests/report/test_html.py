@@ -144,7 +144,9 @@ def test_hostile_names_everywhere_stay_text() -> None:
     finding = Finding(Outcome.FAIL, evil, evil, evil, place, evil, missing_at=made.START)
     verdict = Verdict(Outcome.FAIL, (finding,), evil)
     result = made.result(Record(header, entries), verdict=verdict, system=evil, record_file=evil)
-    result = replace(result, scenario=made.scenario(id=evil, title=evil, cite=(evil,), place=place))
+    result = replace(
+        result, scenario=replace(made.scenario(id=evil, title=evil, cite=(evil,), place=place), covers=(evil,))
+    )
     text = html.render([result], lambda _: [evil])
     found = Page(text)
     assert {tag for tag, _ in found.tags} <= ALLOWED

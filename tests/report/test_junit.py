@@ -71,9 +71,10 @@ def test_properties_name_the_system_the_rules_and_every_stack(tmp_path: Path) ->
 
 def test_every_rule_and_fault_is_a_property_of_its_own(tmp_path: Path) -> None:
     result = made.result(made.Wire(made.header(faults=("a", "b"))).record())
-    result = replace(result, scenario=made.scenario(cite=("RFC 1", "RFC 2")))
+    result = replace(result, scenario=replace(made.scenario(cite=("RFC 1", "RFC 2")), covers=("FK-20", "SH-07")))
     pairs = [(p.get("name"), p.get("value")) for p in suite(tmp_path, result).iter("property")]
     assert [v for k, v in pairs if k == "sip.rfc"] == ["RFC 1", "RFC 2"]
+    assert [v for k, v in pairs if k == "sip.covers"] == ["FK-20", "SH-07"]
     assert [v for k, v in pairs if k == "sip.fault"] == ["a", "b"]
 
 

@@ -13,7 +13,7 @@ BASE = scenario("desk: {answer: [486]}", "alice: [486]")
 SCENARIOS = [
     replace(BASE, id="FK-01", title="Busy everywhere", tags=("busy", "fork")),
     replace(BASE, id="FK-02", title="Busy here", tags=("busy",)),
-    replace(BASE, id="CN-01", title="The caller gives up", tags=("cancel",)),
+    replace(BASE, id="CN-01", title="The caller gives up", tags=("cancel",), covers=("CN-10", "RD-01")),
 ]
 
 
@@ -27,6 +27,7 @@ SCENARIOS = [
         ("not (busy or cancel)", []),
         ("busy and (here or fork)", ["FK-01", "FK-02"]),
         ("not not gives", ["CN-01"]),
+        ("rd-01", ["CN-01"]),
     ],
 )
 def test_select(expression: str, ids: list[str]) -> None:

@@ -53,6 +53,7 @@ def _scenario(document: ScenarioDoc) -> Scenario:
         ),
         needs=frozenset(document.needs),
         tags=tuple(dict.fromkeys(document.tags)),
+        covers=tuple(dict.fromkeys(map(str, document.covers))),
         proof=tuple(dict.fromkeys(document.proof)),
         place=document.id.place,
         disruptive=document.impact == "disruptive",

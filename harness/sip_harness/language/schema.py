@@ -144,6 +144,7 @@ class ScenarioDoc(Part):
     ] = Field(default_factory=list)
     needs: list[Capability] = Field(default_factory=list)
     tags: list[TagName] = Field(default_factory=list)
+    covers: list[Id] = Field(default_factory=list)
     targets: dict[NewName, TargetDoc] = Field(default_factory=dict)
     devices: Annotated[dict[NewName, DeviceDoc], AfterValidator(_some_devices)] = Field(default_factory=dict)
     carriers: Annotated[dict[CarrierName, DeviceDoc], AfterValidator(_some_carriers)] = Field(default_factory=dict)

@@ -161,6 +161,8 @@ class Scenario:
     needs: frozenset[str] = frozenset()
     """Capabilities that a system must have, else the scenario is skipped."""
     tags: tuple[str, ...] = ()
+    covers: tuple[str, ...] = ()
+    """Ids of further behaviours that it shows besides the one that it is named after."""
     proof: tuple[str, ...] = ()
     """Faults under which this scenario must fail."""
     disruptive: bool = False

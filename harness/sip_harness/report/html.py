@@ -68,6 +68,7 @@ class RunView:
     reason: str
     open: bool
     cite: str
+    covers: str
     file: str
     record: str
     found: tuple[FoundView, ...]
@@ -114,6 +115,7 @@ def _run(key: str, result: Result, source: Source | None) -> RunView:
         reason="\n".join(visible(line) for line in verdict.reason.splitlines()),
         open=verdict.outcome in _OPEN,
         cite=visible("; ".join(scenario.cite)),
+        covers=visible(", ".join(scenario.covers)),
         file=visible(str(scenario.place)),
         record=visible(result.record_file),
         found=tuple(_found(f, source) for f in verdict.findings),

@@ -64,6 +64,7 @@ def _properties(result: Result) -> ET.Element:
     scenario = result.scenario
     pairs = [("sip.id", scenario.id), ("sip.title", scenario.title)]
     pairs += [("sip.rfc", cite) for cite in scenario.cite]
+    pairs += [("sip.covers", other) for other in scenario.covers]
     pairs += [("sip.system", result.system), ("sip.verdict", result.verdict.outcome.value)]
     if result.record is not None:
         header = result.record.header

@@ -14,8 +14,8 @@ class BadExpression(ValueError):
 
 
 def select(scenarios: list[Scenario], expression: str) -> list[Scenario]:
-    """Scenarios of which the expression is true. Words match parts of id, title, tags and file name, without regard to
-    case; they are combined with `and`, `or`, `not` and parentheses. Raises BadExpression."""
+    """Scenarios of which the expression is true. Words match parts of id, title, tags, further ids (`covers`) and file
+    name, without regard to case; they are combined with `and`, `or`, `not` and parentheses. Raises BadExpression."""
     tokens = _TOKEN.findall(expression)
     if not tokens:
         raise BadExpression("empty selection")
@@ -23,7 +23,7 @@ def select(scenarios: list[Scenario], expression: str) -> list[Scenario]:
 
 
 def _haystack(scenario: Scenario) -> str:
-    return " ".join([scenario.id, scenario.title, *scenario.tags, scenario.place.file]).lower()
+    return " ".join([scenario.id, scenario.title, *scenario.tags, *scenario.covers, scenario.place.file]).lower()
 
 
 class _Reader:

@@ -24,6 +24,11 @@ SCENARIO: Entries = {
         "needs: [ring, digest]",
     ),
     "tags": Entry("Words to select by, with `-k` or as marks of pytest.", "tags: [busy, smoke]"),
+    "covers": Entry(
+        "Ids of further behaviours, of a catalogue that you keep, which the scenario shows besides the one that it is "
+        "named after. `-k` finds it by them, and reports list them.",
+        "covers: [SH-07, QM-11]",
+    ),
     "for": Entry(
         "Makes many cases of one file. Each variable has a value or a list of alternatives, every combination is a "
         "case, and `{code}` stands for the value, by itself or in a longer text; where YAML would take the braces for "
