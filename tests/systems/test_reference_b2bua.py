@@ -840,6 +840,7 @@ def test_what_it_can_is_in_the_vocabulary() -> None:
         ({"ring": 0.0}, "timer ring is 0s: it must be more"),
         ({"codes": {600: 200}}, "200 is no code of a failure"),
         ({"ring_timeout": 180}, "180 is no code of a failure"),
+        ({"too_many_contacts": 200}, "200 is no code of a failure"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong: Mapping[str, object], why: str) -> None:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sip_harness.language import load_text
+from sip_harness.language import load, load_text
 from sip_harness.model.entry import Log
+from sip_harness.model.result import Result
 from sip_harness.model.verdict import Outcome
 from sip_harness.run.session import Options, open_session
 from sip_harness.systems.base import Lease, SystemFailed
 from sip_harness.systems.probe import until_answer_on_tcp
 from sip_harness.systems.reference.settings import Settings
 from sip_harness.systems.reference.system import Reference
+
+LIBRARY = Path(__file__).parents[2] / "scenarios"
 
 HEAD = "cite: RFC 3261 16\ntitle: t\ntags: [t]\nproof: [never-fails-over]\n"
 HUNT = """id: HUNT
@@ -92,6 +96,25 @@ def test_before_its_start_nothing_is_known() -> None:
 def test_a_timer_must_mean_something(name: str) -> None:
     with pytest.raises(ValueError, match=f"timer {name} is 0s"):
         Settings(**{name: 0.0})
+
+
+@pytest.mark.parametrize("code", [200, 302, 603])
+def test_a_registrar_refuses_with_a_failure_of_its_own(code: int) -> None:
+    with pytest.raises(ValueError, match=f"too-many-contacts is {code}"):
+        Settings(too_many_contacts=code)
+
+
+def test_a_phone_too_many_may_also_be_told_503() -> None:
+    [shipped] = [s for s in load([LIBRARY / "registrar"]) if s.id == "RG-14"]
+
+    async def main() -> Result:
+        async with open_session(Reference(settings=Settings(too_many_contacts=503)), Options("wire"), []) as session:
+            return await session.run(shipped)
+
+    result = asyncio.run(main())
+    assert result.verdict.outcome is Outcome.PASS
+    assert result.record is not None
+    assert any(m.data.startswith(b"SIP/2.0 503 ") for m in result.record.messages)
 
 
 def test_a_released_run_leaves_nothing_behind() -> None:
