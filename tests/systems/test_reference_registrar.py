@@ -117,6 +117,9 @@ def test_a_number_that_is_longer_than_a_known_one() -> None:
         router.add(user, [Target(f"sip:{user}@{host}", 1.0, host)])
     router.wish("49", ["overlap"])
     router.wish("4930", ["overlap"])
+    router.add("a b", [Target("sip:a%20b@d", 1.0, "d")])
+    router.wish("a%20b", ["overlap"])
+    assert [t.uri for group in router.groups("a%20b1", 0) for t in group] == ["sip:a%20b1@d"]
     for dialled, leads in (("49", "sip:49@a"), ("4931", "sip:4931@a"), ("49301", "sip:49301@b"), ("501", None)):
         assert [t.uri for group in router.groups(dialled, 0) for t in group] == ([leads] if leads else [])
         assert router.has_carriers(dialled) is (leads is not None)

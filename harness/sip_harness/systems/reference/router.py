@@ -33,7 +33,7 @@ class Carrier:
 
 def _as_dialled(target: Target, user: str, dialled: str) -> Target:
     """A carrier for this user as it is called for what was dialled: with all its digits (RFC 3261 16.5)."""
-    return target if user == dialled else replace(target, uri=target.uri.replace(f"sip:{user}@", f"sip:{dialled}@", 1))
+    return target if user == dialled else replace(target, uri=f"sip:{dialled}@{_place(target)}")
 
 
 def _place(target: Target) -> str:
