@@ -18,7 +18,9 @@ _ONLY_CAROLS = "desk: nothing but INVITE, ACK to 486"
 
 def _of_requests() -> Iterator[Deviation]:
     for name in ("RB-15-clerr", "RB-15-scalar02"):
-        yield Deviation(name, "alice: nothing but maybe 400 or 401 or 407 from system", "also 486 Busy Here from desk", _LOOSE)
+        yield Deviation(
+            name, "alice: nothing but maybe 400 or 401 or 407 from system", "also 486 Busy Here from desk", _LOOSE
+        )
         yield Deviation(name, _ONLY_CAROLS, "also INVITE", _LOOSE)
         yield Deviation(name, _ONLY_CAROLS, "also ACK to 486", _LOOSE)
     yield Deviation("RB-15-mismatch01", _ONLY_CAROLS, "also INVITE", _LOOSE)
