@@ -46,6 +46,8 @@ def test_the_template_loads_and_shows_no_secret() -> None:
     assert (profile.name, profile.kind, profile.address) == ("staging", "b2bua", ("192.0.2.10", 5060))
     bob = profile.roles["bob"]
     assert (bob.user, bob.password, bob.auth) == ("103", "secret of PASSWORD_103", "103-login")
+    assert [account.user for account in profile.accounts_of("alice")] == ["101", "104"]
+    assert (len(profile.accounts_of("bob")), profile.accounts_of("nobody")) == (1, ())
     assert [(g.shape, g.dial, len(g.members), g.carriers) for g in profile.groups] == [
         ("ring", "600", 2, ()),
         ("hunt", "700", 2, ()),
@@ -63,7 +65,7 @@ def test_the_template_loads_and_shows_no_secret() -> None:
 def test_the_template_needs_its_environment() -> None:
     with pytest.raises(LanguageError, match="the environment variable PASSWORD_101 is not set") as caught:
         load_profile(TEMPLATE, {})
-    assert len(caught.value.diagnostics) == 7
+    assert len(caught.value.diagnostics) == 8
 
 
 def test_a_variable_that_is_missing_is_told_once(tmp_path: Path) -> None:

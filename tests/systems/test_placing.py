@@ -135,3 +135,27 @@ def test_only_a_proxy_owes_what_the_rules_of_proxies_ask_for() -> None:
     with pytest.raises(CannotBind, match="it is no proxy and owes nothing of what 'expect: rfc3261' asks for"):
         placed(ruled)
     assert placed(ruled, replace(PBX, kind="proxy")).dials == {"bob": "103"}
+
+
+def test_of_several_accounts_of_a_role_the_least_wanted_serves() -> None:
+    spares = {"alice": (Account("105", "s"),), "bob": (Account("106", "s"), Account("107", "s"))}
+    several = replace(PBX, spares=spares)
+    one = scenario("bob: {ring: [desk]}", "desk")
+    assert users(one, several) == {"alice": "101", "desk": "103"}
+    assert users(one, several, {"101": 1, "103": 2, "106": 1}) == {"alice": "105", "desk": "107"}
+    assert placed(one, several, {"103": 1}).dials == {"bob": "106"}
+    forking = replace(several, groups=(), capabilities=frozenset({"ring"}))
+    fork = scenario("bob: {ring: [desk, mobile]}", "desk mobile")
+    assert users(fork, forking, {"103": 1}) == {"alice": "101", "desk": "106", "mobile": "106"}
+
+
+def users(one: Scenario, profile: Profile, load: dict[str, int] | None = None) -> dict[str, str]:
+    return {name: account.user for name, account in placed(one, profile, load).accounts.items()}
+
+
+def test_two_agents_of_one_role_have_an_account_each_if_there_are_two() -> None:
+    """As a caller who is dialled too."""
+    one = scenario("alice: {ring: [desk]}", "desk")
+    with pytest.raises(CannotBind, match="would share account 101"):
+        placed(one)
+    assert users(one, replace(PBX, spares={"alice": (Account("105", "s"),)})) == {"alice": "101", "desk": "105"}

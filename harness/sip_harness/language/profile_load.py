@@ -134,6 +134,7 @@ def _profile(document: ProfileDoc, policy: Policy) -> Profile:
     default = _PORTS.get(document.transport, 5060)
     host, port = document.address
     proxy = document.outbound_proxy
+    roles = {str(name): _accounts(role, name.place) for name, role in document.roles.items()}
     literal = f"[{host}]" if ":" in host else host
     return Profile(
         name=str(document.name),
@@ -146,7 +147,8 @@ def _profile(document: ProfileDoc, policy: Policy) -> Profile:
         bind=document.bind,
         advertise=document.advertise,
         outbound_proxy=(proxy[0], proxy[1] or default) if proxy else None,
-        roles={str(name): _account(account, name.place) for name, account in document.roles.items()},
+        roles={name: accounts[0] for name, accounts in roles.items()},
+        spares={name: accounts[1:] for name, accounts in roles.items() if accounts[1:]},
         groups=tuple(_groups(document)),
         carriers={str(name): address for name, (_, address) in document.carriers.items()},
         routes={str(name): cast(Transport, by) for name, (by, _) in document.carriers.items() if by},
@@ -197,6 +199,10 @@ def _group(document: GroupDoc, shape: str, place: Place) -> Group:
         tuple(map(str, document.carriers or ())),
         place,
     )
+
+
+def _accounts(role: AccountDoc | list[AccountDoc], place: Place) -> tuple[Account, ...]:
+    return tuple(_account(one, place) for one in (role if isinstance(role, list) else [role]))
 
 
 def _account(document: AccountDoc, place: Place) -> Account:

@@ -87,6 +87,18 @@ _Timer = Annotated[
 ]
 
 
+def _not_none(accounts: list[AccountDoc]) -> list[AccountDoc]:
+    if not accounts:
+        raise Misfit("there is no account here", f"write {AccountDoc.shape}")
+    return accounts
+
+
+_Accounts = Annotated[
+    Annotated[AccountDoc, Tag("<account>")] | Annotated[list[AccountDoc], AfterValidator(_not_none), Tag("<accounts>")],
+    by_kind(map="<account>", list="<accounts>"),
+]
+
+
 class PolicyDoc(Part):
     """What the system may take its time for, and where it is known to go its own way."""
 
@@ -125,7 +137,7 @@ class ProfileDoc(Part):
     bind: IpText = ""
     advertise: HostText = ""
     outbound_proxy: AddressText | None = Field(default=None, alias="outbound proxy")
-    roles: dict[NewName, AccountDoc] = Field(default_factory=dict)
+    roles: dict[NewName, _Accounts] = Field(default_factory=dict)
     shapes: ShapesDoc = Field(default_factory=ShapesDoc)
     carriers: dict[NewName, Listening] = Field(default_factory=dict)
     capabilities: list[CapabilityText] = Field(default_factory=list)

@@ -99,6 +99,8 @@ class Profile:
     """Where everything is sent instead of the system itself."""
     roles: Mapping[str, Account] = field(default_factory=dict)
     """Accounts by the name of the agent or target that uses them."""
+    spares: Mapping[str, tuple[Account, ...]] = field(default_factory=dict)
+    """Further accounts of a role, so that runs side by side need not wait for each other."""
     groups: tuple[Group, ...] = ()
     carriers: Mapping[str, Address] = field(default_factory=dict)
     """Which local address the system sends to, by carrier."""
@@ -110,3 +112,7 @@ class Profile:
     impact: Impact = "disruptive"
     """The worst that scenarios may do to it when they are asked for: `harmless` forbids disruptive ones for good."""
     place: Place = NOWHERE
+
+    def accounts_of(self, role: str) -> tuple[Account, ...]:
+        """All accounts of a role; none if there is no such role."""
+        return (self.roles[role], *self.spares.get(role, ())) if role in self.roles else ()

@@ -251,7 +251,8 @@ def rules(profile: Profile, hosts: Iterable[str] = ()) -> GuardRules:
 
 
 def _accounts(profile: Profile) -> Iterator[Account]:
-    yield from profile.roles.values()
+    for role in profile.roles:
+        yield from profile.accounts_of(role)
     for group in profile.groups:
         yield from group.members
 

@@ -98,8 +98,8 @@ class _Placer:
         return {self._profile.transport, *self._profile.others}
 
     def _role(self, name: str, what: str) -> Account | None:
-        """The account of this name, for one agent alone."""
-        account = self._profile.roles.get(name)
+        """An account of this name, for one agent alone."""
+        account = self._account(name)
         if account is None:
             self.missing.append(f"no role {name!r} in the profile for {what}")
         elif account.user in self._taken:
@@ -108,6 +108,12 @@ class _Placer:
             self._taken.add(account.user)
             self.placing.accounts[name] = account
         return account
+
+    def _account(self, name: str) -> Account | None:
+        """Of the accounts of a role one that no agent of this scenario has, the least wanted first."""
+        accounts = self._profile.accounts_of(name)
+        free = [account for account in accounts if account.user not in self._taken]
+        return min(free or accounts, key=lambda account: self._load.get(account.user, 0), default=None)
 
     def _target(self, target: Target) -> None:
         if set(target.members) & self._carriers:
@@ -125,7 +131,7 @@ class _Placer:
         """One device is dialled by its own user: the role of the device, of the target, or a group's member."""
         [device] = target.members
         name = next((n for n in (device, target.name) if n in self._profile.roles), device)
-        account = self._profile.roles.get(name)
+        account = self._account(name)
         if account is None:
             self.missing.append(f"no role {target.name!r} or {device!r} in the profile for target {target.name}")
         elif account.user in self._taken:
@@ -155,7 +161,7 @@ class _Placer:
     def _contacts(self, target: Target, shape: str) -> None:
         """All members register for one account, if the system says that it forks by contacts."""
         count = len(target.members)
-        account = self._profile.roles.get(target.name)
+        account = self._account(target.name)
         if shape not in self._profile.capabilities or account is None or account.user in self._taken:
             wanted = f"no {shape} group with {count} members" if shape != "mixed" else "no way to hunt through groups"
             self.missing.append(f"{wanted} is free for {target.name} ({', '.join(target.members)})")

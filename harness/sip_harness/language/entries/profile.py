@@ -43,8 +43,9 @@ PROFILE: Entries = {
     ),
     "outbound proxy": Entry("Everything is sent there instead of to the address.", "outbound proxy: 192.0.2.11:5060"),
     "roles": Entry(
-        "Accounts, by the name of the agent or target of a scenario that uses them. A run has its accounts alone.",
-        'roles: {alice: {user: "101", password: $PASSWORD_101}}',
+        "Accounts, by the name of the agent or target of a scenario that uses them. A run has its accounts alone: with "
+        "a list of them as many runs go side by side.",
+        'roles: {alice: {user: "101", password: $PASSWORD_101}, bob: [{user: "103"}, {user: "104"}]}',
     ),
     "shapes": Entry(
         "Numbers that reach several: ring groups and hunt groups, and the accounts or carriers behind them.",
