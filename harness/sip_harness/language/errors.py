@@ -43,6 +43,8 @@ _UNIONS = {
     "devices": "expected a step",
     "carriers": "expected a step",
     "calls": "expected a step",
+    "roles": 'expected an account, as {user: "101"}, or a list of accounts',
+    "policy": "expected a time, as 20s, or a mapping with 'after'",
 }
 
 
