@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sip_harness.language import TEMPLATE
+from sip_harness.language import EXAMPLES, TEMPLATE
 from sip_harness.systems.names import UnknownName, check_names
 from sip_harness.systems.registry import BuiltIn, describe
 
@@ -19,11 +20,15 @@ from sip_harness.systems.registry import BuiltIn, describe
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array for programs.")
-@click.option("--template", is_flag=True, help="Print a profile of an external system to start from.")
+@click.option(
+    "--template",
+    is_flag=True,
+    help="Print a profile of an external system to start from; with a NAME (asterisk) one of such a system.",
+)
 def systems(names: tuple[str, ...], as_json: bool, template: bool = False) -> None:
     """List the built-in systems, their capabilities and fault switches; of all, or of those with these NAMEs."""
     if template:
-        click.echo(TEMPLATE.read_text(encoding="utf-8"), nl=False)
+        click.echo(_template(names).read_text(encoding="utf-8"), nl=False)
         return
     found = {system.name: system for system in describe()}
     try:
@@ -37,6 +42,16 @@ def systems(names: tuple[str, ...], as_json: bool, template: bool = False) -> No
     else:
         for system in wanted:
             click.echo(_as_text(system))
+
+
+def _template(names: tuple[str, ...]) -> Path:
+    try:
+        found = [EXAMPLES[name] for name in check_names("template", names, EXAMPLES)]
+    except UnknownName as error:
+        raise click.UsageError(str(error)) from error
+    if len(found) > 1:
+        raise click.UsageError("one template at a time")
+    return found[0] if found else TEMPLATE
 
 
 def _as_data(system: BuiltIn) -> dict[str, object]:

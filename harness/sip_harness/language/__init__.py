@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).with_name("template.system.yaml")
 """A commented profile that can be loaded."""
+EXAMPLES = {"asterisk": Path(__file__).with_name("asterisk.system.yaml")}
+"""Profiles of systems that many have, by name, to be changed."""
 
-__all__ = ["TEMPLATE", "Diagnostic", "LanguageError", "from_python", "load", "load_profile", "load_text"]
+__all__ = ["EXAMPLES", "TEMPLATE", "Diagnostic", "LanguageError", "from_python", "load", "load_profile", "load_text"]
 
 
 def __getattr__(name: str) -> object:
