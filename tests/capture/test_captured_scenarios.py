@@ -201,7 +201,7 @@ def test_a_caller_waits_for_no_487_and_whose_it_was_does_not_matter() -> None:
     told.ask(0.55, ALICE, PBX, "CANCEL")
     told.answer(0.56, PBX, ALICE, "487 Request Terminated", tag="pbx")
     text = made(told)
-    assert "cancel: 50ms after mobile sends 180" in text
+    assert "cancel: 50ms after g2 sends 180" in text
     assert "  alice: [487]\n" in text
 
 
@@ -318,6 +318,19 @@ def test_carriers_are_those_that_were_left_for_want_of_service(codes: tuple[int,
     assert f"\n{what}:\n" in made(told)
     assert "\ndevices:\n" in made(told, phones=True)
     assert "\ncarriers:\n" in made(told, phones=False)
+
+
+@pytest.mark.parametrize(("second", "what"), [("4930123", "carriers"), ("112", "devices")])
+def test_whom_the_system_gave_up_is_a_carrier_if_the_next_one_gets_the_same_number(second: str, what: str) -> None:
+    """Phones of a hunt group have users of their own, carriers get what was dialled."""
+    told, first, other = Told(), ("203.0.113.1", 5060), ("203.0.113.2", 5060)
+    told.ask(0, PBX, first, "INVITE")
+    told.answer(0.1, first, PBX, "100 Trying")
+    told.ask(3, PBX, first, "CANCEL")
+    told.answer(3.1, first, PBX, "487 Request Terminated")
+    told.ask(3.2, PBX, other, "INVITE", call="a", user=second)
+    told.answer(3.3, other, PBX, "486 Busy Here")
+    assert f"\n{what}:\n" in made(told)
 
 
 def test_whoever_has_registered_is_a_phone() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sip_harness.capture.exchanges import exchanges
-from sip_harness.capture.legs import Leg, shown, unmet
+from sip_harness.capture.legs import Leg, shown, unmet, user_of
 from sip_harness.capture.story import Story
 from sip_harness.capture.wording import names_somebody, visible
 from sip_harness.model.entry import Address
@@ -82,8 +82,19 @@ def _are_carriers(story: Story) -> bool:
     next one only for want of service."""
     if any(len(group) > 1 for group in story.groups) or any(leg.peer in story.registered for leg in story.tried):
         return False
-    finals = [[s.sip.code for s in leg.said if not s.by_system and s.is_final] for leg in story.tried[:-1]]
+    here = {user_of(leg.invite.sip.uri) for leg in story.tried}
+    finals = [
+        [s.sip.code for s in leg.said if not s.by_system and s.is_final]
+        for leg in story.tried[:-1]
+        # Whom the system has given up said nothing of his own; phones of a group have users of their own.
+        if not (_is_given_up(leg) and len(here) == 1)
+    ]
     return all(lookup(codes[-1]).failover == "yes" for codes in finals if codes)
+
+
+def _is_given_up(leg: Leg) -> bool:
+    cancelled = any(s.by_system and s.sip.method == "CANCEL" for s in leg.said)
+    return cancelled and [s.sip.code for s in leg.said if s.is_final][-1:] == [_CANCELLED]
 
 
 def _among(name: str, groups: Sequence[tuple[str, ...]]) -> bool:
