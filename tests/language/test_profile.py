@@ -124,6 +124,17 @@ def test_where_it_listens_by_other_transports(tmp_path: Path) -> None:
     assert named.others == {"tcp": ("192.0.2.11", 5080), "wss": ("192.0.2.12", 443)}
 
 
+def test_the_account_at_a_carrier(tmp_path: Path) -> None:
+    file = tmp_path / "x.system.yaml"
+    carrier = "{address: 'tcp:192.0.2.20:5071', user: company, password: $TRUNK, auth user: login}"
+    file.write_text(f"name: x\nkind: b2bua\naddress: 192.0.2.10\ncarriers: {{a: {carrier}}}\n", encoding="utf-8")
+    profile = load_profile(file, {"TRUNK": "secret"})
+    assert isinstance(profile, Profile)
+    assert (profile.carriers, profile.routes) == ({"a": ("192.0.2.20", 5071)}, {"a": "tcp"})
+    assert [(a.user, a.password, a.auth) for a in profile.trunks.values()] == [("company", "secret", "login")]
+    assert "secret" not in repr(profile)
+
+
 def test_by_which_transport_a_carrier_is_reached(tmp_path: Path) -> None:
     profile = read(tmp_path, "carriers: {a: 192.0.2.20:5071, b: 'tcp:192.0.2.20:5072', c: 'tls:[2001:db8::1]:5073'}")
     assert profile.carriers == {"a": ("192.0.2.20", 5071), "b": ("192.0.2.20", 5072), "c": ("2001:db8::1", 5073)}

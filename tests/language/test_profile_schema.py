@@ -47,7 +47,7 @@ def whole(entry: Entry) -> str:
 
 
 def test_every_key_has_an_entry() -> None:
-    assert len(KEYS) == 9
+    assert len(KEYS) == 10
     assert {name: sorted(entries) for name, entries in PROFILES.items()} == {n: sorted(k) for n, k in KEYS.items()}
 
 
@@ -68,7 +68,7 @@ def test_examples_load_and_are_valid(name: str, entry: Entry, tmp_path: Path) ->
     for file, text in entry.files.items():
         (tmp_path / file).write_text(text, encoding="utf-8")
     (tmp_path / "x.system.yaml").write_text(whole(entry), encoding="utf-8")
-    assert load_profile(tmp_path / "x.system.yaml", {"PASSWORD_101": "secret"})
+    assert load_profile(tmp_path / "x.system.yaml", {"PASSWORD_101": "secret", "PASSWORD_TRUNK": "secret"})
     assert wrong(whole(entry)) == []
     assert f"{name.partition(': ')[2]}: " in entry.example or f"{name.partition(': ')[2]}:\n" in entry.example
 

@@ -130,6 +130,19 @@ def test_a_carrier_is_reached_by_the_transport_of_its_trunk() -> None:
     assert placed(spoken("tcp", "carriers"), by_tcp).dials == {"pstn": "0802"}
 
 
+def test_a_carrier_asks_for_the_account_that_the_system_has_there() -> None:
+    asked = scenario("pstn: {hunt: [g1, g2]}", "g1 g2", more="needs: [carrier-accounts]")
+    with pytest.raises(CannotBind, match="it lacks carrier-accounts"):
+        placed(asked)
+    first, second = Account("company", "s"), Account("firm", "t")
+    with pytest.raises(CannotBind, match="no hunt group with 2 carriers is free for pstn"):
+        placed(asked, replace(PBX, trunks={"first": first}))
+    trunks = replace(PBX, trunks={"first": first, "second": second})
+    users = placed(asked, trunks).binding(asked, PBX.domain).users
+    assert [(users[g].name, users[g].password) for g in ("g1", "g2")] == [("company", "s"), ("firm", "t")]
+    assert "company" not in placed(asked, trunks).users(asked), "nobody has to have it alone"
+
+
 def test_only_a_proxy_owes_what_the_rules_of_proxies_ask_for() -> None:
     ruled = replace(scenario("bob: {ring: [a]}", "a"), expectations=(Conforms(NOWHERE),))
     with pytest.raises(CannotBind, match="it is no proxy and owes nothing of what 'expect: rfc3261' asks for"):

@@ -20,6 +20,7 @@ from sip_harness.language.profile_fields import Surroundings
 from sip_harness.language.profile_schema import (
     AccountDoc,
     BuiltInDoc,
+    CarrierDoc,
     GroupDoc,
     GuardDoc,
     PolicyDoc,
@@ -150,8 +151,15 @@ def _profile(document: ProfileDoc, policy: Policy) -> Profile:
         roles={name: accounts[0] for name, accounts in roles.items()},
         spares={name: accounts[1:] for name, accounts in roles.items() if accounts[1:]},
         groups=tuple(_groups(document)),
-        carriers={str(name): address for name, (_, address) in document.carriers.items()},
-        routes={str(name): cast(Transport, by) for name, (by, _) in document.carriers.items() if by},
+        carriers={str(name): _listening(one)[1] for name, one in document.carriers.items()},
+        routes={
+            str(name): cast(Transport, by) for name, one in document.carriers.items() if (by := _listening(one)[0])
+        },
+        trunks={
+            str(name): Account(one.user, one.password, one.auth, name.place)
+            for name, one in document.carriers.items()
+            if isinstance(one, CarrierDoc)
+        },
         capabilities=frozenset({*document.capabilities, *GRANTED} - {*document.lacks}),
         policy=policy,
         guard=_limits(document.guard),
@@ -164,13 +172,17 @@ def _others(document: ProfileDoc) -> dict[Transport, Address]:
     """Where it listens by other transports: what is only said to be spoken is spoken at the usual place."""
     host, port = document.address
     usual = {"tcp": port or 5060, "tls": _PORTS["tls"]}
-    said = {*document.capabilities, *(by for by, _ in document.carriers.values())}
+    said = {*document.capabilities, *(_listening(one)[0] for one in document.carriers.values())}
     spoken = {cast(Transport, name): (host, usual[name]) for name in usual if name in said}
     named = {
         cast(Transport, str(name)): (at, port or _PORTS.get(name, 5060))
         for name, (at, port) in document.other_transports.items()
     }
     return {**spoken, **named}
+
+
+def _listening(carrier: CarrierDoc | tuple[str, Address]) -> tuple[str, Address]:
+    return carrier.address if isinstance(carrier, CarrierDoc) else carrier
 
 
 def _limits(guard: GuardDoc) -> Guard:

@@ -99,6 +99,22 @@ _Accounts = Annotated[
 ]
 
 
+class CarrierDoc(Part):
+    """A carrier with an account of the system's."""
+
+    shape = "192.168.1.20:5071, or {address: '192.168.1.20:5071', user: company, password: $PASSWORD_TRUNK}"
+    address: Listening
+    user: UserText
+    password: Secret
+    auth: LineText = Field(default="", alias="auth user")
+
+
+_Carrier = Annotated[
+    Annotated[Listening, Tag("<address>")] | Annotated[CarrierDoc, Tag("<carrier>")],
+    by_kind(text="<address>", map="<carrier>"),
+]
+
+
 class PolicyDoc(Part):
     """What the system may take its time for, and where it is known to go its own way."""
 
@@ -139,7 +155,7 @@ class ProfileDoc(Part):
     outbound_proxy: AddressText | None = Field(default=None, alias="outbound proxy")
     roles: dict[NewName, _Accounts] = Field(default_factory=dict)
     shapes: ShapesDoc = Field(default_factory=ShapesDoc)
-    carriers: dict[NewName, Listening] = Field(default_factory=dict)
+    carriers: dict[NewName, _Carrier] = Field(default_factory=dict)
     capabilities: list[CapabilityText] = Field(default_factory=list)
     lacks: list[GrantedText] = Field(default_factory=list)
     policy: PolicyDoc = Field(default_factory=PolicyDoc)

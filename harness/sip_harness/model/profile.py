@@ -106,6 +106,8 @@ class Profile:
     """Which local address the system sends to, by carrier."""
     routes: Mapping[str, Transport] = field(default_factory=dict)
     """By which transport it sends to a carrier, where that is not the transport of everybody."""
+    trunks: Mapping[str, Account] = field(default_factory=dict)
+    """The accounts that the system has at carriers."""
     capabilities: frozenset[str] = frozenset()
     policy: Policy = field(default_factory=Policy)
     guard: Guard = field(default_factory=Guard)

@@ -92,6 +92,7 @@ class _Placer:
         groups = {group.shape for group in self._profile.groups if group.members}
         speaks = {"ws" if name == "wss" else name for name in self._speaks()}
         more = ["register", *(["carriers"] if self._profile.carriers else [])]
+        more += ["carrier-accounts"] if self._profile.trunks else []
         return {*self._profile.capabilities, *groups, *speaks, *more}
 
     def _speaks(self) -> set[str]:
@@ -181,6 +182,8 @@ class _Placer:
         free = [
             g for g in groups if not self._taken & set(g.carriers) and self._spoken(g.carriers) == self._wanted(target)
         ]
+        if "carrier-accounts" in self._scenario.needs:
+            free = [g for g in free if set(g.carriers) <= self._profile.trunks.keys()]
         if not set(target.members) <= self._carriers:
             self.missing.append(f"target {target.name} mixes devices and carriers")
         elif not free:
@@ -190,6 +193,8 @@ class _Placer:
         else:
             for member, carrier in zip(target.members, free[0].carriers, strict=True):
                 self._taken.add(carrier)
+                if carrier in self._profile.trunks:
+                    self.placing.accounts[member] = self._profile.trunks[carrier]
                 self.placing.listens[member] = self._profile.carriers[carrier]
             self.placing.dials[target.name] = free[0].dial
 

@@ -123,6 +123,16 @@ DEVIATION: Entries = {
     "observed": Entry("What comes instead; nothing else is excused, and if it does not come that fails.", _DEVIATION),
     "reason": Entry("Why it does so, for reports.", _DEVIATION),
 }
+_TRUNK = "carriers: {first: {address: '192.168.1.20:5071', user: company, password: $PASSWORD_TRUNK}}"
+CARRIER: Entries = {
+    "address": Entry("Which local address the system sends to.", _TRUNK),
+    "user": Entry("The name that the system has there.", _TRUNK),
+    "password": Entry("The environment variable that has the password of its account there.", _TRUNK),
+    "auth user": Entry(
+        "The name that it authenticates with there, if that is not the user.",
+        "carriers: {first: {address: '192.168.1.20:5071', user: co, password: $PASSWORD_TRUNK, auth user: c-1}}",
+    ),
+}
 POLICY: Entries = {
     "prompt": Entry(
         "A reaction is due within this time of its cause; at most half of the shortest timer.",
@@ -170,6 +180,7 @@ PROFILES: Mapping[str, Entries] = {
     "ShapesDoc": SHAPES,
     "TimerDoc": TIMER,
     "DeviationDoc": DEVIATION,
+    "CarrierDoc": CARRIER,
     "PolicyDoc": POLICY,
     "GuardDoc": GUARD,
     "BuiltInDoc": BUILT_IN,
