@@ -225,7 +225,7 @@ def test_a_connection_that_the_system_closes_ends_the_call_at_once(tmp_path: Pat
         async with await asyncio.start_server(hang_up, "127.0.0.1") as server:
             port = server.sockets[0].getsockname()[1]
             text = scenario(more=", transport: tcp, pieces: [1, 2, 40, 80, 100]")
-            result, _ = await perform(tmp_path, text, more=f"transports: {{tcp: '127.0.0.1:{port}'}}")
+            result, _ = await perform(tmp_path, text, more=f"other transports: {{tcp: '127.0.0.1:{port}'}}")
             return result
 
     result = asyncio.run(work())

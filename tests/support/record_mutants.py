@@ -45,6 +45,8 @@ class Change:
     record: Record
     other: Item | None = None
     """With which message it has changed places."""
+    to: str = ""
+    """To which other agent it has come."""
 
 
 def changes(record: Record) -> Iterator[Change]:
@@ -73,7 +75,8 @@ def _changes(record: Record, item: Item) -> Iterator[Change]:
             yield Change(kind, item, _with(record, item, lambda e, old=old, said=said: [_edited(e, old, said) or e]))
     for role in record.header.roles:
         if role.kind == "device" and role.name != entry.agent and m.is_request:
-            yield Change("agent", item, _with(record, item, lambda e, to=role.name: [replace(e, agent=to)]))
+            moved = _with(record, item, lambda e, to=role.name: [replace(e, agent=to)])
+            yield Change("agent", item, moved, to=role.name)
 
 
 def _edited(entry: Message, old: str, new: str) -> Message | None:
@@ -119,6 +122,8 @@ class Rules:
             return "provisionals and what follows a request within a call need not be named"
         if change.kind in ("drop", "code in class", "delay") and self._maybe(item):
             return "it may come or not"
+        if change.kind == "agent" and self._maybe(item) and self._may_come_to(item, change.to):
+            return "it may come to the one or to the other"
         if change.kind == "delay" and any(one.timing for one in self._expecting(item)):
             return "the scenario states a time of its own"
         if change.kind == "delay" and self._causes.of(item) is None:
@@ -157,12 +162,18 @@ class Rules:
         merged = one.seen.sip, other.seen.sip
         if all(m.is_request and not m.to_tag for m in merged) and merged[0].cseq == merged[1].cseq:
             return "one request that came on two ways"
+        if set(map(id, self._expecting(one))) & set(map(id, self._expecting(other))):
+            return "any of several codes is expected more than once"
         groups = [i for s in self._sequences if s.agent == one.seen.agent for i in s.items if isinstance(i, AnyOrder)]
         fit = [all(any(matches(e.pattern, i.seen) for e in g.items) for i in (one, other)) for g in groups]
         return "any order" if any(fit) else ""
 
-    def _expecting(self, item: Item) -> list[Expected]:
-        mine = [i for s in self._sequences if s.agent == item.seen.agent for i in s.items]
+    def _may_come_to(self, item: Item, agent: str) -> bool:
+        return any(one.maybe for one in self._expecting(item, agent))
+
+    def _expecting(self, item: Item, agent: str = "") -> list[Expected]:
+        """What is expected that this message can be, at its agent or at another one."""
+        mine = [i for s in self._sequences if s.agent == (agent or item.seen.agent) for i in s.items]
         flat = [one for i in mine for one in (i.items if isinstance(i, AnyOrder) else (i,))]
         return [one for one in flat if isinstance(one, Expected) and matches(one.pattern, item.seen)]
 

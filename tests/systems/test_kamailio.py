@@ -19,6 +19,7 @@ from sip_harness.model.faults import FAULTS
 from sip_harness.model.scenario import Call, Device, Scenario, Target
 from sip_harness.model.script import Script
 from sip_harness.model.system import User
+from sip_harness.model.vocabulary import GRANTED
 from sip_harness.sip.message import Message, parse
 from sip_harness.systems import kamailio, kept
 from sip_harness.systems.base import Lease, SystemFailed
@@ -27,7 +28,7 @@ from sip_harness.systems.kamailio_settings import Settings
 from sip_harness.systems.names import UnknownName
 
 ALL = {
-    "register", "ring", "hunt", "mixed", "min-expires", "path", "carriers", "stays-after-ringing", "probing",
+    *GRANTED, "register", "ring", "hunt", "mixed", "min-expires", "path", "carriers", "stays-after-ringing", "probing",
     "recursion", "bars-premium-numbers", "max-contacts", "anonymous-rejection", "tcp",
 }  # fmt: skip
 NEEDS = pytest.mark.needs_kamailio

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from on_loop import on_loop
 
+from sip_harness.model.vocabulary import GRANTED
 from sip_harness.systems import kamailio
 from sip_harness.systems.base import SystemFailed
 from sip_harness.systems.kamailio import Kamailio
@@ -24,6 +25,7 @@ async def test_what_it_tells_of_itself_and_leaves_behind() -> None:
         info = system.info
         assert (info.name, info.kind) == ("kamailio-tls", "proxy")
         assert info.capabilities == {
+            *GRANTED,
             "register",
             "ring",
             "hunt",
@@ -77,6 +79,7 @@ async def test_with_digest_as_well() -> None:
     try:
         assert system.info.name == "kamailio-digest-tls"
         assert system.info.capabilities == {
+            *GRANTED,
             "register",
             "ring",
             "hunt",

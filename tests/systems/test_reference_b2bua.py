@@ -47,7 +47,7 @@ async def test_every_leg_is_a_call_of_its_own() -> None:
 async def test_sessions_are_passed_through_under_one_tag() -> None:
     async def play(desk: Desk) -> None:
         here = "{}:{}".format(*desk.alice.system)
-        sent = desk.alice.request("INVITE", f"sip:bob@{here}", headers=(("Max-Forwards", "9"), SDP))
+        sent = desk.alice.request("INVITE", f"sip:bob@{here}", headers=(SDP,), hops="9")
         leg = await desk.phones[0].expect("INVITE")
         desk.phones[0].answer(leg, 183, reason="Progress")
         early = await desk.alice.expect(183)

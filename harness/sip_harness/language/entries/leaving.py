@@ -20,7 +20,7 @@ def leaving(example: Callable[[str], str], on_a_stream: str, damaged: str, unhea
             "Headers that are taken out before it leaves, also those that no message may lack.",
             example("strip: Content-Length"),
         ),
-        "duplicate": Entry("Headers that stand twice.", example("duplicate: CSeq")),
+        "duplicate": Entry("Headers that stand twice.", example("duplicate: CSeq") + unheard),
         "corrupt": Entry(
             "Headers whose values are damaged so that they cannot be read.", example(f"corrupt: {damaged}") + unheard
         ),
