@@ -8,6 +8,7 @@ import pytest
 from ladders import EPOCH, TOKEN, record, scenario
 
 from sip_harness.model.entry import Lag, Note
+from sip_harness.model.policy import Policy
 from sip_harness.model.scenario import Scenario, Target
 from sip_harness.model.verdict import Outcome
 from sip_harness.model.wanted import Conforms
@@ -211,3 +212,13 @@ def test_a_b2bua_is_not_measured_by_the_rules_of_proxies() -> None:
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert [f.expected for f in verdict.findings] == ["rfc3261"]
     assert "these rules are those of proxies" in verdict.findings[0].seen
+
+
+def test_a_failure_while_a_phone_rings_that_no_timer_ends() -> None:
+    """As in a capture, whose system has no timers that anybody knows."""
+    refused = "0.100 desk > 486\n0.101 desk < ACK to 486\n0.102 alice < 486 from desk\n0.103 alice > ACK to 486"
+    told = record(RINGING + refused, CALL)
+    verdict = judge(RING, replace(told, header=replace(told.header, policy=Policy())))
+    assert [f.seen for f in verdict.findings] == [
+        "486 Phrase reached alice while a branch was open that nothing has ended"
+    ]

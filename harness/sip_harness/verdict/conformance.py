@@ -139,8 +139,10 @@ class _Judge:
         if not self._owed.finals:
             return
         if self._since(item) < begin:
-            early = words.duration(int((begin - self._since(item)) * 1e9))
-            text = f"{item.seen.name} reached {self._caller} {early} before the last branch was over"
+            text = f"{item.seen.name} reached {self._caller} while a branch was open that nothing has ended"
+            if math.isfinite(begin):
+                early = words.duration(int((begin - self._since(item)) * 1e9))
+                text = f"{item.seen.name} reached {self._caller} {early} before the last branch was over"
             said = "no failure before every branch is over"
             yield self._finding(said, text, _AT_ONCE, item=item, observed=f"early {item.seen.name}")
         else:
