@@ -9,7 +9,7 @@ from told import ALICE, G1, PBX, SDP, Told, answered_call, passed_on
 
 from sip_harness.capture.cast import cast
 from sip_harness.capture.legs import Node
-from sip_harness.capture.packets import Packet
+from sip_harness.capture.packets import BadCapture, Packet
 from sip_harness.capture.scenario import write
 from sip_harness.capture.story import stories
 from sip_harness.language import load_text
@@ -164,6 +164,11 @@ def test_who_resumes_offers_what_was_before_the_hold() -> None:
     passed_on(told, 0.5, "INVITE", "200 OK", OFFER, cseq=2, body=HOLD.replace("AVP 0", "AVP 0 101"))
     passed_on(told, 0.9, "INVITE", "200 OK", OFFER, cseq=3, body=SDP)
     assert "send re-INVITE" in made(told)
+
+
+def test_a_challenge_within_the_call_that_is_met_may_lead_to_a_refusal() -> None:
+    told = eventful()
+    assert "on: {re-INVITE: [challenge 407, wait 30ms, 488]" in made(told, phones=False).replace("wait 30ms, ch", "ch")
 
 
 @pytest.mark.parametrize(
@@ -342,7 +347,7 @@ def test_a_challenge_within_the_call_asks_for_an_account() -> None:
         told.answer(0.51 + cseq / 10, G1, PBX, line, cseq=cseq, branch=branch)
         told.ask(0.52 + cseq / 10, PBX, G1, "ACK", cseq=cseq, branch=branch, to_tag=G1[0])
     text = made(told, phones=False)
-    assert "on: {re-INVITE: [challenge 407, 200]}" in text
+    assert "on: {re-INVITE: [challenge 407, {200: {headers: {Content-Type: null}}}]}" in text
     assert "needs: [carriers, carrier-accounts]" in text
     assert "g1: [INVITE, ACK to 200, INVITE, ACK to 407, INVITE, ACK to 200, BYE]" in text
 
@@ -410,3 +415,51 @@ def test_codes_that_there_are_not() -> None:
     text = made(told)
     assert "# Not repeated: desk: a response with the code 999, which there is not." in text
     assert "# Not repeated: desk: a 183 after its final response." in text
+
+
+def eventful() -> Told:
+    """A call in which much happens."""
+    told = ringing_reliably(pracked=True)
+    told.packets = [p for p in told.packets if b"486" not in p.data]
+    told.answer(0.4, G1, PBX, "200 OK", OFFER, body=SDP)
+    told.answer(0.401, PBX, ALICE, "200 OK", OFFER, tag=G1[0], body=SDP)
+    told.ask(0.41, ALICE, PBX, "ACK", branch="z9hG4bKack", to_tag=G1[0])
+    told.ask(0.411, PBX, G1, "ACK", branch="z9hG4bKack2", to_tag=G1[0])
+    passed_on(told, 0.5, "INVITE", "407 Proxy Authentication Required", OFFER, cseq=3, body=HOLD)
+    passed_on(told, 0.6, "INVITE", "488 Not Acceptable Here", OFFER, "Proxy-Authorization: x", cseq=4, body=HOLD)
+    passed_on(told, 0.7, "UPDATE", "481 Call/Transaction Does Not Exist", cseq=1, by_phone=True)
+    passed_on(told, 0.75, "REFER", "202 Accepted", "Refer-To: <sip:x@y>", cseq=5)
+    passed_on(told, 0.8, "NOTIFY", "200 OK", "Event: refer", cseq=2, by_phone=True)
+    passed_on(told, 0.9, "BYE", "481 Call/Transaction Does Not Exist", cseq=3, by_phone=True)
+    passed_on(told, 0.92, "BYE", "200 OK", cseq=6)
+    told.packets.sort(key=lambda p: p.time)
+    return told
+
+
+def test_however_a_capture_is_cut_its_scenario_is_sound() -> None:
+    packets = eventful().packets
+    cut = [packets[:n] for n in range(1, len(packets) + 1)] + [packets[n:] for n in range(1, len(packets))]
+    cut += [packets[:n] + packets[n + 1 :] for n in range(len(packets))]
+    told = 0
+    for part in cut:
+        try:
+            found = stories(part, [Node(PBX[0])])
+        except BadCapture:  # the INVITE that begins the call is missing
+            continue
+        for story in (s for s in found if s.tried):
+            load_text(write(story, cast(story), identity="T-1", source="t.pcap"), "t")
+            told += 1
+    assert told > len(packets)
+
+
+def test_two_phones_behind_one_address_are_told_apart() -> None:
+    """The beginning of the caller's side is missing: what comes from his address is not the phone's."""
+    told = Told()
+    behind, mobile = ("198.51.100.7", 40001), ("198.51.100.7", 40002)
+    told.ask(0, PBX, mobile, "INVITE")
+    told.answer(0.1, mobile, PBX, "200 OK", tag="mobile")
+    told.ask(0.2, PBX, mobile, "ACK", branch="z9hG4bKack", to_tag="mobile")
+    told.ask(0.5, behind, PBX, "INVITE", cseq=2, branch="z9hG4bKre", to_tag="mobile")
+    told.ask(0.6, mobile, PBX, "INFO", cseq=1, branch="z9hG4bKi", to_tag="from-a", from_tag="mobile")
+    [story] = stories(told.packets, [Node(PBX[0])])
+    assert [s.sip.method for s in story.tried[0].said if not s.by_system and s.sip.is_request] == ["INFO"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sip_harness.capture.exchanges import Exchange, Moment, exchanges, moments
@@ -37,15 +37,25 @@ class Around:
     """When the capture ends, nanoseconds since the epoch."""
 
 
-def call(story: Story, name: str, target: str, around: Around, times: Times, saying: Saying) -> list[Part]:
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A call as a scenario has it."""
+
+    parts: list[Part]
+    sent: frozenset[int] = frozenset()
+    """The requests within the call that its caller sends again, by their identity."""
+
+
+def call(story: Story, name: str, target: str, around: Around, times: Times, saying: Saying) -> Made:
     """The call, part by part."""
     parts: list[Part] = [("from", name), ("to", target)]
     if story.caller is not None:
-        return parts + _Call(story.caller, name, around, times, saying).parts()
+        did = _Call(story.caller, name, around, times, saying)
+        return Made(parts + did.parts(), frozenset(did.sent))
     if (given_up := _given_up(story)) is not None:
         parts.append(("cancel", _when(given_up, story.begin, around, times)))
     saying.left_out.append("the caller, who is not in the capture")
-    return parts
+    return Made(parts)
 
 
 class _Call:
@@ -64,6 +74,8 @@ class _Call:
         self._moments = sorted([*moments(name, said, self._inner), *self._refreshed], key=lambda m: m.time)
         self._begin = [s for s in said if s.begins][-1].time
         self._answer = next((s for s in said if s.by_system and s.is_final and s.sip.code < 300), None)
+        self.sent: set[int] = {id(e.request) for e in self._inner if e.name == "PRACK" and not self._is_odd(e)}
+        """The requests within the call that it sends again, by their identity."""
         self._requests = Requests(said, saying, len(self._own()) - len(few(self._own())))
 
     def parts(self) -> list[Part]:
@@ -129,9 +141,7 @@ class _Call:
         if first is None or not own:
             return []
         pen = Pen(self._times, self._moments, first.time)
-        for exchange in few(own):
-            if exchange.request.time >= first.time and can_be_sent(exchange, self._saying):
-                self._requests.write(pen, exchange, simple=False)
+        self._write(pen, [e for e in few(own) if e.request.time >= first.time], simple=False)
         return [("early", pen.steps)] if pen.steps else []
 
     def _final(self) -> int | None:
@@ -158,19 +168,29 @@ class _Call:
         """What it did from the answer on, and how the call ended."""
         if (answer := self._answer) is None:
             return []
-        own = few([e for e in self._own() if e.request.time >= answer.time and can_be_sent(e, self._saying)])
+        own = few([e for e in self._own() if e.request.time >= answer.time])
         byes = [n for n, e in enumerate(own) if e.name == "BYE"]
-        own = own[: byes[0] + 1] if byes else own
-        if byes == [0] and Saying().request(own[0].request.sip, "BYE") == "send BYE":
+        if byes[:1] == [0] and Saying().request(own[0].request.sip, "BYE") == "send BYE":
+            self.sent.add(id(own[0].request))
             return self._hung_up(own[0].request.time, answer.time)
         pen = Pen(self._times, self._moments, answer.time)
         self._after_ack(pen, own)
-        for exchange in own:
-            self._requests.write(pen, exchange, simple=True)
+        self._write(pen, own, simple=True)
         parts: list[Part] = [("then", pen.steps)] if own else []
         if not byes and any(s.by_system and s.sip.method == "BYE" for s in self._said):
             parts.append(("hang up", seconds(_PATIENCE)))  # the other side hangs up before
         return parts
+
+    def _write(self, pen: Pen, own: Iterable[Exchange], *, simple: bool) -> None:
+        """These requests; nothing comes after the BYE."""
+        ended = False
+        for exchange in own:
+            if ended:
+                self._saying.left_out.append(f"{exchange.name} after its BYE")
+            elif can_be_sent(exchange, self._saying):
+                self._requests.write(pen, exchange, simple=simple)
+                self.sent.add(id(exchange.request))
+                ended = exchange.name == "BYE"
 
     def _hung_up(self, time: int, answered: int) -> list[Part]:
         """When it hung up: after the answer, or after the last time that the system refreshed the session."""
@@ -191,13 +211,14 @@ class _Call:
             pen.since = max(pen.since, acked[0].time)
 
 
-def heard(story: Story, around: Around) -> list[str]:
-    """What the caller got, in words: final responses, challenges that it has met left out, and requests."""
+def heard(story: Story, around: Around, sent: Collection[int]) -> list[str]:
+    """What the caller got, in words: final responses, challenges that it has met left out, and requests. `sent` are the
+    requests within the call that it sends again."""
     if story.caller is None:
         return []
     said = story.caller.said
     begun = [s for s in unmet(said) if s.by_system][:MOST]
-    return within(said, exchanges(said), begun, lambda one: _source(one, around))
+    return within(said, exchanges(said), sent, begun, lambda one: _source(one, around))
 
 
 def _refreshes(around: Around, own: Iterable[Exchange]) -> Iterator[Moment]:
@@ -217,8 +238,10 @@ def _when(time: int, begin: int, around: Around, times: Times) -> str:
     """A time in words: after the last response of somebody before it, or else after the call was made."""
     before: dict[tuple[str, int], int] = {}
     for name, legs in around.legs.items():
-        for one in (s for leg in legs for s in leg.said if _may_cause(s) and s.time < time):
-            before.setdefault((name, one.sip.code), one.time)
+        for attempt in (attempt for leg in legs for attempt in leg.attempts):
+            final = next((s.time for s in attempt if not s.by_system and s.is_final), time)
+            for one in (s for s in attempt if _may_cause(s) and s.time < time and (s.is_final or s.time < final)):
+                before.setdefault((name, one.sip.code), one.time)
     if not before:
         return times.wait(time - begin) or "20ms"
     (name, code), last = max(before.items(), key=lambda item: item[1])

@@ -30,6 +30,8 @@ class Exchange:
     """Whether it was answered with a challenge and made again with credentials."""
     again: bool = False
     """Whether it is such a request made again."""
+    proof: Exchange | None = None
+    """The request made again with credentials, if it was."""
 
     @property
     def name(self) -> str:
@@ -72,6 +74,7 @@ def _meet(before: Exchange | None, again: Exchange) -> None:
         return
     if has_credentials(again.request.sip) and before.request.sip.cseq < again.request.sip.cseq:
         before.met = again.again = True
+        before.proof = again
 
 
 @dataclass(frozen=True, slots=True)

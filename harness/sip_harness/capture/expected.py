@@ -12,12 +12,13 @@ _QUIET = frozenset({"BYE", "CANCEL", "PRACK"})
 """What is answered with 2xx so often that nobody has to say so."""
 
 
-def of_device(attempt: Sequence[Said], past: Collection[str] = ()) -> list[str]:
-    """What a device got, in words; `past` are methods of what went past the system.
+def of_device(attempt: Sequence[Said], sent: Collection[int], past: Collection[str] = ()) -> list[str]:
+    """What a device got, in words; `sent` are the requests within the call that it sends again, `past` methods of what
+    went past the system.
 
     Where the capture ends before the call does, what has to follow is added: a BYE, or perhaps the end of its ringing.
     """
-    return within(attempt, exchanges(attempt)) + missing(attempt, past)
+    return within(attempt, exchanges(attempt), sent) + missing(attempt, past)
 
 
 def missing(attempt: Sequence[Said], past: Collection[str] = ()) -> list[str]:
@@ -37,14 +38,16 @@ def missing(attempt: Sequence[Said], past: Collection[str] = ()) -> list[str]:
 def within(
     said: Iterable[Said],
     inner: Sequence[Exchange],
+    repeated: Collection[int],
     begun: Collection[Said] = (),
     source: Callable[[Said], str] = lambda _: "",
 ) -> list[str]:
-    """Requests that an agent got, and the ends of those that it sent: within the call, and those that `begun` has.
-    `source` says who has made a response."""
+    """Requests that an agent got, and the ends of those that it sent: the ones that are `repeated`, and those that
+    `begun` has. `source` says who has made a response."""
     known = [e for e in inner if e.name in KNOWN]
-    own = few([e for e in known if not e.request.by_system and not e.again])
-    repeated = {id(e.request) for e in (*own, *(e for e in known if e.again and not e.request.by_system))}
+    methods = {e.name for e in known if id(e.request) in repeated}
+    again = {id(e.request) for e in known if e.again and not e.request.by_system and e.name in methods}
+    repeated = {*repeated, *again}
     few_asked = {id(e.request) for e in few([e for e in known if e.request.by_system])}
     dropped = {e.request.sip.cseq[0] for e in known if e.request.by_system and id(e.request) not in few_asked}
     finals = {id(e.final) for e in inner if id(e.request) in repeated and e.final is not None and not e.met}

@@ -77,7 +77,8 @@ class Leg:
         begins no attempt of its own."""
         found: list[list[Said]] = []
         for one in self.said:
-            if (one.begins and not has_credentials(one.sip)) or not found:
+            begins = one.begins and one.by_system != self.incoming
+            if (begins and not has_credentials(one.sip)) or not found:
                 found.append([])
             found[-1].append(one)
         return found
@@ -121,7 +122,7 @@ def legs_of(parsed: Iterable[tuple[Packet, Message]], nodes: Sequence[Node]) -> 
             continue
         said = Said(packet, m, by_system, known.is_within(m))
         leg.everything.append(said)
-        key = (m.call_id, m.from_tag, m.cseq, m.branch, m.method or m.code, m.to_tag, by_system, peer[0])
+        key = (m.call_id, m.from_tag, m.cseq, m.branch, m.method or m.code, m.to_tag, by_system, id(leg))
         if key not in seen:
             seen.add(key)
             leg.said.append(said)
@@ -135,6 +136,7 @@ class _Known:
         self.legs: dict[tuple[object, ...], Leg] = {}
         self._by: dict[tuple[object, ...], Leg] = {}
         self._inner: set[tuple[str, str]] = set()
+        self._tags: dict[int, set[str]] = {}
 
     def leg(self, m: Message, peer: Address, *, by_system: bool) -> Leg | None:
         """The leg that a message belongs to, which it may begin: that of its transaction, or of its dialog."""
@@ -144,11 +146,17 @@ class _Known:
             if m.method == "INVITE" and not m.to_tag:
                 leg = self.legs.setdefault((m.call_id, peer, not by_system), Leg(peer, not by_system, m.call_id))
             theirs = m.to_tag if m.is_request == by_system else m.from_tag
-            names = ((m.call_id, *peer), (m.call_id, theirs, "tag"), (m.call_id, peer[0]))
-            leg = leg or next((found for name in names if (found := self._by.get(name)) is not None), None)
+            leg = leg or self._by.get((m.call_id, *peer)) or self._by.get((m.call_id, theirs, "tag"))
+            leg = leg or self._at(m.call_id, peer[0], theirs)
         if leg is not None:
             self._learn(leg, m, peer, by_system=by_system)
         return leg
+
+    def _at(self, call_id: str, host: str, tag: str) -> Leg | None:
+        """The leg with this host, unless he who speaks there has shown another tag: two may share an address."""
+        leg = self._by.get((call_id, host))
+        shown_tags = self._tags.get(id(leg), set())
+        return None if tag and shown_tags and tag not in shown_tags else leg
 
     def _learn(self, leg: Leg, m: Message, peer: Address, *, by_system: bool) -> None:
         if m.is_request:
@@ -157,6 +165,7 @@ class _Known:
         self._by.setdefault((m.call_id, peer[0]), leg)
         if not by_system and (tag := m.from_tag if m.is_request else m.to_tag):  # its own, wherever it speaks from
             self._by.setdefault((m.call_id, tag, "tag"), leg)
+            self._tags.setdefault(id(leg), set()).add(tag)
 
     def is_within(self, m: Message) -> bool:
         """Whether a message belongs to a request within a dialog."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sip_harness.capture.exchanges import Exchange, Moment
 from sip_harness.capture.items import Saying
 from sip_harness.capture.legs import Said
-from sip_harness.capture.steps import ACCOUNT, KNOWN, SERVED, TRYING_IS_DUE, Pen, challenge, few
+from sip_harness.capture.steps import ACCOUNT, KNOWN, SERVED, TRYING_IS_DUE, Pen, challenge, few, is_challenge
 from sip_harness.capture.wording import SHORTEST, Times, quoted
 
 _AT_ONCE = 0.1
@@ -47,23 +47,28 @@ def _reaction(exchange: Exchange, times: Times, saying: Saying, moments: Sequenc
         return None
     if exchange.final is None and end - request.time < 1e9 * TRYING_IS_DUE:  # it may have come after the end
         return None
+    steps = _steps(exchange, times, saying, moments)
+    usual = steps == ["200"] and name in SERVED
+    return Reaction(request.time, name, f"[{', '.join(steps)}]", usual)
+
+
+def _steps(exchange: Exchange, times: Times, saying: Saying, moments: Sequence[Moment]) -> list[str]:
+    proof, final = exchange.proof, exchange.final
+    if proof is not None and final is not None and not (proof.final is not None and is_challenge(proof.final.sip)):
+        saying.left_out.append(ACCOUNT)
+        return [challenge(final.sip), *_steps(proof, times, saying, moments)]
     answers = [s for s in exchange.answers if s.sip.code != 100]
     if exchange.cancelled is not None:  # the 487 comes by itself
         answers = [s for s in answers if s.time < exchange.cancelled.time]
-    if exchange.met and exchange.final is not None:
-        saying.left_out.append(ACCOUNT)
-        return Reaction(request.time, name, f"[{challenge(exchange.final.sip)}, 200]", usual=False)
+    request = exchange.request
     pen = Pen(times, _since(moments, request.time, exchange), request.time)
     for one in answers:
         if step := saying.response(one.sip):
             pen.write(one.time, step, _BETWEEN)
-    steps, final = pen.steps, exchange.final
     prompt = final is not None and (final.time - request.time) / 1e9 < _AT_ONCE
-    if prompt and len(answers) == 1 and steps[-1:] == ["200"] and not any(s.startswith("after") for s in steps):
-        return Reaction(request.time, name, "[200]", usual=name in SERVED)
-    if not steps:
-        steps = ["100"] if exchange.answers else ["silence"]
-    return Reaction(request.time, name, f"[{', '.join(steps)}]", usual=False)
+    if prompt and len(answers) == 1 and pen.steps[-1:] == ["200"] and not pen.steps[0].startswith("after"):
+        return ["200"]
+    return pen.steps or (["100"] if exchange.answers else ["silence"])
 
 
 def _since(moments: Sequence[Moment], time: int, exchange: Exchange) -> list[Moment]:

@@ -6,9 +6,9 @@ What the capture shows is not always what is right. The file says so, and what i
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sip_harness.capture.caller import Around, call, heard
+from sip_harness.capture.caller import Around, Made, call, heard
 from sip_harness.capture.cast import Cast, summary
 from sip_harness.capture.exchanges import exchanges, moments
 from sip_harness.capture.expected import of_device
@@ -57,9 +57,9 @@ def write(story: Story, named: Cast, *, identity: str, source: str, exact: bool 
         f"targets: {{{named.target}: {named.shape}}}",
         f"{'carriers' if named.carriers else 'devices'}:",
         *(line for name, all_did in did.items() for line in _agent(name, all_did)),
-        *_calls(made),
+        *_calls(made.parts),
         "expect:",
-        *_expectations(story, named, around),
+        *_expectations(story, named, around, made, did),
     ]
     return "\n".join(lines) + "\n"
 
@@ -122,13 +122,15 @@ def _transports(story: Story) -> list[str]:
     return [f"that it went by {' and '.join(used)}"] if set(used) != {"UDP"} else []
 
 
-def _expectations(story: Story, named: Cast, around: Around) -> list[str]:
-    got = heard(story, around)
+def _expectations(story: Story, named: Cast, around: Around, made: Made, did: Mapping[str, Sequence[Did]]) -> list[str]:
+    got = heard(story, around, made.sent)
     lines = [f"  {named.caller}: [{', '.join(got or _guessed(story))}]"]
     if not got:
         lines[0] += "  # not in the capture: say what the caller has to hear"
     for name, legs in named.legs.items():
-        words = [word for leg in legs for attempt in leg.attempts for word in of_device(attempt, story.past)]
+        attempts = [attempt for leg in legs for attempt in leg.attempts]
+        each = zip(attempts, did[name], strict=True)
+        words = [word for attempt, one in each for word in of_device(attempt, one.sent, story.past)]
         lines.append(f"  {name}: [{', '.join(words)}]")
     return lines
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -36,6 +36,8 @@ class Did:
 
     steps: list[str] = field(default_factory=list)
     reactions: list[Reaction] = field(default_factory=list)
+    sent: set[int] = field(default_factory=set)
+    """The requests within the call that it sends again, by their identity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,8 @@ def device(attempt: Sequence[Said], times: Times, saying: Saying, scene: Scene) 
     inner = exchanges(attempt)
     own = [e for e in inner if not e.request.by_system and not e.again and e.name != "PRACK" and can_be_sent(e, saying)]
     pen = Pen(times, scene.moments[bisect_left(scene.moments, since, key=lambda m: m.time) :], since)
-    _answer(pen, before, own, saying, attempt, scene.decided)
-    did.steps += pen.steps
+    did.sent = {id(one) for one in _answer(pen, before, own, saying, attempt, scene.decided)}
+    did.steps += pen.steps[1:] if did.steps and pen.steps[0] == "no 100" else pen.steps  # a challenge was no silence
     did.reactions += reactions(inner, times, saying, scene.moments, scene.end)
     if end is not None:
         method = end.sip.method
@@ -96,8 +98,8 @@ def _answer(
     saying: Saying,
     attempt: Sequence[Said],
     decided: Sequence[int],
-) -> None:
-    """Its responses to the INVITE and the requests of its own, in their order."""
+) -> Iterator[Said]:
+    """Write its responses to the INVITE and the requests of its own, in their order; gives the requests."""
     real = [s for s in answers if s.sip.code != 100]
     if len(real) > MOST:
         saying.left_out.append(f"{len(real) - MOST} more responses")
@@ -108,15 +110,48 @@ def _answer(
         pen.steps.append("no 100")
     numbered = _has_gaps([s.sip for s in real if is_reliable(s.sip)])
     sent = {id(one.request): one for one in few(own)}
-    final, requests = 0, Requests(attempt, saying, len(own) - len(few(own)))
+    state, requests = _State(), Requests(attempt, saying, len(own) - len(few(own)))
     for one in sorted([*real, *(e.request for e in sent.values())], key=lambda s: s.time):
         if exchange := sent.get(id(one)):
-            requests.write(pen, exchange, simple=bool(final))
-        elif final and one.sip.code < 200:
+            if why := state.refuses(exchange):
+                saying.left_out.append(why)
+            else:
+                requests.write(pen, exchange, simple=state.answered)
+                state.ended = exchange.name == "BYE"
+                yield one
+        elif state.ended:
+            saying.left_out.append(f"a {one.sip.code} after its BYE")
+        elif state.final and one.sip.code < 200:
             saying.left_out.append(f"a {one.sip.code} after its final response")
         elif step := saying.response(one.sip, numbered=numbered):
             pen.write(one.time, step, ANY_MOMENT - {"ACK"}, decided)
-            final = final or (one.sip.code if one.sip.code >= 200 else 0)
+            state.say(one.sip.code)
+
+
+@dataclass
+class _State:
+    """What a device has said to an INVITE so far."""
+
+    final: int = 0
+    """Code of its first final response."""
+    dialog: bool = False
+    answered: bool = False
+    ended: bool = False
+    """Whether it has hung up."""
+
+    def say(self, code: int) -> None:
+        """It says so."""
+        self.dialog = self.dialog or 100 < code < 300
+        self.answered = self.answered or 200 <= code < 300
+        self.final = self.final or (code if code >= 200 else 0)
+
+    def refuses(self, exchange: Exchange) -> str:
+        """Why a request within the dialog cannot be sent now, in words; empty if it can."""
+        if self.ended:
+            return f"{exchange.name} after its BYE"
+        if self.final >= 300 and not self.answered:
+            return f"{exchange.name} after its refusal"
+        return "" if self.dialog else f"{exchange.name} before there is a dialog"
 
 
 def _has_gaps(reliable: Sequence[Message]) -> bool:
