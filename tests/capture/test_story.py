@@ -162,3 +162,26 @@ def test_of_a_fork_without_end_a_part_is_told() -> None:
         told.ask(0.001, PBX, (f"10.0.{number // 256}.{number % 256}", 5060), "INVITE")
     [story] = stories(told.packets)
     assert (len(story.tried), story.more) == (200, 800)
+
+
+def test_a_capture_that_begins_in_the_middle_of_calls() -> None:
+    told = carrier_call()
+    told.packets = [p for p in told.packets if not p.data.startswith((b"INVITE", b"SIP/2.0"))]
+    with pytest.raises(BadCapture, match=r"no INVITE outside of a dialog; it begins in the middle of 1 call$"):
+        stories(told.packets)
+
+
+def test_what_is_asked_stays_short() -> None:
+    told = Told()
+    for number in range(500):
+        told.ask(number, (f"10.0.{number // 256}.{number % 256}", 5060), G1, "INVITE", call=str(number))
+    with pytest.raises(BadCapture, match=r"10\.0\.0\.19 and 480 more is the system\?"):
+        stories(told.packets)
+    with pytest.raises(BadCapture, match=r"203\.0\.113\.1:5060, .* and 481 more$"):
+        stories(told.packets, [Node("192.0.2.99")])
+
+
+def test_a_registration_with_many_contacts_is_read() -> None:
+    told = carrier_call()
+    told.ask(10, G3, PBX, "REGISTER", f"Contact: {', '.join(['<sip:x@10.9.9.9:5066>'] * 400)}", call="reg")
+    assert ("10.9.9.9", 5066) in stories(told.packets)[0].registered

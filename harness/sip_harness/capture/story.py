@@ -18,7 +18,7 @@ from sip_harness.model.entry import Address
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message, parse
 from sip_harness.sip.uri import parse_uri, uri_text
-from sip_harness.sip.values import elements, first_element
+from sip_harness.sip.values import first_element, split_list
 from sip_harness.sip.via import parse_via
 
 _TOGETHER = 150_000_000
@@ -26,6 +26,7 @@ _TOGETHER = 150_000_000
 _NEVER = 1 << 63
 MOST_LEGS = 200
 """Legs to which one call leads that are looked at."""
+_MOST_NAMED = 20
 _LOOK_BACK = 500
 """Calls among which the one is looked for that a leg belongs to."""
 _NEXT = 60_000_000_000
@@ -84,11 +85,11 @@ def stories(packets: Sequence[Packet], systems: Sequence[Node] = ()) -> list[Sto
     parsed = _by_their_own_names(list(_parsed(packets)))
     edges = [(p, m) for p, m in parsed if m.method == "INVITE" and not m.to_tag]
     if not edges:
-        raise BadCapture("nobody is called in it: there is no INVITE outside of a dialog")
+        raise BadCapture(f"nobody is called in it: there is no INVITE outside of a dialog{_in_the_middle(parsed)}")
     nodes = tuple(systems) or (_system(edges),)
     legs, past = legs_of(parsed, nodes)
     if not legs:
-        there = ", ".join(dict.fromkeys(shown(a) for p, _ in edges for a in (p.source, p.target)))
+        there = _listed(dict.fromkeys(shown(a) for p, _ in edges for a in (p.source, p.target)))
         raise BadCapture(f"no call through {' or '.join(map(str, nodes))}; INVITEs were seen between {there}")
     registered = _registered(parsed, nodes)
     return [
@@ -99,13 +100,27 @@ def stories(packets: Sequence[Packet], systems: Sequence[Node] = ()) -> list[Sto
     ]
 
 
+def _in_the_middle(parsed: Sequence[tuple[Packet, Message]]) -> str:
+    """What a capture that begins in the middle of calls shows of them, in words; empty if it shows none."""
+    calls = {
+        m.call_id for _, m in parsed if m.is_request and m.to_tag and m.method in ("INVITE", "ACK", "BYE", "UPDATE")
+    }
+    return f"; it begins in the middle of {len(calls)} call{'s' if len(calls) > 1 else ''}" if calls else ""
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names with commas between, the first few of many."""
+    each = list(names)
+    return ", ".join(each[:_MOST_NAMED]) + (f" and {len(each) - _MOST_NAMED} more" if len(each) > _MOST_NAMED else "")
+
+
 def _registered(parsed: Iterable[tuple[Packet, Message]], nodes: Sequence[Node]) -> frozenset[Address]:
     """Where the system got REGISTER from, and what that named as contacts."""
     found: set[Address] = set()
     for packet, m in parsed:
         if m.method == "REGISTER" and any(node.has(packet.target) for node in nodes):
             found.add(packet.source)
-            for value in (element for field in m.all("contact") for element in elements(field)):
+            for value in (element for field in m.all("contact") for element in split_list(field)):
                 try:
                     uri = parse_uri(uri_text(value))
                 except SipError:
@@ -149,7 +164,7 @@ def _system(edges: Sequence[tuple[Packet, Message]]) -> Node:
         return found[0]
     what = "is called and calls" if both else "calls, and nobody of them is called"
     raise BadCapture(
-        f"which of {', '.join(map(str, found))} is the system? Each {what}. Say `--at {found[0]}` (all its addresses, "
+        f"which of {_listed(map(str, found))} is the system? Each {what}. Say `--at {found[0]}` (all its addresses, "
         "if it has several)"
     )
 
