@@ -48,8 +48,9 @@ def within(
     methods = {e.name for e in known if id(e.request) in repeated}
     again = {id(e.request) for e in known if e.again and not e.request.by_system and e.name in methods}
     repeated = {*repeated, *again}
-    few_asked = {id(e.request) for e in few([e for e in known if e.request.by_system])}
-    dropped = {e.request.sip.cseq[0] for e in known if e.request.by_system and id(e.request) not in few_asked}
+    asked = [e for e in known if e.request.by_system and not e.again]
+    few_asked = {id(e.request) for e in few(asked)}
+    dropped = {e.request.sip.cseq[0] for e in asked if id(e.request) not in few_asked}
     finals = {id(e.final) for e in inner if id(e.request) in repeated and e.final is not None and not e.met}
     finals |= {id(one) for one in begun}
     words, sent = [], dict[tuple[int, str], int]()
