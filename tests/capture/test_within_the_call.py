@@ -244,6 +244,31 @@ def test_a_session_that_ends_because_its_refresh_is_refused_is_made_short() -> N
     assert "Sessions are made" not in true
 
 
+def test_a_session_that_ends_long_before_it_is_due_is_left_alone() -> None:
+    told = timed_call()
+    told.ask(60.0, PBX, ALICE, "BYE", cseq=9, branch="z9hG4bKbye", from_tag=G1[0], to_tag="from-a")
+    told.ask(60.0, PBX, G1, "BYE", cseq=9, branch="z9hG4bKbye1", to_tag=G1[0])
+    assert 'Session-Expires: "1800;refresher=uac"' in made(told)
+
+
+def test_a_session_that_nobody_refreshes_is_made_short() -> None:
+    told = timed_call()
+    told.ask(1700.0, PBX, ALICE, "BYE", cseq=9, branch="z9hG4bKbye", from_tag=G1[0], to_tag="from-a")
+    told.ask(1700.0, PBX, G1, "BYE", cseq=9, branch="z9hG4bKbye1", to_tag=G1[0])
+    assert 'Session-Expires: "2;refresher=uac"' in made(told)
+
+
+def test_how_often_the_system_looks_after_a_call_is_its_own_affair() -> None:
+    told = answered_call()
+    for number in range(3):
+        told.ask(30 + 30 * number, PBX, G1, "OPTIONS", cseq=50 + number, branch=f"z9hG4bKo{number}", to_tag=G1[0])
+        told.answer(
+            30.01 + 30 * number, G1, PBX, "200 OK", method="OPTIONS", cseq=50 + number, branch=f"z9hG4bKo{number}"
+        )
+    passed_on(told, 100, "BYE", "200 OK", cseq=2)
+    assert "desk: [INVITE, ACK to 200, maybe OPTIONS, maybe OPTIONS, maybe OPTIONS, BYE]" in made(told)
+
+
 def test_a_caller_who_hangs_up_after_a_refresh_waits_for_it() -> None:
     told = timed_call()
     refresh(told, 900.0, "200 OK")

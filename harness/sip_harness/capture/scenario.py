@@ -123,16 +123,23 @@ def _transports(story: Story) -> list[str]:
 
 
 def _expectations(story: Story, named: Cast, around: Around, made: Made, did: Mapping[str, Sequence[Did]]) -> list[str]:
-    got = heard(story, around, made.sent)
-    lines = [f"  {named.caller}: [{', '.join(got or _guessed(story))}]"]
-    if not got:
-        lines[0] += "  # not in the capture: say what the caller has to hear"
+    words_of = {named.caller: heard(story, around, made.sent)}
     for name, legs in named.legs.items():
         attempts = [attempt for leg in legs for attempt in leg.attempts]
         each = zip(attempts, did[name], strict=True)
-        words = [word for attempt, one in each for word in of_device(attempt, one.sent, story.past)]
-        lines.append(f"  {name}: [{', '.join(words)}]")
-    return lines
+        words_of[name] = [word for attempt, one in each for word in of_device(attempt, one.sent, story.past)]
+    if not _somebody_asks(story):  # the system looks after its calls when it likes
+        words_of = {name: [f"maybe {w}" if w == "OPTIONS" else w for w in words] for name, words in words_of.items()}
+    got = words_of.pop(named.caller)
+    lines = [f"  {named.caller}: [{', '.join(got or _guessed(story))}]"]
+    if not got:
+        lines[0] += "  # not in the capture: say what the caller has to hear"
+    return lines + [f"  {name}: [{', '.join(words)}]" for name, words in words_of.items()]
+
+
+def _somebody_asks(story: Story) -> bool:
+    """Whether an agent, and not the system alone, sent OPTIONS within the call."""
+    return any(s.is_request_within("OPTIONS") and not s.by_system for leg in story.legs for s in leg.said)
 
 
 def _guessed(story: Story) -> list[str]:
