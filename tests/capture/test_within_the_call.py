@@ -314,6 +314,22 @@ def test_a_provisional_that_is_not() -> None:
     assert "calls: [{from: alice, to: bob, prack: never}]" in text
 
 
+def test_provisionals_with_news_are_no_retransmissions() -> None:
+    told = Told()
+    told.ask(0, PBX, G1, "INVITE")
+    for at, line, headers, body in (
+        (0.05, "180 Ringing", (), ""), (0.06, "180 Ringing", (), ""), (0.1, "180 Ringing", (OFFER,), SDP),
+        (0.2, "183 Session Progress", ("Require: 100rel", "RSeq: 100"), ""),
+        (0.3, "183 Session Progress", ("Require: 100rel", "RSeq: 102"), ""), (0.4, "486 Busy Here", (), ""),
+    ):  # fmt: skip
+        told.answer(at, G1, PBX, line, *headers, body=body)
+    steps = made(told).partition("answer:")[2]
+    assert steps.count("180") == 2
+    assert "180: {media: silence}" in steps
+    assert "183: {reliable: yes, headers: {RSeq: 100, Content-Type: null}}" in steps
+    assert "183: {reliable: yes, headers: {RSeq: 102, Content-Type: null}}" in steps
+
+
 def test_a_caller_who_knows_no_prack_says_so() -> None:
     told = ringing_reliably(pracked=False)
     told.packets = [

@@ -122,11 +122,16 @@ def legs_of(parsed: Iterable[tuple[Packet, Message]], nodes: Sequence[Node]) -> 
             continue
         said = Said(packet, m, by_system, known.is_within(m))
         leg.everything.append(said)
-        key = (m.call_id, m.from_tag, m.cseq, m.branch, m.method or m.code, m.to_tag, by_system, id(leg))
+        key = (m.call_id, m.from_tag, m.cseq, m.branch, m.method or m.code, m.to_tag, by_system, id(leg), _news(m))
         if key not in seen:
             seen.add(key)
             leg.said.append(said)
     return list(known.legs.values()), past
+
+
+def _news(m: Message) -> tuple[str, bool]:
+    """What a provisional may say that one like it before has not: another number (RFC 3262 3), a session at last."""
+    return (m.get("rseq") or "", bool(m.body)) if 100 < m.code < 200 else ("", False)
 
 
 class _Known:
