@@ -308,6 +308,29 @@ async def test_the_contact_is_taken_back() -> None:
 
 
 @in_virtual_time
+@pytest.mark.parametrize("fault", ["", "forgets-to-unregister"])
+async def test_a_contact_that_is_bound_after_the_end_is_taken_back_once(fault: str) -> None:
+    async with line(*filter(None, [fault])) as here:
+        under_way = await here.register()
+        await here.trunk.release(LEASE)
+        here.grant(under_way, 60)
+        if not fault:
+            taken_back = await here.register()
+            assert (taken_back.get("expires"), taken_back.get("contact")) == ("0", under_way.get("contact"))
+            here.carrier.answer(taken_back, 200)
+        await here.carrier.quiet(60)
+
+
+@in_virtual_time
+async def test_a_register_that_is_refused_after_the_end_is_not_tried_again() -> None:
+    async with line() as here:
+        under_way = await here.register()
+        await here.trunk.release(LEASE)
+        here.carrier.answer(under_way, 503)
+        await here.carrier.quiet(60)
+
+
+@in_virtual_time
 async def test_it_takes_no_calls() -> None:
     async with line() as here:
         await here.register()

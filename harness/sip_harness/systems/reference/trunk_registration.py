@@ -84,6 +84,8 @@ class TrunkRegistration:
         self._pause = client.patience.retry
         self._seq = 0
         self._registered = False
+        self._asking = False
+        """Whether a REGISTER is under way that may bind the contact yet."""
         self._ended = False
         self._request: Request | None = None
         self._timer: Timer | None = None
@@ -96,16 +98,23 @@ class TrunkRegistration:
     def register(self) -> None:
         """Send REGISTER."""
         if not self._ended:
+            self._asking = True
             self._send(self._asked)
             self._deadline = self._client.clock.after(self._client.patience.transaction, self._no_answer)
 
     def end(self) -> None:
-        """Take the contact back, and wait for nothing."""
+        """Take the contact back, and wait for nothing but the answer to a REGISTER that is under way: its contact is
+        taken back once it is bound."""
         self._ended = True
         for timer in (self._timer, self._deadline):
             if timer is not None:
                 timer.cancel()
-        if self._registered and "forgets-to-unregister" not in self._client.faults:
+        if self._registered:
+            self._take_back()
+
+    def _take_back(self) -> None:
+        self._asking = False
+        if "forgets-to-unregister" not in self._client.faults:
             self._send(0)
 
     @property
@@ -143,9 +152,12 @@ class TrunkRegistration:
     def _answered(self, response: Message) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
-        if self._ended:
-            return
+        asked, self._asking = self._asking, False
         code = response.code
+        if self._ended:
+            if asked and code < 300:
+                self._take_back()
+            return
         if code < 300:
             if "ignores-nextnonce" not in self._client.faults:
                 self._registrar.account.informed(response)
@@ -231,6 +243,7 @@ class TrunkRegistration:
         self._later(pause)
 
     def _no_answer(self) -> None:
+        self._asking = False
         if self._request is not None:
             self._request.client.stop()
         if not self._moves_on():
@@ -239,6 +252,7 @@ class TrunkRegistration:
     def _failed(self, why: Why) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
+        self._asking = False
         if not self._ended and not self._moves_on():
             self._back_off()
 
