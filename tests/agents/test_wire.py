@@ -11,7 +11,7 @@ import pytest
 from on_loop import on_loop
 from wire_stage import FAST, TOKEN, Peer, Stage, peer, relay_acked, script, stage
 
-from sip_harness.agents import wire
+from sip_harness.agents import wire, wire_registration
 from sip_harness.agents.base import Agent, Assignment, SetupRefused
 from sip_harness.agents.wire import WireAgent
 from sip_harness.model.entry import Lag
@@ -466,7 +466,7 @@ class TestRegistration:
 
     @on_loop
     async def test_no_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(wire, "REGISTER_LIMIT", 0.2)
+        monkeypatch.setattr(wire_registration, "REGISTER_LIMIT", 0.2)
         async with stage() as here, peer() as far:
             host, port = far.address
             desk = here.add(self.assignment(far))

@@ -395,7 +395,7 @@ async def test_two_thousand_calls_leave_nothing_behind() -> None:
             await far.find("ACK")
         assert len({parse(m.data).call_id for m in here.messages("alice")}) == 2000
         assert not alice._calls
-        assert not alice._open
+        assert not alice._calls.open
         ua = alice._ua
         assert ua is not None
         assert ua.legs == {}
