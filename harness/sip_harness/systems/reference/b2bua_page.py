@@ -14,7 +14,7 @@ from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message
 from sip_harness.systems.reference.actions import Target
 from sip_harness.systems.reference.b2bua_account import NOBODY
-from sip_harness.systems.reference.b2bua_call import Failure, best
+from sip_harness.systems.reference.b2bua_failure import Failure, best
 from sip_harness.systems.reference.b2bua_leg import hop_to
 from sip_harness.systems.reference.b2bua_relay import NO_ANSWER, SLOW
 from sip_harness.systems.reference.headers import content_type, hops_left, party, passed
