@@ -6,7 +6,8 @@ import pytest
 from on_loop import in_virtual_time
 from ua_bench import PEER, Bench
 
-from sip_harness.endpoint.transactions import Client, Why
+from sip_harness.endpoint.client import Client
+from sip_harness.endpoint.transactions import Why
 from sip_harness.net.base import Hop
 from sip_harness.sip.message import Message, parse
 

@@ -9,12 +9,13 @@ from on_loop import in_virtual_time
 from outgoing import CHALLENGE, Owner, contact, reliable
 from ua_bench import Bench
 
+from sip_harness.endpoint.client import Client
 from sip_harness.endpoint.dialog import Dialog
 from sip_harness.endpoint.leg import Acceptance, Leg
 from sip_harness.endpoint.prack import Pracks
 from sip_harness.endpoint.request import Request
+from sip_harness.endpoint.server import Server
 from sip_harness.endpoint.session import Session
-from sip_harness.endpoint.transactions import Client, Server
 from sip_harness.endpoint.uac import OutgoingCall
 from sip_harness.endpoint.within import Within
 from sip_harness.net.clock import Timer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ua_bench import Bench
 
-from sip_harness.endpoint.transactions import Server
+from sip_harness.endpoint.server import Server
 from sip_harness.endpoint.uas import IncomingCall
 from sip_harness.model.steps import Send
 from sip_harness.sip import sdp

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sip_harness.endpoint.request import Credentials
-from sip_harness.endpoint.transactions import Server
+from sip_harness.endpoint.server import Server
 from sip_harness.endpoint.ua import Identity, UserAgent
 from sip_harness.model.entry import Address, Origin
 from sip_harness.net.base import Disconnection, Hop, OnLost, Port, Receiver, SendFailed

@@ -19,7 +19,7 @@ from sip_harness.agents.wire_registration import Binding
 from sip_harness.agents.wire_trace import Trace
 from sip_harness.endpoint.media import Media, OpenMedia
 from sip_harness.endpoint.request import Credentials
-from sip_harness.endpoint.transactions import Server
+from sip_harness.endpoint.server import Server
 from sip_harness.endpoint.ua import Identity, UserAgent
 from sip_harness.model.entry import Address
 from sip_harness.model.scenario import Call, Listens

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from sip_harness.agents.wire_parts import Owner
 from sip_harness.agents.wire_steps import Steps
 from sip_harness.endpoint.returned import Returned
-from sip_harness.endpoint.transactions import Server
+from sip_harness.endpoint.server import Server
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.endpoint.uas import IncomingCall
 from sip_harness.model.steps import Raw, Request, Send, Step

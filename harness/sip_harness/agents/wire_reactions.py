@@ -14,8 +14,8 @@ from sip_harness.endpoint.answer import Answer, Reply
 from sip_harness.endpoint.dialog import as_callee
 from sip_harness.endpoint.leg import Leg
 from sip_harness.endpoint.reliable import Reliables
+from sip_harness.endpoint.server import Server
 from sip_harness.endpoint.session import Session
-from sip_harness.endpoint.transactions import Server
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.endpoint.within import Within
 from sip_harness.model.script import Script

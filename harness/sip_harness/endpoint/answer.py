@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from sip_harness.endpoint import build
 from sip_harness.endpoint.delivery import Made, damage, dress, fill
 from sip_harness.endpoint.own import needs_session, own_headers
+from sip_harness.endpoint.server import Server
 from sip_harness.endpoint.session import Session
-from sip_harness.endpoint.transactions import Server
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.model.entry import Origin
 from sip_harness.model.steps import PLAIN, Delivery, Raw, Send

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from sip_harness.endpoint.transactions import Client, Server
+from sip_harness.endpoint.client import Client
+from sip_harness.endpoint.server import Server
 from sip_harness.model.entry import Origin
 from sip_harness.model.steps import PLAIN, Delivery
 from sip_harness.net.base import Hop, OnLost, SendFailed

@@ -12,8 +12,8 @@ from sip_harness.endpoint.dialog import Dialog
 from sip_harness.endpoint.own import needs_session
 from sip_harness.endpoint.request import Request
 from sip_harness.endpoint.served import SERVED, accept
+from sip_harness.endpoint.server import Server
 from sip_harness.endpoint.session import Session
-from sip_harness.endpoint.transactions import Server
 from sip_harness.model.entry import Origin
 from sip_harness.model.steps import PLAIN, Delivery
 from sip_harness.model.steps import Request as Step

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from sip_harness.endpoint.answer import Reply
 from sip_harness.endpoint.build import Headers
-from sip_harness.endpoint.transactions import Server
+from sip_harness.endpoint.server import Server
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.net.clock import Timer
 from sip_harness.sip.message import Message

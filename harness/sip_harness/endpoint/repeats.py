@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Callable
 
 from sip_harness.endpoint import build
+from sip_harness.endpoint.client import Client
 from sip_harness.endpoint.delivery import Made, dress, fill
 from sip_harness.endpoint.request import Request
-from sip_harness.endpoint.transactions import Client
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.model import steps
 from sip_harness.model.entry import Origin

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from sip_harness.endpoint.build import Headers
+from sip_harness.endpoint.client import Client
 from sip_harness.endpoint.layer import Layer
-from sip_harness.endpoint.transactions import Client, Why
+from sip_harness.endpoint.transactions import Why
 from sip_harness.model.entry import Origin
 from sip_harness.model.steps import PLAIN, Delivery
 from sip_harness.net.base import Hop

@@ -9,7 +9,7 @@ from sip_harness.endpoint.delivery import fill
 from sip_harness.endpoint.first import NO_WISH, First, Wish
 from sip_harness.endpoint.repeats import Repeats
 from sip_harness.endpoint.request import Credentials, Request
-from sip_harness.endpoint.transactions import Server
+from sip_harness.endpoint.server import Server
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.endpoint.within import REFRESHES
 from sip_harness.model.entry import Origin

@@ -14,7 +14,7 @@ from sip_harness.endpoint.layer import Layer
 from sip_harness.endpoint.leg import Leg
 from sip_harness.endpoint.media import OpenMedia
 from sip_harness.endpoint.request import Credentials
-from sip_harness.endpoint.transactions import Server
+from sip_harness.endpoint.server import Server
 from sip_harness.model.entry import Address
 from sip_harness.net.base import Hop, Receiver, Transport, in_uri, stated
 from sip_harness.net.clock import Clock

@@ -10,8 +10,9 @@ from sip_harness.endpoint.dialog import as_callee
 from sip_harness.endpoint.leg import Leg
 from sip_harness.endpoint.media import open_media
 from sip_harness.endpoint.reliable import Reliables
+from sip_harness.endpoint.server import Server
 from sip_harness.endpoint.session import Session
-from sip_harness.endpoint.transactions import Server, Why
+from sip_harness.endpoint.transactions import Why
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.endpoint.within import Within
 from sip_harness.model.entry import Origin

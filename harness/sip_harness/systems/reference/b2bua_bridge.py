@@ -10,7 +10,7 @@ from sip_harness.endpoint.build import Headers
 from sip_harness.endpoint.dialog import Dialog
 from sip_harness.endpoint.leg import Acceptance
 from sip_harness.endpoint.request import Credentials
-from sip_harness.endpoint.transactions import Server
+from sip_harness.endpoint.server import Server
 from sip_harness.sip.message import Message
 from sip_harness.systems.reference.b2bua_account import NOBODY
 from sip_harness.systems.reference.b2bua_relay import REFRESHES, Relay

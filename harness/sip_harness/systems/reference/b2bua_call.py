@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sip_harness.endpoint.build import Headers
-from sip_harness.endpoint.transactions import Server, Why
+from sip_harness.endpoint.server import Server
+from sip_harness.endpoint.transactions import Why
 from sip_harness.net.clock import Timer
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message

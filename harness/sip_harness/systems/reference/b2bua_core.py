@@ -8,9 +8,11 @@ from types import MappingProxyType
 from typing import Literal
 
 from sip_harness.endpoint.build import Headers
+from sip_harness.endpoint.client import Client
 from sip_harness.endpoint.dialog import Dialog, DialogId
 from sip_harness.endpoint.request import Credentials, Request
-from sip_harness.endpoint.transactions import Client, Server, Why
+from sip_harness.endpoint.server import Server
+from sip_harness.endpoint.transactions import Why
 from sip_harness.net.base import Hop
 from sip_harness.net.clock import Clock
 from sip_harness.sip.errors import SipError

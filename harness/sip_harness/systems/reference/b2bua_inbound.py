@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from sip_harness.endpoint import build
 from sip_harness.endpoint.build import Headers
 from sip_harness.endpoint.dialog import as_callee
-from sip_harness.endpoint.transactions import Server, Why
+from sip_harness.endpoint.server import Server
+from sip_harness.endpoint.transactions import Why
 from sip_harness.sip.codes import phrase
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.headers import seconds

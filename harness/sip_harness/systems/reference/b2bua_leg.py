@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from sip_harness.endpoint import build
 from sip_harness.endpoint.build import Headers
+from sip_harness.endpoint.client import Client
 from sip_harness.endpoint.dialog import Dialog, address_of, as_caller
 from sip_harness.endpoint.prack import OPTION, Pracks
 from sip_harness.endpoint.request import Credentials
-from sip_harness.endpoint.transactions import Client, Why
+from sip_harness.endpoint.transactions import Why
 from sip_harness.net.base import Hop
 from sip_harness.net.clock import Timer
 from sip_harness.sip.errors import SipError

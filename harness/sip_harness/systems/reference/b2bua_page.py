@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sip_harness.endpoint import build
 from sip_harness.endpoint.build import Headers
 from sip_harness.endpoint.request import Request
-from sip_harness.endpoint.transactions import Server
+from sip_harness.endpoint.server import Server
 from sip_harness.net.clock import Timer
 from sip_harness.sip.codes import phrase
 from sip_harness.sip.errors import SipError

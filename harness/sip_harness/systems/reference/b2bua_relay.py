@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from sip_harness.endpoint.build import Headers
 from sip_harness.endpoint.request import Request
-from sip_harness.endpoint.transactions import Server, Why
+from sip_harness.endpoint.server import Server
+from sip_harness.endpoint.transactions import Why
 from sip_harness.net.clock import Timer
 from sip_harness.sip.codes import phrase
 from sip_harness.sip.message import Message, parse

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from sip_harness.endpoint.transactions import Client, Server, Why
+from sip_harness.endpoint.client import Client
+from sip_harness.endpoint.server import Server
+from sip_harness.endpoint.transactions import Why
 from sip_harness.net.clock import Timer
 from sip_harness.sip.message import Message
 from sip_harness.sip.transaction import ack_for_failure

@@ -10,7 +10,7 @@ from typing import Protocol
 from sip_harness.endpoint import build
 from sip_harness.endpoint.dialog import address_of
 from sip_harness.endpoint.layer import Layer, TransactionUser
-from sip_harness.endpoint.transactions import Server
+from sip_harness.endpoint.server import Server
 from sip_harness.model.entry import Address
 from sip_harness.net.base import Hop, Transport, host_port
 from sip_harness.net.clock import Clock

@@ -6,8 +6,8 @@ cannot be reached any more has failed like one that said 503, and that at once.
 
 from __future__ import annotations
 
+from sip_harness.endpoint.client import Client
 from sip_harness.endpoint.layer import Layer
-from sip_harness.endpoint.transactions import Client
 from sip_harness.model.entry import Address
 from sip_harness.net.base import SendFailed
 from sip_harness.net.stream import StreamTransport

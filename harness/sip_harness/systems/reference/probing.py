@@ -7,7 +7,7 @@ from collections import Counter
 from functools import partial
 
 from sip_harness.endpoint import build
-from sip_harness.endpoint.transactions import Client
+from sip_harness.endpoint.client import Client
 from sip_harness.net.base import host_port
 from sip_harness.net.clock import Timer
 from sip_harness.sip.message import Message, parse

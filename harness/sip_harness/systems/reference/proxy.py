@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from hashlib import blake2s
 
-from sip_harness.endpoint.transactions import Client, Server
+from sip_harness.endpoint.client import Client
+from sip_harness.endpoint.server import Server
 from sip_harness.net.base import Hop
 from sip_harness.net.clock import Clock
 from sip_harness.sip.errors import SipError

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sip_harness.endpoint.client import Client
 from sip_harness.endpoint.layer import Layer
-from sip_harness.endpoint.transactions import Client
 from sip_harness.net.base import Hop
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.fields import COMPACT

@@ -6,7 +6,7 @@ from sip_harness.endpoint import build
 from sip_harness.endpoint.build import Headers
 from sip_harness.endpoint.dialog import address_of
 from sip_harness.endpoint.layer import Layer, TransactionUser
-from sip_harness.endpoint.transactions import Server
+from sip_harness.endpoint.server import Server
 from sip_harness.endpoint.ua import wrong_with
 from sip_harness.model.entry import Address, Malformed, Message
 from sip_harness.net.base import Hop, Transport
