@@ -94,6 +94,11 @@ class Hop:
 Receiver = Callable[[Message, Hop], None]
 """Takes every SIP message received."""
 
+
+def nobody(_message: Message, _hop: Hop) -> None:
+    """Receiver of a transport that is closed."""
+
+
 Guard = Callable[[Address], bool]
 """Whether this address may be contacted."""
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 from collections.abc import Callable, Sequence
 
-from sip_harness.model.entry import Address, Malformed, Origin
-from sip_harness.model.entry import Message as MessageEntry
+from sip_harness.model.entry import Address, Origin
 from sip_harness.model.scenario import Transport as TransportName
 from sip_harness.net.base import (
     Disconnection,
@@ -21,14 +19,17 @@ from sip_harness.net.base import (
     SendFailed,
     Vet,
     host_port,
+    nobody,
 )
 from sip_harness.net.clock import Clock
 from sip_harness.net.codec import Codec, Plain
 from sip_harness.net.connection import Connection
 from sip_harness.net.kernel import warm_up
+from sip_harness.net.listener import Listener
 from sip_harness.net.outbox import Outgoing
 from sip_harness.net.pipe import Pipe
-from sip_harness.net.sockets import family_of, other_host, stuff
+from sip_harness.net.recording import Recording
+from sip_harness.net.sockets import family_of, other_host
 from sip_harness.net.tls import Tls, TlsFiles, client_context, server_context
 from sip_harness.net.ws import WebSocket, require_websockets
 from sip_harness.sip.message import MalformedMessage, parse
@@ -37,8 +38,6 @@ MAX_CONNECTIONS = 1000
 """Connections of one transport at one time; further ones are closed as they come."""
 MAX_MALFORMED = 1000
 """Pieces of rubbish that one transport records; further ones are only counted."""
-_BACKLOG = 128
-_REST = 0.1
 
 
 class StreamTransport:
@@ -70,8 +69,6 @@ class StreamTransport:
         self.disconnected: Disconnection | None = None
         self.keepalives = 0
         """Keep-alives of peers, answered where they have to be."""
-        self.malformed = 0
-        """How often a peer sent what is no SIP."""
         self.on_cut: Callable[[Address], None] | None = None
         """Told that the connection with a peer is gone, unless by `close`; settable."""
         self.refused = 0
@@ -79,8 +76,7 @@ class StreamTransport:
         self._kind = kind
         self._codec = codec
         self._clock = clock
-        self._agent = agent
-        self._record = record
+        self._recording = Recording(agent, record, kind, most=MAX_MALFORMED, unit="number")
         self._receive = receive
         self.public = ""
         self._guard = guard
@@ -91,17 +87,17 @@ class StreamTransport:
             require_websockets()
         self._connections: set[Connection] = set()
         self._known: dict[Address, Connection] = {}
-        self._stuffing: list[socket.socket] = []
-        """What keeps the queue of a port full that lets nobody in."""
-        self._sock = _listen(bind)
-        host, port = self._sock.getsockname()[:2]
-        self._local: Address = (host, port)
-        clock.loop.add_reader(self._sock, self._acceptable)
+        self._port = Listener(clock, bind, self._accept)
 
     @property
     def local(self) -> Address:
         """Where it listens."""
-        return self._local
+        return self._port.local
+
+    @property
+    def malformed(self) -> int:
+        """How often a peer sent what is no SIP."""
+        return self._recording.malformed
 
     @property
     def connections(self) -> int:
@@ -127,7 +123,7 @@ class StreamTransport:
         if self._vet is not None and (why := self._vet(data, remote[0])):
             raise SendFailed(why)
         if connection is None:
-            host = other_host(self._local[0]) if port == "elsewhere" else self._local[0]
+            host = other_host(self._port.local[0]) if port == "elsewhere" else self._port.local[0]
             connection = self._connect(remote, host, known=port == "own")
         connection.send(Outgoing(data, origin, pieces, on_lost))
 
@@ -148,7 +144,7 @@ class StreamTransport:
     async def reach(self, remote: Address) -> None:
         """Connect, all handshakes included, if there is no connection yet. Raises SendFailed with the reason."""
         self._check(remote)
-        connection = self._known.get(remote) or self._connect(remote, self._local[0], known=True)
+        connection = self._known.get(remote) or self._connect(remote, self._port.local[0], known=True)
         ready: asyncio.Future[str] = self._clock.loop.create_future()
         connection.watch(lambda why: None if ready.done() else ready.set_result(why))
         if why := await ready:
@@ -165,24 +161,15 @@ class StreamTransport:
             raise SendFailed(f"there is no connection with {host_port(remote)} to {kind}")
         if remote is None:
             self.disconnected = kind
-            if kind != "reset":
-                self._clock.loop.remove_reader(self._sock)
-            if kind == "close":
-                self._sock.close()
-            elif kind == "blackhole":
-                self._stuffing += stuff(self._sock)
+            self._port.shut(kind)
         for connection in chosen:
             ends = {"reset": connection.reset, "half-open": connection.deafen}
             ends.get(kind, connection.close)()
 
     def close(self) -> None:
         """Free the port and end all connections. What was received and not yet read is read and recorded first."""
-        for sock in self._stuffing:
-            sock.close()
-        if self._sock.fileno() >= 0:
-            self._clock.loop.remove_reader(self._sock)
-            self._sock.close()
-        self._receive = _nobody
+        self._port.close()
+        self._receive = nobody
         for connection in list(self._connections):
             connection.close()
 
@@ -197,48 +184,28 @@ class StreamTransport:
             self.on_garbage(connection, data, at, str(error))
             connection.close()
             return
-        self._record(
-            MessageEntry(
-                at, slack, self._agent, "received", connection.local, connection.remote, data, "system", self._kind
-            )
-        )
+        self._recording.received(at, slack, connection.local, connection.remote, data)
         if connection.wanted:
             self._receive(message, Hop(self, connection.remote))
 
     def on_garbage(self, connection: Connection, data: bytes, at: int, why: str) -> None:
         """From a connection: what came is no SIP."""
-        self.malformed += 1
-        if self.malformed == MAX_MALFORMED:
-            why += f" (number {MAX_MALFORMED} of this kind: further ones are not recorded)"
-        if self.malformed <= MAX_MALFORMED:
-            self._record(Malformed(at, self._agent, connection.local, connection.remote, data, why))
+        self._recording.garbage(at, connection.local, connection.remote, data, why)
 
     def on_sent(self, connection: Connection, message: Outgoing, at: int, slack: int) -> None:
         """From a connection: a message is out."""
-        self._record(
-            MessageEntry(
-                at,
-                slack,
-                self._agent,
-                "sent",
-                connection.local,
-                connection.remote,
-                message.data,
-                message.origin,
-                self._kind,
-            )
-        )
+        self._recording.sent(at, slack, connection.local, connection.remote, message.data, message.origin)
 
     def on_closed(self, connection: Connection) -> None:
         """From a connection: it is over."""
         self._connections.discard(connection)
         if self._known.get(connection.remote) is connection:
             del self._known[connection.remote]
-            if self.on_cut is not None and self._sock.fileno() >= 0:
+            if self.on_cut is not None and self._port.is_open:
                 self._clock.loop.call_soon(self.on_cut, connection.remote)
 
     def _check(self, remote: Address) -> None:
-        if self._sock.fileno() < 0:
+        if not self._port.is_open:
             raise SendFailed("the port is closed")
         if not self.allows(remote):
             raise SendFailed(f"{host_port(remote)} is no address of the system: nothing is sent there")
@@ -260,25 +227,6 @@ class StreamTransport:
         if known:
             self._known[remote] = connection
         return connection
-
-    def _acceptable(self) -> None:
-        for _ in range(_BACKLOG):
-            try:
-                sock, remote = self._sock.accept()
-            except OSError as error:
-                if error.errno in (errno.EMFILE, errno.ENFILE):
-                    self._rest()
-                return
-            self._accept(sock, remote[:2])
-
-    def _rest(self) -> None:
-        """No descriptor is left: let those who knock wait instead of asking for one all the time."""
-        self._clock.loop.remove_reader(self._sock)
-        self._clock.after(_REST, self._listen_on)
-
-    def _listen_on(self) -> None:
-        if self._sock.fileno() >= 0 and self.disconnected not in ("half-open", "blackhole"):
-            self._clock.loop.add_reader(self._sock, self._acceptable)
 
     def _accept(self, sock: socket.socket, remote: Address) -> None:
         if len(self._connections) >= MAX_CONNECTIONS:
@@ -303,19 +251,3 @@ class StreamTransport:
         if self._kind in ("ws", "wss"):
             codec = WebSocket(server=server, remote=remote, secure=self._kind == "wss")
         return Pipe(tls, codec)
-
-
-def _nobody(_message: object, _hop: object) -> None:
-    """Receiver of a closed transport."""
-
-
-def _listen(bind: Address) -> socket.socket:
-    sock = socket.socket(family_of(bind[0]), socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        sock.bind(bind)
-        sock.listen(_BACKLOG)
-    except OSError:
-        sock.close()
-        raise
-    return sock

@@ -8,8 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from sip_harness.model.entry import Address, Malformed, Origin
-from sip_harness.model.entry import Message as MessageEntry
+from sip_harness.model.entry import Address, Origin
 from sip_harness.net.base import (
     Disconnection,
     Guard,
@@ -21,10 +20,12 @@ from sip_harness.net.base import (
     SendFailed,
     Vet,
     host_port,
+    nobody,
 )
 from sip_harness.net.clock import Clock
 from sip_harness.net.icmp import UnderWay, ask_for_errors, errors_of
 from sip_harness.net.kernel import ANCILLARY_SIZE, ask_for_stamps, stamp_of, warm_up
+from sip_harness.net.recording import Recording
 from sip_harness.net.silence import silence_of
 from sip_harness.net.sockets import family_of, other_host
 from sip_harness.sip.message import MAX_MESSAGE, MalformedMessage, parse
@@ -65,11 +66,10 @@ class UdpSocket:
         self.disconnected: Disconnection | None = None
         self.keepalives = 0
         """Keep-alive datagrams ignored."""
-        self.malformed = 0
-        """Datagrams that were no SIP message."""
         self._clock = clock
         self._agent = agent
         self._record = record
+        self._recording = Recording(agent, record, "udp", most=MAX_MALFORMED, unit="datagram")
         self._receive = receive
         self.public = ""
         self._guard = guard
@@ -87,6 +87,11 @@ class UdpSocket:
     def local(self) -> Address:
         """Where it is bound."""
         return self._local
+
+    @property
+    def malformed(self) -> int:
+        """Datagrams that were no SIP message."""
+        return self._recording.malformed
 
     def send(
         self,
@@ -120,7 +125,7 @@ class UdpSocket:
         slack = time.time_ns() - before
         if self._under_way is not None and on_lost is not None:
             self._under_way.add(remote, data, on_lost)
-        self._record(MessageEntry(before, slack, self._agent, "sent", self._local, remote, data, origin))
+        self._recording.sent(before, slack, self._local, remote, data, origin)
 
     def _send(self, data: bytes, remote: Address) -> None:
         """An ICMP error about something sent before says nothing about this datagram: then again."""
@@ -171,7 +176,7 @@ class UdpSocket:
         if self._sock.fileno() < 0:
             return
         self._clock.loop.remove_reader(self._sock.fileno())
-        self._receive = _nobody
+        self._receive = nobody
         unread = 0 if self.disconnected == "half-open" else 16 * BATCH
         for _ in range(unread):
             if not self._read():
@@ -231,21 +236,10 @@ class UdpSocket:
         try:
             message = parse(data)
         except MalformedMessage as error:
-            self._refuse(data, remote, stamp, str(error))
+            self._recording.garbage(stamp, self._local, remote, data, str(error))
             return
-        self._record(MessageEntry(stamp, 0, self._agent, "received", self._local, remote, data, "system"))
+        self._recording.received(stamp, 0, self._local, remote, data)
         self._receive(message, Hop(self, remote))
-
-    def _refuse(self, data: bytes, remote: Address, stamp: int, why: str) -> None:
-        self.malformed += 1
-        if self.malformed == MAX_MALFORMED:
-            why += f" (datagram {MAX_MALFORMED} of this kind: further ones are not recorded)"
-        if self.malformed <= MAX_MALFORMED:
-            self._record(Malformed(stamp, self._agent, self._local, remote, data, why))
-
-
-def _nobody(_message: object, _hop: object) -> None:
-    """Receiver of a closed socket."""
 
 
 def _open(bind: Address, *, heeds_icmp: bool) -> socket.socket:
