@@ -13,6 +13,7 @@ from udp_phone import Phone, Stage
 from sip_harness.language import load_text
 from sip_harness.model.system import User
 from sip_harness.sip import digest
+from sip_harness.sip.digest_response import Response
 from sip_harness.sip.message import Message
 from sip_harness.systems.base import Lease
 from sip_harness.systems.reference.b2bua import ReferenceB2bua
@@ -57,7 +58,7 @@ class Trunks:
     def proves(self, invite: Message, challenge: str, header: str = "proxy-authorization") -> bool:
         """Whether the INVITE has the credentials of the account for this challenge."""
         [value] = invite.all(header)
-        return digest.Response.parse(value).proves(
+        return Response.parse(value).proves(
             digest.Challenge.parse(challenge),
             username=self.account.name,
             password=self.account.password,

@@ -14,6 +14,7 @@ from sip_harness.model.system import User
 from sip_harness.script.choice import Attempts, case_of
 from sip_harness.script.everything import steps_of
 from sip_harness.sip import digest
+from sip_harness.sip.digest_response import Response
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message
 
@@ -74,7 +75,7 @@ class Gate:
         proof: bool | None = False
         for value in request.all(_ASKS[step.code][1]):
             try:
-                given = digest.Response.parse(value)
+                given = Response.parse(value)
             except SipError:
                 continue
             challenge = self._given.get(given.nonce)

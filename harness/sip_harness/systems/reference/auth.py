@@ -8,7 +8,8 @@ from collections.abc import Callable
 from hashlib import blake2s
 
 from sip_harness.endpoint.build import Headers
-from sip_harness.sip.digest import MAX_CHALLENGE, Challenge, compute
+from sip_harness.sip.digest import Challenge, compute
+from sip_harness.sip.digest_values import MAX_CHALLENGE
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.message import Message, split_list
 from sip_harness.sip.uri import parse_uri, unescape, uri_text
