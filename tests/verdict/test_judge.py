@@ -72,6 +72,14 @@ def test_a_missing_cancel_names_the_phone_the_cause_and_the_rule() -> None:
     assert finding.place.line > 0
 
 
+def test_a_phone_that_gets_nothing_at_all_is_one_finding() -> None:
+    ladder = "\n".join(line for line in GOOD_600.splitlines() if " mobile " not in line and "from mobile" not in line)
+    text = only(Outcome.FAIL, verdict(FORK_600, ladder), "mobile never got INVITE, although alice sent INVITE")
+    assert text.endswith("; so CANCEL and ACK to 487 did not come either.")
+    no_ack = "\n".join(line for line in GOOD_600.splitlines() if "mobile < CANCEL" not in line)
+    only(Outcome.FAIL, verdict(FORK_600, no_ack), "mobile never got CANCEL")
+
+
 def test_a_late_cancel_is_a_failure_that_names_the_lateness() -> None:
     late = GOOD_600
     for old, new in (

@@ -40,6 +40,9 @@ class _SequenceJudge:
     def findings(self) -> Iterator[Finding]:
         got = self._case.traffic.at(self._agent, received=True)
         rows = list(_merge(lay_out(self._items, got, self._fits, self._is_open)))
+        if not got and (untouched := self._untouched(rows)):
+            yield untouched
+            return
         miscounted = [one for one in self._counted if self._number(one, rows) not in (one.count or ())]
         yield from (self._miscounted(one, self._number(one, rows)) for one in miscounted)
         for expected, item in rows:
@@ -54,6 +57,15 @@ class _SequenceJudge:
                 yield from self._met(replace(expected, maybe=expected.maybe and not expected.count), item)
             elif expected is not None and item is not None:
                 yield self._instead(expected, item)
+
+    def _untouched(self, rows: list[tuple[Expected | None, Item | None]]) -> Finding | None:
+        """One finding for an agent that got nothing at all: what would have followed its first request is no further
+        mistake of the system's."""
+        owed = [one for one, _ in rows if one is not None and not one.maybe]
+        if not owed or not isinstance(owed[0].pattern, RequestPattern) or owed[0].severity != "must" or owed[0].count:
+            return None
+        finding = self._missing(owed[0])
+        return replace(finding, seen=words.either(finding.seen, [str(one.pattern) for one in owed[1:]]))
 
     def _met(self, expected: Expected, item: Item) -> Iterator[Finding]:
         yield from self._untimely(expected, item) if expected.timing else self._late(expected, item)

@@ -36,6 +36,14 @@ def missing(agent: str, expected: Expected, cause: Cause | None, prompt: str, be
     )
 
 
+def either(said: str, others: list[str]) -> str:
+    """What was said of a message that never came, and what could not come without it."""
+    if not others:
+        return said
+    *most, last = others
+    return f"{said.removesuffix('.')}; so {' and '.join(filter(None, (', '.join(most), last)))} did not come either."
+
+
 def late(agent: str, item: Item, cause: Cause, lateness: int, prompt: str) -> str:
     """A message that came, but not promptly."""
     rang_on = f" Until then {agent} was left ringing." if item.seen.sip.method == "CANCEL" else ""
