@@ -64,3 +64,23 @@ def test_a_screen_on_a_full_disk_is_told_in_a_line(arguments: list[str]) -> None
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=100, check=False)
     assert (done.returncode, done.stderr) == (3, "the output cannot be written: No space left on device\n")
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_missing_path_that_is_a_shipped_one_is_told_where_that_is(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, [command, "busy/"])
+    assert done.exit_code == 2
+    assert done.output.startswith("busy: there is no such file or directory\nthe shipped scenarios have it: ")
+    assert CliRunner().invoke(main, ["check", done.output.split()[-1]]).exit_code == 0
+    other = CliRunner().invoke(main, [command, "nothing-of-this-name"])
+    assert other.output == "nothing-of-this-name: there is no such file or directory\n"
+
+
+def test_a_selection_that_matches_nothing_says_so() -> None:
+    done = CliRunner().invoke(main, ["run", str(SCENARIO), "-k", "FK-1x"])
+    assert (done.exit_code, "-k 'FK-1x' matches none of 1 scenarios" in done.output) == (5, True)
+    half = CliRunner().invoke(main, ["run", str(SCENARIO), "-k", "FK-01 and"])
+    assert (half.exit_code, "-k 'FK-01 and': a word is missing" in half.output) == (2, True)

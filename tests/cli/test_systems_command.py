@@ -30,13 +30,21 @@ def output(*arguments: str) -> str:
 
 
 def test_piped_it_is_plain_text():
-    text = output()
+    text = output(*(system.name for system in describe()))
     assert text.isascii()
     assert "\x1b" not in text
     assert text.startswith("reference: embedded")
     assert f"  capabilities: {', '.join(ALL)}\n" in text
     for fault in FAULTS.values():
         assert f"  fault {fault.name}: {fault.does} (breaks {fault.breaks}; seen: {fault.seen})\n" in text
+
+
+def test_all_of_them_fit_a_screen_and_say_where_the_faults_are():
+    text = output()
+    lines = text.splitlines()
+    assert len(lines) == 4 * len(describe()) + 1
+    assert f"  faults: {len(describe()[0].faults)}" in text
+    assert lines[-1].endswith("sip-harness systems reference")
 
 
 def test_json_has_all_there_is():
@@ -68,7 +76,8 @@ def test_one_system_by_its_name():
 @pytest.mark.parametrize("width", [60, 80, 160])
 def test_on_a_terminal_it_is_a_table(width):
     screen = io.StringIO()
-    command._show(Console(file=screen, width=width, force_terminal=True, color_system=None), describe())
+    console = Console(file=screen, width=width, force_terminal=True, color_system=None)
+    command._show(console, describe(), faults=True)
     text = screen.getvalue()
     assert "Built-in systems" in text
     for system in describe():
@@ -80,10 +89,11 @@ def test_on_a_terminal_it_is_a_table(width):
 
 def test_the_terminal_decides(monkeypatch):
     shown = []
-    monkeypatch.setattr(command, "_show", lambda _console, systems: shown.append(systems))
+    monkeypatch.setattr(command, "_show", lambda _console, systems, *, faults: shown.append((systems, faults)))
     monkeypatch.setattr(command.sys.stdout.__class__, "isatty", lambda self: True, raising=False)
     command.systems.callback(names=(), as_json=False)
-    assert shown == [list(describe())]
+    command.systems.callback(names=("reference",), as_json=False)
+    assert shown == [(list(describe()), False), ([describe()[0]], True)]
 
 
 def test_help_names_the_purpose():

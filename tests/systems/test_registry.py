@@ -101,3 +101,16 @@ def test_a_fault_that_is_given_twice_counts_once():
 def test_where_there_is_nothing_to_name_it_says_so():
     with pytest.raises(UnknownName, match="unknown fault 'x'; there is none"):
         check_names("fault", ("x",), ())
+
+
+def test_a_wall_of_names_is_no_help() -> None:
+    with pytest.raises(UnknownName) as caught:
+        check_names("fault", ["forgets-cancl"], FAULTS)
+    all_of_them = f"`sip-harness systems NAME` lists all {len(FAULTS)}"
+    assert str(caught.value) == f"unknown fault 'forgets-cancl'; did you mean forgets-cancel? {all_of_them}"
+
+
+def test_a_fault_of_another_system_is_told_from_a_typing_error() -> None:
+    with pytest.raises(UnknownName) as caught:
+        check_names("fault", ["forgets-cancel"], ["leaks-503"])
+    assert str(caught.value) == "this system has no fault 'forgets-cancel': others have it; known: leaks-503"

@@ -20,8 +20,20 @@ def library() -> Path:
 
 def load_or_exit(paths: Iterable[Path]) -> list[Scenario]:
     """Scenarios of these files; all mistakes are printed at once and end the command with status 2."""
+    asked = list(paths)
     try:
-        return load(paths)
+        return load(asked)
     except LanguageError as error:
         click.echo(str(error), err=True)
+        for path in filter(None, map(_shipped, asked)):
+            click.echo(f"the shipped scenarios have it: {path}", err=True)
         sys.exit(2)
+
+
+def _shipped(path: Path) -> Path | None:
+    """Where the shipped scenarios have what is missing here: `busy`, `scenarios/busy`."""
+    parts = path.parts[1:] if path.parts[:1] == ("scenarios",) else path.parts
+    if path.exists() or path.is_absolute() or not parts or ".." in parts:
+        return None
+    found = library().joinpath(*parts)
+    return found if found.exists() else None

@@ -67,7 +67,13 @@ Exit status: 0 all held, 1 a scenario failed, 2 a scenario is wrong, 3 blocked o
 @click.option("-j", "--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Scenarios side by side.")
 @click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="Run everything so often.")
 @click.option("--strict", is_flag=True, help="A broken SHOULD is a failure.")
-@click.option("--fault", "faults", multiple=True, metavar="NAME", help="Make the system go wrong in this way.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME",
+    help="Make the system go wrong in this way (sip-harness systems SYSTEM lists them).",
+)
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -96,12 +102,12 @@ def run(
     """Run scenarios (files or directories; by default the shipped library) through a system under test."""
     scenarios = load_or_exit(paths or [library()])
     try:
-        chosen = select(scenarios, expression) if expression else scenarios
+        chosen = _select(scenarios, expression) if expression else scenarios
         system = find_system(system_name, faults=faults, disruptive=disruptive)
     except LanguageError as error:
         click.echo(str(error), err=True)
         sys.exit(2)
-    except (BadExpression, UnknownName, ValueError) as error:
+    except (UnknownName, ValueError) as error:
         raise click.UsageError(str(error)) from error
     view = View(Console(highlight=False, soft_wrap=True), verbose, strict)
     if dry_run:
@@ -118,6 +124,17 @@ def run(
     options = Options(stack, jobs, out)
     results, status = _run_all(chosen * repeat, len(chosen), system, options, view)
     sys.exit(_finish(results, status, out, max_skips, view))
+
+
+def _select(scenarios: list[Scenario], expression: str) -> list[Scenario]:
+    """Those that match. Raises click.UsageError for an expression that cannot be read."""
+    try:
+        chosen = select(scenarios, expression)
+    except BadExpression as error:
+        raise click.UsageError(f"-k {expression!r}: {error}") from error
+    if not chosen:
+        click.echo(f"-k {expression!r} matches none of {len(scenarios)} scenarios", err=True)
+    return chosen
 
 
 def _run_all(

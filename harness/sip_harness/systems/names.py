@@ -5,6 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from sip_harness.model.faults import FAULTS
+
+_AT_A_GLANCE = 40
+"""So many names can be read in an error message."""
+
 
 class UnknownName(ValueError):
     """A name that is not among those that exist here; carries all that an error report may want."""
@@ -18,6 +23,10 @@ class UnknownName(ValueError):
 
     def __str__(self) -> str:
         known = f"known: {', '.join(self.known)}" if self.known else "there is none"
+        if self.what == "fault" and len(self.known) > _AT_A_GLANCE:
+            known = f"`sip-harness systems NAME` lists all {len(self.known)}"
+        if self.what == "fault" and self.name in FAULTS:
+            return f"this system has no fault {self.name!r}: others have it; {known}"
         meant = f"did you mean {self.guesses[0]}? " if self.guesses else ""
         return f"unknown {self.what} {self.name!r}; {meant}{known}"
 

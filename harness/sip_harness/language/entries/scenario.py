@@ -99,7 +99,7 @@ expect:
     ),
     "proof": Entry(
         "Faults that the scenario must catch: with each of them switched on in the system it has to fail. "
-        "`sip-harness systems` lists them.",
+        "`sip-harness systems NAME` lists those of a system.",
         "proof: [one-486-ends-the-fork]",
     ),
     "impact": Entry(
