@@ -61,6 +61,28 @@ class TestItems:
         result.stdout.no_fnmatch_line("*Traceback*")
         result.stdout.no_fnmatch_line("*pytest_plugin.py*")
 
+    def test_pytests_summary_says_what_was_seen(
+        self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "200")
+        write(pytester, "FK-01", final="486 from desk")
+        pytester.makepyfile(PYTHON.format(final="486 from desk"))
+        lines = run(pytester).outlines
+        summary = [line for line in lines if line.startswith("FAILED ")]
+        assert len(summary) == 2
+        assert "::FK-01 - alice got 600 Busy" in summary[0]
+        assert " - SipFailure: alice got 600 Busy" in summary[1]
+
+    def test_a_wrong_profile_is_told_in_full_once(self, pytester: pytest.Pytester) -> None:
+        write(pytester, "A-1", "A-2", "A-3")
+        (pytester.path / "my.system.yaml").write_text("name: my\nkind: proxi\naddress: 127.0.0.1:5099\nrols: {}\n")
+        result = run(pytester, "--sip-system", "my.system.yaml")
+        result.assert_outcomes(errors=3)
+        # Without pytest's summary, which repeats whole messages where the variable CI is set.
+        shown = result.stdout.str().partition("short test summary")[0].splitlines()
+        assert sum(line.startswith("my.system.yaml:4:1: ") for line in shown) == 1
+        assert sum(line.startswith("my.system.yaml:2:7: ") for line in shown) == 3
+
     def test_a_harness_fault_is_an_error_not_a_failure(self, pytester: pytest.Pytester) -> None:
         write(pytester, "FK-01")
         result = run(pytester, "--sip-system", "nowhere")
@@ -99,8 +121,7 @@ class TestItems:
         self, workers: tuple[str, ...], pytester: pytest.Pytester
     ) -> None:
         write(pytester, "FK-01")
-        for name in ("report.html", "report-gw0.html", "report-gw1.html"):
-            (pytester.path / "out" / name).mkdir(parents=True)
+        (pytester.path / "out" / "report.html").mkdir(parents=True)
         result = run(pytester, "--sip-out", "out", *workers)
         result.assert_outcomes(passed=1)
         assert result.ret == pytest.ExitCode.INTERNAL_ERROR
@@ -151,7 +172,14 @@ class TestItems:
 
     def test_under_xdist(self, pytester: pytest.Pytester) -> None:
         write(pytester, "A-1", "A-2", "A-3", "A-4")
-        run(pytester, "-n", "2").assert_outcomes(passed=4)
+        write(pytester, "B-1", final="486 from desk")
+        run(pytester, "-n", "2", "--sip-out", "out").assert_outcomes(passed=4, failed=1)
+        out = pytester.path / "out"
+        assert {p.name for p in out.iterdir() if p.suffix != ".jsonl" and p.suffix != ".pcapng"} == {
+            "report.html", "junit.xml", "deviations.yaml",
+        }  # fmt: skip
+        ids = [case.get("name") for case in ET.parse(out / "junit.xml").iter("testcase")]
+        assert ids == ["A-1", "A-2", "A-3", "A-4", "B-1"]
 
     def test_options_may_stand_in_the_ini_file(self, pytester: pytest.Pytester) -> None:
         write(pytester, "FK-01")

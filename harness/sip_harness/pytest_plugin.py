@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sip_harness.pytest_runtime import Runtime, remarks_of
+from sip_harness.pytest_runtime import Runtime
 
 if TYPE_CHECKING:
     from sip_harness.model.result import Result
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 
 class SipFailure(AssertionError):
-    """The system broke an expectation. The message is the whole explanation."""
+    """The system broke an expectation. The message is the whole explanation, what was seen in its first line."""
+
+    __module__ = "builtins"  # pytest puts the module before the name, and its summary has no room for both and a reason
 
 
 class NotJudged(Exception):
@@ -64,7 +66,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """What an xdist worker had to say at its end."""
-    node.config.stash[_RUNTIME].remarks += remarks_of(node)
+    node.config.stash[_RUNTIME].gather(getattr(node, "workeroutput", {}))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -144,11 +146,10 @@ def judge_result(result: Result, *, strict: bool) -> None:
     """Turn a verdict on the system into pytest's terms. Raises SipFailure, or pytest's own xfail."""
     __tracebackhide__ = True
     from sip_harness.model.verdict import Outcome
-    from sip_harness.report import explain
 
     outcome = result.verdict.outcome
     if outcome is Outcome.FAIL or (strict and outcome is Outcome.WARN):
-        raise SipFailure(explain.text(result))
+        raise SipFailure(_explained(result))
     if outcome is Outcome.DEVIATION:
         pytest.xfail(result.verdict.reason)
 
@@ -157,12 +158,18 @@ def refuse_unjudged(result: Result) -> None:
     """Skip, or raise NotJudged, where nothing can be said of the system."""
     __tracebackhide__ = True
     from sip_harness.model.verdict import Outcome
-    from sip_harness.report import explain
 
     if result.verdict.outcome is Outcome.SKIP:
         pytest.skip(result.verdict.reason)
     if result.verdict.outcome in (Outcome.BLOCKED, Outcome.INCONCLUSIVE, Outcome.ERROR):
-        raise NotJudged(explain.text(result))
+        raise NotJudged(_explained(result))
+
+
+def _explained(result: Result) -> str:
+    """The explanation below its reason: of a failure pytest repeats one line in its summary, the first."""
+    from sip_harness.report import explain, summary
+
+    return f"{summary.reason(result)}\n\n{explain.text(result)}"
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from sip_harness.pytest_gather import hand_over, in_order, take_over
+
 if TYPE_CHECKING:
     from sip_harness.model.result import Result
     from sip_harness.model.scenario import Scenario
@@ -38,6 +40,8 @@ class Runtime:
         """What is to be run here, in order."""
         self.results: list[Result] = []
         self.remarks: list[str] = []
+        self._told = ""
+        """What was last said of a system that there is not: many items would say it."""
 
     def option(self, name: str) -> Any:
         """An option of the command line, else of the ini file."""
@@ -87,7 +91,9 @@ class Runtime:
             return self._system(), self._directory()
         except pytest.UsageError as error:
             why = str(error)
-        pytest.fail(why, pytrace=False)
+        first, _, more = why.partition("\n")
+        told, self._told = self._told, why
+        pytest.fail(f"{first} (all of it at the first scenario)" if more and why == told else why, pytrace=False)
 
     def background(self, scenarios: Iterable[Scenario]) -> Background:
         """The session; these scenarios tell how many workers it needs ahead."""
@@ -123,16 +129,24 @@ class Runtime:
         """Stop everything and write the reports. Where they cannot be written the run has not ended well: CI would keep
         half of them and believe in it."""
         self.close()
+        output = getattr(self._config, "workeroutput", None)
         try:
-            if self.results and self.option("out"):
+            if output is None and self.results and self.option("out"):
                 self._write(Path(self.option("out")))
         except OSError as error:
             why = f"sip-harness: the reports could not be written to {self.option('out')}: {error.strerror or error}"
             self.remarks.append(why)
-        if self.remarks and hasattr(self._config, "workeroutput"):  # xdist: the process that shows them is another
-            self._config.workeroutput[_REMARKS] = self.remarks
+        if output is not None:  # xdist: the process that shows and writes all that is another
+            output[_REMARKS] = self.remarks
+            if self.results and self.option("out"):
+                hand_over(output, self.results)
         if self.remarks and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+    def gather(self, output: dict[str, Any]) -> None:
+        """Take what an xdist worker has found."""
+        self.remarks += output.get(_REMARKS, [])
+        self.results = in_order([*self.results, *take_over(output)])
 
     def close(self) -> None:
         """Stop everything."""
@@ -143,8 +157,7 @@ class Runtime:
     def _write(self, out: Path) -> None:
         from sip_harness.report.files import keep_all
 
-        worker = getattr(self._config, "workerinput", {}).get("workerid", "")
-        keep_all(self.results, out, suffix=f"-{worker}" if worker else "", strict=self.strict)
+        keep_all(self.results, out, strict=self.strict)
 
     @property
     def _jobs(self) -> int:
@@ -152,9 +165,3 @@ class Runtime:
         if not text.isdigit() or not 1 <= int(text) <= 64:
             raise pytest.UsageError(f"--sip-jobs: {text!r} is no number from 1 to 64")
         return int(text)
-
-
-def remarks_of(node: Any) -> list[str]:
-    """What an xdist worker had to say at its end."""
-    remarks: list[str] = getattr(node, "workeroutput", {}).get(_REMARKS, [])
-    return remarks

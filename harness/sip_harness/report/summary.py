@@ -42,9 +42,14 @@ def _short(result: Result) -> list[tuple[str, str]]:
     verdict = result.verdict
     first = verdict.findings[0] if verdict.findings else None
     place = visible(str(first.place if first and first.place.file else result.scenario.place))
-    why = visible((first.seen if first else verdict.reason).strip().partition("\n")[0])
     head = (f"{verdict.outcome.value:12}  ", STYLES[verdict.outcome])
-    return [head, (f"{name(result):13}  ", "bold"), (f"{place}: ", ""), (clip(why, _SEEN), "")]
+    return [head, (f"{name(result):13}  ", "bold"), (f"{place}: ", ""), (clip(reason(result), _SEEN), "")]
+
+
+def reason(result: Result) -> str:
+    """In one line what was seen first of what did not hold, or why there is no verdict."""
+    first = result.verdict.findings[0] if result.verdict.findings else None
+    return visible((first.seen if first else result.verdict.reason).strip().partition("\n")[0])
 
 
 def name(result: Result) -> str:
