@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -82,7 +83,7 @@ def test_nothing_is_loaded_or_run() -> None:
     assert {tag for tag, _ in found.tags} <= ALLOWED
     attributes = {name for _, a in found.tags for name in a}
     assert not {a for a in attributes if a.startswith("on") or a in ("src", "action", "srcdoc", "style")}
-    assert all(link.startswith("#") for link in found.links())
+    assert all(link.startswith("#") or re.fullmatch(r"[\w.-]+", link) for link in found.links())
     policies = [a["content"] for _, a in found.tags if a.get("http-equiv") == "Content-Security-Policy"]
     assert policies == ["default-src 'none'; style-src 'unsafe-inline'"]
     assert "url(" not in found.texts["style"]
@@ -102,7 +103,7 @@ def test_links_lead_to_ids_inside_details() -> None:
     found = page(*(f() for f in ALL))
     ids = found.ids()
     assert len(ids) == len(set(ids))
-    assert {link[1:] for link in found.links()} <= set(ids)
+    assert {link[1:] for link in found.links() if link.startswith("#")} <= set(ids)
     assert set(ids) <= found.within_details
 
 
@@ -204,3 +205,26 @@ def test_long_records_show_a_part_and_say_so() -> None:
 
 def test_no_result_is_a_page_too() -> None:
     assert "0 runs" in page().texts["h1"]
+
+
+def test_record_and_capture_are_linked_where_they_lie_beside_the_page() -> None:
+    assert {"FK-01.jsonl", "FK-01.pcapng"} <= set(page(made.missing()).links())
+    odd = page(replace(made.missing(), record_file="out/javascript:x()#.jsonl"))
+    assert all(link.startswith("#") for link in odd.links())
+
+
+def test_the_table_says_in_a_line_why_something_did_not_hold() -> None:
+    skipped = made.result(None, verdict=Verdict(Outcome.SKIP, reason="kamailio lacks hunt"))
+    found = page(made.good(), made.late(), skipped)
+    assert found.texts["title"].startswith("sip-harness: 1 of 3 runs did not hold")
+    table = found.texts["table"]
+    assert "CANCEL reached mobile" in table
+    assert "kamailio lacks hunt" in table
+
+
+def test_in_a_long_session_failures_stand_with_their_explanation_before_all_others() -> None:
+    text = html.render([*(made.good() for _ in range(30)), made.late()], made.source)
+    headings = ["1 did not hold</h2>", "ladder of FK-01", "30 others</h2>"]
+    places = [text.index(heading) for heading in headings]
+    assert places == sorted(places)
+    assert "others</h2>" not in html.render([made.good(), made.late()], made.source)

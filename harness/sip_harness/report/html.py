@@ -6,9 +6,11 @@ fragment's element lies inside `<details>`, which browsers open for it.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -21,11 +23,12 @@ from sip_harness.report.chart import MARKS, Arrow, Chart, build
 from sip_harness.report.escape import raw, visible
 from sip_harness.report.explain import Source, excerpt, lines_of
 from sip_harness.report.ladder import offset
-from sip_harness.report.summary import name, stacks, worst_first
+from sip_harness.report.summary import LONG, name, reason, stacks, worst_first
 from sip_harness.report.svg import Drawing, draw
 
 MAX_MESSAGES = 300
 """Raw messages shown per run: the first ones, and those that findings are about. The record has all."""
+_HELD = (Outcome.PASS, Outcome.DEVIATION)
 _OPEN = {Outcome.FAIL, Outcome.WARN, Outcome.BLOCKED, Outcome.INCONCLUSIVE, Outcome.ERROR}
 
 
@@ -66,11 +69,15 @@ class RunView:
     stacks: str
     seconds: str
     reason: str
+    why: str
+    """In one line what did not hold, or why nothing was judged; empty if all held."""
     open: bool
     cite: str
     covers: str
     file: str
     record: str
+    files: tuple[str, ...]
+    """Names of record and capture, which lie beside the page."""
     found: tuple[FoundView, ...]
     ladder: Drawing | None
     facts: tuple[facts.Fact, ...]
@@ -89,8 +96,29 @@ def render(results: Sequence[Result], source: Source | None = lines_of) -> str:
     counted = Counter(r.verdict.outcome for r in results)
     counts = [(outcome.value, counted[outcome]) for outcome in Outcome]
     runs = [_run(f"r{i}", result, source) for i, result in enumerate(worst_first(results))]
-    seconds = f"{sum(r.seconds for r in results):.1f}"
-    return _template().render(counts=counts, runs=runs, total=len(results), seconds=seconds)
+    broken = sum(run.open for run in runs)
+    return _template().render(
+        counts=counts,
+        parts=_parts(runs, broken),
+        broken=broken,
+        total=len(results),
+        seconds=f"{sum(r.seconds for r in results):.1f}",
+        when=_when(results),
+    )
+
+
+def _parts(runs: list[RunView], broken: int) -> list[tuple[str, list[RunView]]]:
+    """Tables with the heading of each: in a long session what did not hold stands with all that explains it before the
+    hundreds of runs that nobody asks for."""
+    if not broken or broken == len(runs) or len(runs) <= LONG:
+        return [("", runs)]
+    return [(f"{broken} did not hold", runs[:broken]), (f"{len(runs) - broken} others", runs[broken:])]
+
+
+def _when(results: Sequence[Result]) -> str:
+    """When the first run began: a page that is kept says which night it is of."""
+    began = [r.record.header.started for r in results if r.record and r.record.header.started]
+    return f"{datetime.fromtimestamp(min(began) / 1e9, UTC):%Y-%m-%d %H:%M:%S} UTC" if began else ""
 
 
 @cache
@@ -113,11 +141,13 @@ def _run(key: str, result: Result, source: Source | None) -> RunView:
         stacks=stacks(record),
         seconds=f"{result.seconds:.2f}",
         reason="\n".join(visible(line) for line in verdict.reason.splitlines()),
+        why="" if verdict.outcome in _HELD else reason(result),
         open=verdict.outcome in _OPEN,
         cite=visible("; ".join(scenario.cite)),
         covers=visible(", ".join(scenario.covers)),
         file=visible(str(scenario.place)),
         record=visible(result.record_file),
+        files=_files(result),
         found=tuple(_found(f, source) for f in verdict.findings),
         ladder=draw(chart) if chart else None,
         facts=tuple(_facts(result, chart)),
@@ -125,6 +155,12 @@ def _run(key: str, result: Result, source: Source | None) -> RunView:
         linked=frozenset(m.number for m in messages),
         left_out=len(record.messages) - len(messages) if record else 0,
     )
+
+
+def _files(result: Result) -> tuple[str, ...]:
+    """A link never leads out of the directory of the page, whatever a scenario is called."""
+    path = Path(result.record_file)
+    return (path.name, path.with_suffix(".pcapng").name) if re.fullmatch(r"[\w.-]+\.jsonl", path.name, re.ASCII) else ()
 
 
 def _facts(result: Result, chart: Chart | None) -> list[facts.Fact]:
