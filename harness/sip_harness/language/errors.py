@@ -47,6 +47,8 @@ _UNIONS = {
     "policy": "expected a time, as 20s, or a mapping with 'after'",
 }
 
+_ATTEMPTS = "what it does at the first call, the second, ... are the lists of answers: [[486], [ok]]"
+
 
 def diagnostics(error: ValidationError, root: Map) -> Iterator[Diagnostic]:
     """All that pydantic found."""
@@ -83,7 +85,8 @@ def _wrong_kind(found: Any, path: _Path, value: Node) -> tuple[str, str]:
     if found["type"] in ("model_type", "dict_type"):
         return f"expected a mapping, found {kind}", _shape(found.get("ctx", {}).get("class_name", ""), path, value)
     if found["type"].startswith("union_tag"):
-        return f"{_UNIONS.get(str(path[0]), 'expected something else')}, found {kind}", ""
+        by_attempt = kind == "a list" and path[2:3] == ("answer",)
+        return f"{_UNIONS.get(str(path[0]), 'expected something else')}, found {kind}", _ATTEMPTS if by_attempt else ""
     return str(found["msg"]), ""
 
 

@@ -10,6 +10,9 @@ _TIME = "time passes with 'wait 100ms'"
 _NOT_SENT = "an answer lists what the device sends; what it has to get stands under 'expect'"
 _NO_ANSWER = "a phone that says nothing at all answers [silence], one that rings and is never picked up [ringing]"
 _UNSAID = "what is not named must not come: leave it out, or write 'never' for a device that nothing may reach"
+_KEY_PRESSED = "a key is pressed with 'send: {INFO: {body: Signal=5, type: application/dtmf-relay}}'"
+_REFER = "a call is transferred with 'send: {REFER: {headers: {Refer-To: \"<{uri of desk}>\"}}}'"
+_GONE = "a phone that was unplugged has 'expires: 1s' and is called later than that, with 'at: 2s'"
 _STEPS = {
     "sleep": _TIME,
     "pause": _TIME,
@@ -23,6 +26,11 @@ _STEPS = {
     "ignore": _NO_ANSWER,
     "nothing": _NO_ANSWER,
     "reject": "write what it rejects with: 486 (busy-here), 603 (decline), ...",
+    "dtmf": _KEY_PRESSED,
+    "digit": _KEY_PRESSED,
+    "digits": _KEY_PRESSED,
+    "transfer": _REFER,
+    "hold": "a call is held with 'send: {re-INVITE: {body: ..., type: application/sdp}}' and a=sendonly in the body",
     "bye": "a call that was answered is ended with 'hang up'",
     "recv": _NOT_SENT,
     "receive": _NOT_SENT,
@@ -51,6 +59,11 @@ _BEHIND = {
 }
 _ANSWER = "what it sends is 'answer: [ringing, busy-here]'"
 _KEYS = {
+    "offline": _GONE,
+    "online": _GONE,
+    "registered": _GONE,
+    "register": _GONE,
+    "unregistered": _GONE,
     "description": "say it in the title, or behind a '#'",
     "comment": "say it behind a '#'",
     "name": "a scenario has a 'title' and an 'id'",
