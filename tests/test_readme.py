@@ -48,3 +48,15 @@ def test_the_options_exist() -> None:
     shown = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", README))
     known = options | {"--sip-system", "--sip-stack", "--sip-out", "--sip-jobs", "--junitxml"}
     assert shown <= known, shown - known
+
+
+def test_whole_scenarios_load() -> None:
+    whole = re.findall(r"```yaml\n(title:.*?)```", README, re.DOTALL)
+    assert [load_text(text, "README.md").id for text in whole] == ["FK-01", "MY-01"]
+
+
+def test_links_within_the_page_lead_to_its_headings() -> None:
+    headings = {line.lstrip("# ").lower().replace(" ", "-") for line in README.splitlines() if line.startswith("## ")}
+    links = set(re.findall(r"\]\(#([a-z-]+)\)", README))
+    assert links
+    assert links <= headings

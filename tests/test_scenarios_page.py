@@ -99,3 +99,10 @@ def test_what_is_shown_under_another_name_is_said_by_the_page_and_by_the_scenari
 def test_no_scenario_is_named_after_what_others_are_said_to_show() -> None:
     named = {"-".join(s.id.split("-")[:2]) for s in ALL}
     assert not named & {other for s in ALL for other in s.covers}
+
+
+def test_every_folder_is_where_a_reader_looks_for_it() -> None:
+    page = (LIBRARY / "README.md").read_text(encoding="utf-8")
+    index = page.partition("## What is where")[2].partition("## ")[0]
+    folders = sorted(path.name for path in LIBRARY.iterdir() if path.is_dir())
+    assert sorted(re.findall(r"\[([a-z]+)\]\(\1\)", index)) == folders
