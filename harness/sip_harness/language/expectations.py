@@ -6,14 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from sip_harness.language.expect_doc import (
-    AgentDoc,
-    GroupDoc,
-    ItemKindsDoc,
-    ShouldDoc,
-    ShouldOrderDoc,
-    expected_of,
-)
+from sip_harness.language.expect_doc import AgentDoc, GroupDoc, ItemKindsDoc, ShouldDoc
+from sip_harness.language.message_doc import expected_of
+from sip_harness.language.order_doc import ShouldOrderDoc
 from sip_harness.language.source import Text
 from sip_harness.model.expecting import Severity
 from sip_harness.model.pattern import Event

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, PlainValidator, Tag, ValidationInfo,
 from sip_harness.language.call_doc import CallDoc
 from sip_harness.language.device_doc import DeviceDoc
 from sip_harness.language.diagnostics import quoted
-from sip_harness.language.expect_doc import Expectation, OrderItem, dues, orders
+from sip_harness.language.expect_doc import Expectation, dues
 from sip_harness.language.fields import (
     AgentName,
     Capability,
@@ -33,6 +33,7 @@ from sip_harness.language.fields import (
     of_kind,
 )
 from sip_harness.language.names import Names
+from sip_harness.language.order_doc import OrderItem, orders
 from sip_harness.language.part import Part, by_kind
 from sip_harness.language.source import Map, Seq, Text
 from sip_harness.language.watch_doc import WatchWords

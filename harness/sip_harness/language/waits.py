@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sip_harness.language.call_doc import CallDoc
-from sip_harness.language.expect_doc import ShouldOrderDoc
+from sip_harness.language.order_doc import ShouldOrderDoc
 from sip_harness.language.reaction_doc import lists_of
 from sip_harness.language.schema import ScenarioDoc
 from sip_harness.language.step_doc import StepDoc, steps_of
