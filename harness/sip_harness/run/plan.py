@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -111,15 +112,15 @@ def assign(scenario: Scenario, info: SystemInfo, binding: Binding, lease: Lease)
     The system has an address for every transport of theirs: `bind` has seen to that. All calls of a caller name the
     same one: the language has.
     """
-    names = {agent: user.name for agent, user in binding.users.items()}
-    devices = [
-        Assignment(
-            name=device.name,
-            kind="device",
-            user=binding.users[device.name],
-            contact=f"{device.name}-{lease.token}",
-            system=info.address_of(device.transport),
-            token=lease.token,
+    parts = [*_devices(scenario, info, binding, lease), *_callers(scenario, info, binding, lease)]
+    return [_placed(part, scenario, info) for part in parts]
+
+
+def _devices(scenario: Scenario, info: SystemInfo, binding: Binding, lease: Lease) -> Iterator[Assignment]:
+    for device in scenario.devices:
+        part = _part(device.name, "device", device.transport, scenario, info, binding, lease)
+        yield replace(
+            part,
             script=device.script,
             register=device.name in binding.registers,
             preference=binding.preferences.get(device.name),
@@ -127,39 +128,43 @@ def assign(scenario: Scenario, info: SystemInfo, binding: Binding, lease: Lease)
             refreshes=device.expires is None,
             listen=binding.listens.get(device.name),
             listens=device.listens,
-            patience=info.policy.prompt,
-            media=scenario.media,
-            open_to_all=False,
-            transport=device.transport,
-            trust=info.trust,
-            certificate=info.certificate,
-            names=names,
         )
-        for device in scenario.devices
-    ]
+
+
+def _callers(scenario: Scenario, info: SystemInfo, binding: Binding, lease: Lease) -> Iterator[Assignment]:
     spoken = {call.caller: call.transport for call in scenario.calls}
     accounts = {call.caller for call in scenario.calls if call.account is not None}
     made_up = made_up_realms(scenario)
-    callers = [
-        Assignment(
-            name=name,
-            kind="caller",
-            user=binding.users[name],
-            contact=f"{name}-{lease.token}",
-            system=info.address_of(spoken[name]),
-            token=lease.token,
-            not_for=frozenset() if name in accounts else made_up,
-            patience=info.policy.prompt,
-            media=scenario.media,
-            open_to_all=False,
-            transport=spoken[name],
-            trust=info.trust,
-            certificate=info.certificate,
-            names=names,
-        )
-        for name in scenario.callers
-    ]
-    return [_placed(part, scenario, info) for part in devices + callers]
+    for name in scenario.callers:
+        part = _part(name, "caller", spoken[name], scenario, info, binding, lease)
+        yield replace(part, not_for=frozenset() if name in accounts else made_up)
+
+
+def _part(
+    name: str,
+    kind: Literal["device", "caller"],
+    transport: Transport,
+    scenario: Scenario,
+    info: SystemInfo,
+    binding: Binding,
+    lease: Lease,
+) -> Assignment:
+    """What every agent is told."""
+    return Assignment(
+        name=name,
+        kind=kind,
+        user=binding.users[name],
+        contact=f"{name}-{lease.token}",
+        system=info.address_of(transport),
+        token=lease.token,
+        patience=info.policy.prompt,
+        media=scenario.media,
+        open_to_all=False,
+        transport=transport,
+        trust=info.trust,
+        certificate=info.certificate,
+        names={agent: user.name for agent, user in binding.users.items()},
+    )
 
 
 def _placed(part: Assignment, scenario: Scenario, info: SystemInfo) -> Assignment:
