@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
-from sip_harness.agents.wire_parts import Alarm, Owner
+from sip_harness.agents.wire_parts import Owner, Playing
 from sip_harness.agents.wire_steps import in_words, marks
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.model.scenario import Call
 from sip_harness.model.steps import Again, Disconnect, Raw, Request
-from sip_harness.script.machine import AnswerMachine, Due
+from sip_harness.script.machine import Due
 
 
 class Begun(Protocol):
@@ -29,7 +29,7 @@ class Begun(Protocol):
         """Send exact bytes."""
 
 
-class Meanwhile:
+class Meanwhile(Playing):
     """The steps of `meanwhile`, carried out in turn."""
 
     def __init__(
@@ -42,33 +42,10 @@ class Meanwhile:
         data: dict[str, str],
     ) -> None:
         """Nothing is done yet; waits count from now. `data` goes with every note about a step."""
-        self._ua = ua
-        self._machine = AnswerMachine(call.meanwhile, happened, ua.clock.now())
-        self._alarm = Alarm(ua, begun.poll)
+        super().__init__(ua, call.meanwhile, happened, begun.poll)
         self._begun = begun
         self._owner = owner
         self._data = data
-
-    @property
-    def done(self) -> bool:
-        """Whether nothing is left to do."""
-        return self._machine.done
-
-    @property
-    def busy(self) -> bool:
-        """Whether something is left to do at a time that is known."""
-        return self._machine.deadline is not None
-
-    def poll(self) -> None:
-        """Carry out what is due by now."""
-        for step in self._machine.poll(self._ua.clock.now()):
-            self._carry_out(step)
-        self._alarm.set(self._machine.deadline)
-
-    def stop(self) -> None:
-        """Carry out nothing more."""
-        self._machine.stop()
-        self._alarm.set(None)
 
     def _carry_out(self, step: Due) -> None:
         if isinstance(step, Again):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from sip_harness.endpoint.ua import UserAgent
+from sip_harness.model.steps import Step
 from sip_harness.net.base import Disconnection
 from sip_harness.net.clock import Timer
+from sip_harness.script.machine import AnswerMachine, Due
 
 
 class LiveCall(Protocol):
@@ -69,3 +71,39 @@ class Alarm:
     def _ring(self) -> None:
         self._timer = None
         self._call()
+
+
+class Playing:
+    """A script that is carried out step by step: what is due is done, then the next time is awaited."""
+
+    def __init__(
+        self, ua: UserAgent, steps: tuple[Step, ...], happened: Collection[str], go_on: Callable[[], None]
+    ) -> None:
+        """Nothing is done yet; waits count from now. `go_on` is called when something is due by itself."""
+        self._ua = ua
+        self._machine = AnswerMachine(steps, happened, ua.clock.now())
+        self._alarm = Alarm(ua, go_on)
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self._machine.done
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is left to do at a time that is known, whatever happens."""
+        return self._machine.deadline is not None
+
+    def poll(self) -> None:
+        """Carry out what is due by now."""
+        for step in self._machine.poll(self._ua.clock.now()):
+            self._carry_out(step)
+        self._alarm.set(self._machine.deadline)
+
+    def stop(self) -> None:
+        """Carry out nothing more."""
+        self._machine.stop()
+        self._alarm.set(None)
+
+    def _carry_out(self, step: Due) -> None:
+        raise NotImplementedError

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from functools import cached_property
 from typing import Protocol
 
-from sip_harness.agents.wire_parts import Alarm, Owner
+from sip_harness.agents.wire_parts import Owner, Playing
 from sip_harness.endpoint.ua import UserAgent
 from sip_harness.model.steps import (
     Again,
@@ -20,7 +20,7 @@ from sip_harness.model.steps import (
     Step,
     Unregister,
 )
-from sip_harness.script.machine import AnswerMachine, Due
+from sip_harness.script.machine import Due
 
 
 class Performer(Protocol):
@@ -48,7 +48,7 @@ class Performer(Protocol):
         """Hand the call back to the system."""
 
 
-class Steps:
+class Steps(Playing):
     """The steps of one attempt or reaction, carried out in turn."""
 
     def __init__(
@@ -61,25 +61,13 @@ class Steps:
         data: dict[str, str],
     ) -> None:
         """Nothing is done yet. `data` goes with every note about a step."""
+        super().__init__(ua, steps, happened, performer.poll)
         self.answered = False
         """Whether anything has been sent in answer."""
-        self._ua = ua
-        self._machine = AnswerMachine(steps, happened, ua.clock.now())
-        self._alarm = Alarm(ua, performer.poll)
         self._performer = performer
         self._owner = owner
         self._data = data
         self._steps = steps
-
-    @property
-    def done(self) -> bool:
-        """Whether nothing is left to do."""
-        return self._machine.done
-
-    @property
-    def busy(self) -> bool:
-        """Whether something is left to do at a time that is known, whatever happens."""
-        return self._machine.deadline is not None
 
     @cached_property
     def _quiet(self) -> bool:
@@ -94,17 +82,6 @@ class Steps:
     def silent(self) -> bool:
         """Whether the script has kept quiet so far."""
         return self._quiet and not self.answered
-
-    def poll(self) -> None:
-        """Carry out what is due by now."""
-        for step in self._machine.poll(self._ua.clock.now()):
-            self._carry_out(step)
-        self._alarm.set(self._machine.deadline)
-
-    def stop(self) -> None:
-        """Carry out nothing more."""
-        self._machine.stop()
-        self._alarm.set(None)
 
     def _carry_out(self, step: Due) -> None:
         self.answered = self.answered or isinstance(step, Send | Raw)

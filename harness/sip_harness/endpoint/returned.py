@@ -9,10 +9,11 @@ from sip_harness.endpoint.uas import IncomingCall
 from sip_harness.model.steps import Send
 from sip_harness.sip.errors import SipError
 from sip_harness.sip.headers import max_forwards
-from sip_harness.sip.message import Message, parse, split_list
+from sip_harness.sip.message import Message, parse
 from sip_harness.sip.message import build as assemble
 from sip_harness.sip.transaction import cancel_for
 from sip_harness.sip.uri import uri_text
+from sip_harness.sip.via import without_topmost
 
 _HOPS = 70
 """Max-Forwards of a request that came without (RFC 3261 16.6 step 3)."""
@@ -64,14 +65,5 @@ def handed_back(request: Message, via: str) -> Message:
 
 def on_its_way(response: Message) -> Message:
     """The response without our Via (RFC 3261 16.7 step 3)."""
-    headers: list[tuple[str, str]] = []
-    ours = True
-    for field in response.fields:
-        value = field.value
-        if field.key == "via" and ours:
-            ours, rest = False, split_list(value)[1:]
-            if not rest:
-                continue
-            value = ", ".join(rest)
-        headers.append((field.name, value))
+    headers = [(field.name, value) for field, value in without_topmost(response.fields)]
     return parse(assemble(f"SIP/2.0 {response.code} {response.reason}", headers, response.body))

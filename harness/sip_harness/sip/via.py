@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 from sip_harness.sip.errors import SipError
+from sip_harness.sip.fields import Field
 from sip_harness.sip.values import MAX_VALUE, TOKEN, Params, bounded_params, param, shown, split_list
 
 DEFAULT_PORT = 5060
@@ -148,3 +150,17 @@ def reflexive(via: str) -> tuple[str, int] | None:
 
 def _default_port(transport: str) -> int:
     return 5061 if transport in _SECURE else DEFAULT_PORT
+
+
+def without_topmost(fields: Iterable[Field]) -> Iterator[tuple[Field, str]]:
+    """The fields of a response as it goes further, without the topmost Via (RFC 3261 16.7 step 3), each with its
+    value."""
+    topmost = True
+    for field in fields:
+        value = field.value
+        if field.key == "via" and topmost:
+            topmost, rest = False, split_list(value)[1:]
+            if not rest:
+                continue
+            value = ", ".join(rest)
+        yield field, value

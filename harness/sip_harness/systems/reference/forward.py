@@ -14,7 +14,7 @@ from sip_harness.sip.headers import max_forwards
 from sip_harness.sip.message import Message, build, first_element, parse, split_list
 from sip_harness.sip.transaction_key import COOKIE
 from sip_harness.sip.uri import Uri, parse_uri, uri_text
-from sip_harness.sip.via import with_source
+from sip_harness.sip.via import with_source, without_topmost
 from sip_harness.systems.reference.headers import KNOWN
 
 DEFAULT_HOPS = 70
@@ -128,14 +128,9 @@ def hops_left(request: Message, faults: frozenset[str]) -> int:
 def response_on(response: Message, more: Headers | None = None, faults: frozenset[str] = frozenset()) -> bytes:
     """The response as it goes back: without our Via, otherwise as it came (RFC 3261 16.7 steps 3 and 9)."""
     headers: Headers = []
-    ours, body, reasoned = True, response.body, False
-    for field in response.fields:
-        value = field.value
-        if field.key == "via" and ours:
-            ours, rest = False, split_list(value)[1:]
-            if not rest:
-                continue
-            value = ", ".join(rest)
+    body, reasoned = response.body, False
+    for field, came in without_topmost(response.fields):
+        value = came
         if field.key in _lost(faults) or (field.key in _OF_100REL and "strips-100rel" in faults):
             continue
         if field.key == "reason" and "keeps-one-reason" in faults and reasoned:
