@@ -25,7 +25,8 @@ from sip_harness.run.by_hand import Stand, WrongName, dialled
 from sip_harness.run.plan import CannotCarryOut, StackMissing
 from sip_harness.run.systems import find_system
 from sip_harness.systems.base import CannotBind, System, SystemFailed
-from sip_harness.systems.external import External, rules
+from sip_harness.systems.description import rules
+from sip_harness.systems.external import External
 from sip_harness.systems.names import UnknownName
 
 BLOCKED = 3

@@ -9,7 +9,8 @@ from sip_harness.model.profile import Profile
 from sip_harness.model.scenario import Scenario
 from sip_harness.net.base import host_port
 from sip_harness.systems.base import CannotBind
-from sip_harness.systems.external import External, rules
+from sip_harness.systems.description import rules
+from sip_harness.systems.external import External
 from sip_harness.systems.intent import refusal, request_uri
 from sip_harness.systems.leading import led
 from sip_harness.systems.placing import place

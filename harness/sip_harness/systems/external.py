@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import socket
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
-from sip_harness.model.entry import Address
-from sip_harness.model.guard import GuardRules
 from sip_harness.model.profile import Account, Profile
 from sip_harness.model.scenario import Scenario
 from sip_harness.model.system import SystemInfo, User
 from sip_harness.net.base import host_port
 from sip_harness.systems.base import Binding, CannotBind, Lease, SystemFailed, Watch
+from sip_harness.systems.description import describe
 from sip_harness.systems.intent import refusal
 from sip_harness.systems.leading import led
 from sip_harness.systems.locks import Locks, LocksUnusable
@@ -52,7 +49,7 @@ class External:
 
     async def start(self) -> None:
         """Look whether it is there: any answer to OPTIONS will do. Raises SystemFailed."""
-        info = await self._describe()
+        info = await describe(self.profile)
         try:
             async with Visitor(info, User("visitor", info.domain)) as visitor:
                 answer = await visitor.options()
@@ -113,42 +110,6 @@ class External:
     def watch(self, sink: Watch) -> Callable[[], None]:
         """Its log is not ours to read."""
         return lambda: None
-
-    async def _describe(self) -> SystemInfo:
-        profile = self.profile
-        address = await _resolved(profile.address)
-        proxy = await _resolved(profile.outbound_proxy) if profile.outbound_proxy else address
-        hosts = {address[0], proxy[0]}
-        for host in (*profile.guard.hosts, *(host for host, _ in profile.others.values())):
-            hosts.add((await _resolved((host, 0)))[0])
-        named = profile.outbound_proxy or profile.address
-        return SystemInfo(
-            name=profile.name,
-            kind=profile.kind,
-            address=proxy,
-            domain=profile.domain,
-            policy=profile.policy,
-            capabilities=profile.capabilities,
-            addresses=await self._addresses(proxy),
-            trust=profile.trust,
-            transport=profile.transport,
-            bind=profile.bind or _towards(proxy),
-            advertise=profile.advertise,
-            certified=named[0],
-            guard=rules(profile, hosts),
-            pace=profile.guard.calls_per_second,
-        )
-
-    async def _addresses(self, address: Address) -> dict[str, Address]:
-        """By transport other than UDP. An outbound proxy takes everything that has no address of its own."""
-        profile = self.profile
-        host = profile.outbound_proxy[0] if profile.outbound_proxy else profile.address[0]
-        found: dict[str, Address] = {}
-        for transport, (at, port) in profile.others.items():
-            found[transport] = await _resolved((host if at == profile.address[0] else at, port))
-        if profile.transport != "udp":
-            found[profile.transport] = address
-        return found
 
     def allow(self, scenario: Scenario) -> None:
         """Raises CannotBind for a scenario that disturbs others where that was not asked for."""
@@ -230,51 +191,3 @@ def _registers(scenario: Scenario) -> bool:
 def is_unreachable(host: str, system: str) -> bool:
     """Whether a NAT stands between the system and a listener of ours: private here, not private there."""
     return ipaddress.ip_address(host).is_private and not ipaddress.ip_address(system).is_private
-
-
-def rules(profile: Profile, hosts: Iterable[str] = ()) -> GuardRules:
-    """What the profile lets through; `hosts` are the IP addresses behind the names in it."""
-    guard = profile.guard
-    proxy = [profile.outbound_proxy[0]] if profile.outbound_proxy else []
-    domain = profile.domain.rpartition(":")[0] if profile.domain.rpartition(":")[2].isdigit() else profile.domain
-    # A redirection whose author leaves its Contact open names 127.0.0.1: nobody elsewhere is reached by that.
-    further = (host for host, _ in profile.others.values())
-    names = {domain.strip("[]"), profile.address[0], *proxy, *further, *guard.hosts, "127.0.0.1"}
-    return GuardRules(
-        hosts=frozenset(hosts),
-        names=frozenset(name.lower() for name in names),
-        numbers=guard.numbers,
-        premium=guard.premium,
-        emergency=guard.emergency,
-        accounts=frozenset(account.user for account in _accounts(profile)),
-    )
-
-
-def _accounts(profile: Profile) -> Iterator[Account]:
-    for role in profile.roles:
-        yield from profile.accounts_of(role)
-    for group in profile.groups:
-        yield from group.members
-
-
-async def _resolved(address: Address) -> Address:
-    """The IP address of a host that the profile names: the only names that are ever looked up. Raises SystemFailed."""
-    host, port = address
-    with suppress(ValueError):
-        return str(ipaddress.ip_address(host)), port
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-    except OSError as error:
-        raise SystemFailed(f"host {host} of the profile is not known: {error.strerror or error}") from error
-    return str(found[0][4][0]), port
-
-
-def _towards(remote: Address) -> str:
-    """The local address that the machine would use; nothing is sent to find out. Raises SystemFailed."""
-    family = socket.AF_INET6 if ":" in remote[0] else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as sock:
-        try:
-            sock.connect(remote)
-        except OSError as error:
-            raise SystemFailed(f"there is no way to {host_port(remote)}: {error.strerror}") from error
-        return str(sock.getsockname()[0])
