@@ -1,32 +1,23 @@
-"""The calls in a capture: who called through the system, whom the system tried, and what everybody said.
-
-A capture shows addresses. Which of them is the system is either told or found: the one that gets INVITEs and sends
-some. Where nobody does both, whoever sends INVITEs is the system, and its caller is not in the picture: so it is with
-a capture taken between a PBX and its carrier.
-"""
+"""The calls in a capture: who called through the system, whom the system tried, and what everybody said."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sip_harness.capture.legs import Leg, Node, legs_of, shown, unmet, user_of
 from sip_harness.capture.packets import BadCapture, Packet
+from sip_harness.capture.whereabouts import listed, messages, registered_with, system_of
 from sip_harness.model.entry import Address
-from sip_harness.sip.errors import SipError
-from sip_harness.sip.message import Message, parse
-from sip_harness.sip.uri import parse_uri, uri_text
-from sip_harness.sip.values import first_element, split_list
-from sip_harness.sip.via import parse_via
+from sip_harness.sip.message import Message
 
 _TOGETHER = 150_000_000
 """Nanoseconds within which INVITEs that nobody has ended before are one fork."""
 _NEVER = 1 << 63
 MOST_LEGS = 200
 """Legs to which one call leads that are looked at."""
-_MOST_NAMED = 20
 _LOOK_BACK = 500
 """Calls among which the one is looked for that a leg belongs to."""
 _NEXT = 60_000_000_000
@@ -82,16 +73,16 @@ def stories(packets: Sequence[Packet], systems: Sequence[Node] = ()) -> list[Sto
 
     Raises BadCapture where nobody is called in it, or where it has to be told who the system is.
     """
-    parsed = _by_their_own_names(list(_parsed(packets)))
+    parsed = messages(packets)
     edges = [(p, m) for p, m in parsed if m.method == "INVITE" and not m.to_tag]
     if not edges:
         raise BadCapture(f"nobody is called in it: there is no INVITE outside of a dialog{_in_the_middle(parsed)}")
-    nodes = tuple(systems) or (_system(edges),)
+    nodes = tuple(systems) or (system_of(edges),)
     legs, past = legs_of(parsed, nodes)
     if not legs:
-        there = _listed(dict.fromkeys(shown(a) for p, _ in edges for a in (p.source, p.target)))
+        there = listed(dict.fromkeys(shown(a) for p, _ in edges for a in (p.source, p.target)))
         raise BadCapture(f"no call through {' or '.join(map(str, nodes))}; INVITEs were seen between {there}")
-    registered = _registered(parsed, nodes)
+    registered = registered_with(parsed, nodes)
     return [
         replace(
             story, registered=registered, past=frozenset(m for leg in story.legs for m in past.get(leg.call_id, ()))
@@ -106,71 +97,6 @@ def _in_the_middle(parsed: Sequence[tuple[Packet, Message]]) -> str:
         m.call_id for _, m in parsed if m.is_request and m.to_tag and m.method in ("INVITE", "ACK", "BYE", "UPDATE")
     }
     return f"; it begins in the middle of {len(calls)} call{'s' if len(calls) > 1 else ''}" if calls else ""
-
-
-def _listed(names: Iterable[str]) -> str:
-    """Names with commas between, the first few of many."""
-    each = list(names)
-    return ", ".join(each[:_MOST_NAMED]) + (f" and {len(each) - _MOST_NAMED} more" if len(each) > _MOST_NAMED else "")
-
-
-def _registered(parsed: Iterable[tuple[Packet, Message]], nodes: Sequence[Node]) -> frozenset[Address]:
-    """Where the system got REGISTER from, and what that named as contacts."""
-    found: set[Address] = set()
-    for packet, m in parsed:
-        if m.method == "REGISTER" and any(node.has(packet.target) for node in nodes):
-            found.add(packet.source)
-            for value in (element for field in m.all("contact") for element in split_list(field)):
-                try:
-                    uri = parse_uri(uri_text(value))
-                except SipError:
-                    continue
-                found.add((uri.host.strip("[]"), uri.port or 5060))
-    return frozenset(found)
-
-
-def _parsed(packets: Iterable[Packet]) -> Iterable[tuple[Packet, Message]]:
-    for packet in packets:
-        try:
-            yield packet, parse(packet.data)
-        except SipError:
-            continue
-
-
-def _by_their_own_names(parsed: list[tuple[Packet, Message]]) -> list[tuple[Packet, Message]]:
-    """Whoever opens a connection does so from a port that says nothing of him: his Via says where he is."""
-    names: dict[Address, Address] = {}
-    for packet, m in parsed:
-        via = parse_via(first_element(m.get("via") or "")) if m.is_request and packet.transport != "udp" else None
-        if via is not None and via.host.strip("[]") == packet.source[0]:
-            names.setdefault(packet.source, (packet.source[0], via.port))
-    if not names:
-        return parsed
-    return [
-        (replace(p, source=names.get(p.source, p.source), target=names.get(p.target, p.target)), m) for p, m in parsed
-    ]
-
-
-def _system(edges: Sequence[tuple[Packet, Message]]) -> Node:
-    """Who gets INVITEs and sends some: if several do, as phones that call one another, the one without whom none was
-    sent. Else who sends them."""
-    by_port = any(p.source[0] == p.target[0] for p, _ in edges)
-    sources = dict.fromkeys(_node(p.source, by_port=by_port) for p, _ in edges)
-    targets = dict.fromkeys(_node(p.target, by_port=by_port) for p, _ in edges)
-    both = [node for node in sources if node in targets]
-    always = [node for node in both if all(node.has(p.source) or node.has(p.target) for p, _ in edges)]
-    found = always or both or list(sources)
-    if len(found) == 1:
-        return found[0]
-    what = "is called and calls" if both else "calls, and nobody of them is called"
-    raise BadCapture(
-        f"which of {_listed(map(str, found))} is the system? Each {what}. Say `--at {found[0]}` (all its addresses, "
-        "if it has several)"
-    )
-
-
-def _node(address: Address, *, by_port: bool) -> Node:
-    return Node(address[0], address[1] if by_port else 0)
 
 
 def _told(legs: Sequence[Leg]) -> list[Story]:
