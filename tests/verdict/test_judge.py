@@ -80,6 +80,14 @@ def test_a_phone_that_gets_nothing_at_all_is_one_finding() -> None:
     only(Outcome.FAIL, verdict(FORK_600, no_ack), "mobile never got CANCEL")
 
 
+def test_a_cancel_to_a_phone_that_has_said_nothing_cannot_come() -> None:
+    said = "mobile > ", "from mobile", "mobile < CANCEL", "mobile < ACK"
+    ladder = "\n".join(line for line in GOOD_600.splitlines() if not any(word in line for word in said))
+    found = verdict(FORK_600, ladder).findings[0].seen
+    assert found.startswith("mobile never got CANCEL")
+    assert found.endswith("(it has not said anything, and so nobody may cancel it: RFC 3261 9.1)")
+
+
 def test_a_late_cancel_is_a_failure_that_names_the_lateness() -> None:
     late = GOOD_600
     for old, new in (

@@ -151,7 +151,8 @@ class _SequenceJudge:
         case = self._case
         cause = case.causes.of_missing(self._agent, expected, case.end)
         due = cause.time + int(case.policy.prompt * 1e9) if cause else case.end
-        seen = words.missing(self._agent, expected, cause, case.prompt, case.begin) + self._unsent(expected)
+        seen = words.missing(self._agent, expected, cause, case.prompt, case.begin)
+        seen += self._unsent(expected) + self._uncancellable(expected)
         return self._finding(expected, seen, "nothing", missing_at=due)
 
     def _unsent(self, expected: Expected) -> str:
@@ -167,6 +168,14 @@ class _SequenceJudge:
             return ""
         sent = any(i.seen.agent == self._agent and i.seen.sip.method == method for i in self._case.traffic.sent())
         return "" if sent else f" ({self._agent} sent no {method}{why})"
+
+    def _uncancellable(self, expected: Expected) -> str:
+        """Why a CANCEL cannot have come: it must not be sent before a provisional response (RFC 3261 9.1)."""
+        if not isinstance(expected.pattern, RequestPattern) or expected.pattern.method != "CANCEL":
+            return ""
+        sent = (i.seen.sip for i in self._case.traffic.sent() if i.seen.agent == self._agent)
+        silent = not any(m.code and m.cseq[1] == "INVITE" for m in sent)
+        return " (it has not said anything, and so nobody may cancel it: RFC 3261 9.1)" if silent else ""
 
     def _unasked(self, item: Item) -> Finding:
         case = self._case
