@@ -218,6 +218,25 @@ def test_a_system_that_is_started_says_where_other_phones_reach_it(tmp_path: Pat
         assert bob.end(signal.SIGINT)[0] == 130
 
 
+def test_without_any_profile_two_terminals_are_all_that_is_needed() -> None:
+    with phone("respond", "ringing,", "603", "--user", "bob", "--system", "reference") as bob:
+        told = bob.until("registered as sip:bob@").partition("from another terminal: sip-harness ")[2].splitlines()[0]
+        done = CliRunner().invoke(main, told.split())
+        assert (done.exit_code, "answered with 603" in done.output) == (1, True), done.output
+        at = told.split()[-1]
+        other = CliRunner().invoke(main, ["call", "112", "--as", "carol", "--system", at])
+        assert (other.exit_code, "the guard refuses to call 112" in other.output) == (3, True), other.output
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1:5060", "pbx.example:5060", "[2001:db8::1]:5060"])
+def test_an_address_elsewhere_needs_a_profile(address: str) -> None:
+    done = CliRunner().invoke(main, ["call", "bob", "--as", "alice", "--system", address])
+    assert done.exit_code == 2
+    assert f"{address} is not on this machine: that needs a profile" in done.output
+    no_port = CliRunner().invoke(main, ["call", "bob", "--as", "alice", "--system", "localhost:70000"])
+    assert (no_port.exit_code, "70000 is no port" in no_port.output) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "wanted"),
     [

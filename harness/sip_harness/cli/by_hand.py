@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import re
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -17,7 +19,7 @@ from sip_harness.cli.run import system_label
 from sip_harness.cli.status import INTERRUPTED, TERMINATED
 from sip_harness.language import LanguageError
 from sip_harness.model.entry import Entry
-from sip_harness.model.profile import Account
+from sip_harness.model.profile import Account, Profile
 from sip_harness.model.scenario import Scenario
 from sip_harness.net.base import host_port
 from sip_harness.report.live import Live
@@ -32,6 +34,7 @@ from sip_harness.systems.names import UnknownName
 BLOCKED = 3
 MISTAKES = (LanguageError, WrongName, CannotCarryOut, StackMissing)
 """What can be wrong with words."""
+_ADDRESS = re.compile(r"(?P<host>[\w.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})", re.ASCII)
 PATIENCE = 1.0
 """Seconds that somebody at the keyboard waits for an account that another run has."""
 
@@ -39,8 +42,8 @@ system_option = click.option(
     "--system",
     "system_name",
     required=True,
-    metavar="NAME|FILE",
-    help="A profile of the system that is there, or a built-in one, which is started.",
+    metavar="NAME|FILE|HOST:PORT",
+    help="A profile of the system that is there, a built-in one, which is started, or where one listens on this host.",
 )
 stack_option = click.option(
     "--stack", type=click.Choice(["wire", "pjsua2"]), default="wire", show_default=True, help="Stack of the telephone."
@@ -53,8 +56,11 @@ def console() -> Console:
     return Console(highlight=False, soft_wrap=True)
 
 
-def system_or_exit(name: str) -> System:
-    """The named system, not started. What is wrong with its name or profile ends the command with status 2."""
+def system_or_exit(name: str, user: str) -> System:
+    """The named system, not started; without a profile this user has an account on it. What is wrong with its name or
+    profile ends the command with status 2."""
+    if found := _ADDRESS.fullmatch(name):
+        return External(_here(found["host"].strip("[]"), int(found["port"]), user), patience=PATIENCE)
     try:
         system = find_system(name)
     except LanguageError as error:
@@ -63,6 +69,24 @@ def system_or_exit(name: str) -> System:
     except (UnknownName, ValueError) as error:
         raise click.UsageError(str(error)) from error
     return External(system.profile, patience=PATIENCE) if isinstance(system, External) else system
+
+
+def _here(host: str, port: int, user: str) -> Profile:
+    """A profile of what listens on this machine. Elsewhere a profile has to say who may be called."""
+    if not 0 < port < 65536:
+        raise click.UsageError(f"{port} is no port")
+    host = "127.0.0.1" if host == "localhost" else host
+    try:
+        near = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        near = False
+    if not near:
+        raise click.UsageError(
+            f"{host_port((host, port))} is not on this machine: that needs a profile, which says what may be done "
+            "there (sip-harness systems --template prints one)"
+        )
+    domain = host_port((host, port))
+    return Profile("system", "proxy", (host, port), domain, roles={user: Account(user)})
 
 
 def perform(work: Coroutine[Any, Any, int], system: System) -> int:

@@ -56,7 +56,7 @@ def command(
 ) -> None:
     """Call TO, show the call while it happens, and tell by the exit status whether it was answered."""
     scenario = words_or_exit(lambda: calling(to, caller, stack, method=method, cancel=cancel, hang_up=hang_up))
-    system = system_or_exit(system_name)
+    system = system_or_exit(system_name, caller)
     output, account = console(), account_of(system, caller)
     if dry_run:
         request = f"{method} {target_of(system, to)} from {account} ({stack})"

@@ -32,6 +32,7 @@ from sip_harness.cli.by_hand import (
 from sip_harness.language.diagnostics import visible
 from sip_harness.model.entry import Exit
 from sip_harness.model.scenario import Scenario
+from sip_harness.net.base import host_port
 from sip_harness.report.live import Live
 from sip_harness.run.by_hand import Change, Stand, answering, respond
 from sip_harness.run.plan import OneStack
@@ -64,7 +65,7 @@ def command(answer: tuple[str, ...], user: str, system_name: str, stack: OneStac
     """Register one telephone, answer every call with ANSWER, and show each call while it happens."""
     text = " ".join(answer)
     scenario = words_or_exit(lambda: answering(text, user, stack))
-    system = system_or_exit(system_name)
+    system = system_or_exit(system_name, user)
     output = console()
     account = account_of(system, user)
     if dry_run:
@@ -81,6 +82,9 @@ async def _respond(system: System, scenario: Scenario, text: str, user: str, sta
     def ready(stand: Stand) -> None:
         nonlocal taken
         announce(output, stand)
+        if stand.info.guard is None and not stand.info.password:
+            at = host_port(stand.info.address)
+            output.print(Text(f"to call it from another terminal: sip-harness call {user} --as alice --system {at}"))
         taken = True
         output.print(Text(f"registered as {stand.part.user.aor}, answers {visible(present)}; Ctrl-C ends", "bold"))
         live.system, live.registers = stand.info.name, False
