@@ -244,6 +244,23 @@ def test_a_refused_bye_is_not_taken_for_granted() -> None:
     only(Outcome.FAIL, verdict(ANSWERED, ladder), "alice also got 481 Phrase to BYE")
 
 
+def test_credentials_that_the_system_does_not_take_are_told_as_such() -> None:
+    refused = """
+        0.000 alice > INVITE
+        0.001 alice < 407
+        0.002 alice > ACK to 407
+        0.003 alice > INVITE auth=yes cseq=2
+        0.004 alice < 407
+        0.005 alice > ACK to 407
+    """
+    words = (
+        "alice got 407 Phrase made by the system itself instead (to its credentials: are those of the profile right?)"
+    )
+    assert words in verdict(ANSWERED, refused).findings[0].seen
+    unanswered = "\n".join(refused.splitlines()[:4])
+    assert "credentials" not in verdict(ANSWERED, unanswered).findings[0].seen
+
+
 def test_a_challenge_that_was_answered_is_no_final() -> None:
     begin = """
     0.000 alice > INVITE

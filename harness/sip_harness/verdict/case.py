@@ -172,9 +172,23 @@ class Case:
         return f"{item.seen.name} {'made by the system itself' if source == 'system' else f'from {source}'}"
 
     def remark(self, item: Item) -> str:
-        """Why no agent has a use for a message, in words that follow its name; empty if it has one."""
+        """Why no agent has a use for a message, or where its cause may be sought, in words that follow its name; empty
+        if there is nothing to be said."""
         late = "after the final response" if 100 <= item.seen.sip.code < 200 and self.is_over(item) else ""
-        return f", {item.stray or late}" if item.stray or late else ""
+        if item.stray or late:
+            return f", {item.stray or late}"
+        return " (to its credentials: are those of the profile right?)" if self._refuses_credentials(item) else ""
+
+    def _refuses_credentials(self, item: Item) -> bool:
+        """Whether the system challenges a caller who has answered its challenge: the fault may be the profile's."""
+        m = item.seen.sip
+        if m.code not in (401, 407) or item.seen.agent in self.devices or self.source(item) != "system":
+            return False
+        return any(
+            i.seen.agent == item.seen.agent and i.seen.sip.is_request and _has_credentials(i.seen.sip)
+            for i in self.traffic.sent()
+            if (i.seen.sip.call_id, i.seen.sip.cseq) == (m.call_id, m.cseq)
+        )
 
     @cached_property
     def stalls(self) -> Stalls:
