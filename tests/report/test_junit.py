@@ -67,6 +67,7 @@ def test_properties_name_the_system_the_rules_and_every_stack(tmp_path: Path) ->
         "sip.record": "out/FK-01.jsonl",
     }  # fmt: skip
     assert (case.get("classname"), case.get("name")) == ("scenarios.forking.busy-everywhere", "FK-01")
+    assert case.get("file") == "scenarios/forking/busy-everywhere.sip.yaml"
 
 
 def test_every_rule_and_fault_is_a_property_of_its_own(tmp_path: Path) -> None:

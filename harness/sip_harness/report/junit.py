@@ -44,6 +44,8 @@ def xml_text(text: str) -> str:
 def _case(result: Result, *, strict: bool) -> ET.Element:
     place = result.scenario.place
     case = ET.Element("testcase", classname=xml_text(_class_name(place.file)), name=xml_text(name(result)))
+    if place.file:  # GitLab leads from a failure to its file
+        case.set("file", xml_text(place.file))
     case.set("time", f"{result.seconds:.3f}")
     case.append(_properties(result))
     outcome = result.verdict.outcome

@@ -146,8 +146,9 @@ CALL: Entries = {
     ),
     "then": Entry(
         "What the caller does from the answer on: waits, requests within the call, bytes, and hanging up, which it "
-        "does at the end by itself.",
-        "calls: [{from: alice, to: bob, then: [wait 100ms, send re-INVITE, wait 100ms, hang up]}]",
+        "does at the end by itself. No step waits for the answer to a request unless it is told to: with "
+        "`after alice gets 200 to INFO`, or a wait.",
+        "calls: [{from: alice, to: bob, then: [wait 100ms, send INFO, after alice gets 200 to INFO, hang up]}]",
     ),
     "ack": Entry(
         "When the caller acknowledges a 200: `never`, after a time or after an event; without it, at once.",
