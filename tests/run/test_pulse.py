@@ -51,6 +51,23 @@ def test_a_blocked_loop_is_told_once_with_its_length() -> None:
     asyncio.run(work())
 
 
+def test_who_begins_to_watch_is_told_of_the_latest_stalls_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system may have missed ticks of its clock in them."""
+
+    async def work() -> None:
+        pulse, later = Pulse(), list[Lag]()
+        told = await stalls_of(0.2, pulse)
+        pulse.watch(later.append)
+        assert later == told
+        monkeypatch.setattr("sip_harness.run.pulse.MEMORY", 0)
+        forgotten = list[Lag]()
+        pulse.watch(forgotten.append)
+        assert forgotten == []
+        pulse.close()
+
+    asyncio.run(work())
+
+
 def test_after_leaving_nothing_more_is_told_and_a_closed_pulse_beats_no_more() -> None:
     async def work() -> None:
         pulse, told = Pulse(), list[Lag]()

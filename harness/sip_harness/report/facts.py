@@ -125,7 +125,7 @@ def _tries(number: int) -> str:
 
 
 def _lags(record: Record, start: int) -> Iterator[str]:
-    lags = [e for e in record.entries if isinstance(e, Lag)]
+    lags = [e for e in record.entries if isinstance(e, Lag) and e.time >= record.header.started]
     if not lags:
         return
     worst = max(lags, key=lambda e: e.lag)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
@@ -19,6 +20,8 @@ BEAT = 0.02
 """Seconds between two beats."""
 NOTABLE = 0.02
 """Seconds of waiting, in a beat or added up over beats that follow each other, that are told."""
+MEMORY = 5_000_000_000
+"""Nanoseconds for which what was told is told to those who begin to watch, too: the system may still be behind."""
 _TRIFLE = 0.002
 """Waiting per beat that nothing can be blamed on: it ends what is added up."""
 
@@ -81,16 +84,26 @@ class Pulse:
         self._waits = Waits(processes)
         self._own, self._systems = _Sum(), _Sum()
         self._sinks: list[Sink] = []
+        self._recent: deque[Lag] = deque()
         self._due = self._loop.time() + BEAT
         self._timer = self._loop.call_at(self._due, self._beat)
 
     def watch(self, sink: Sink) -> Callable[[], None]:
-        """Tell this one of every stall, until the returned function is called."""
+        """Tell this one of every stall, of the latest that were before at once, until the returned function is
+        called."""
+        self._forget(time.time_ns())
+        for lag in self._recent:
+            sink(lag)
         self._sinks.append(sink)
         return lambda: self._sinks.remove(sink)
 
+    def _forget(self, now: int) -> None:
+        while self._recent and self._recent[0].time < now - MEMORY:
+            self._recent.popleft()
+
     def close(self) -> None:
         """Beat no more."""
+        self._recent.clear()
         self._timer.cancel()
         self._waits.close()
 
@@ -99,6 +112,8 @@ class Pulse:
         told = max(self._own.add(late), self._systems.add(self._waits.longest()))
         if told:
             lag = Lag(time.time_ns(), "", round(told * 1e9))
+            self._forget(lag.time)
+            self._recent.append(lag)
             for sink in tuple(self._sinks):
                 sink(lag)
         self._due = self._loop.time() + BEAT
