@@ -339,12 +339,18 @@ def test_a_caller_who_knows_no_prack_says_so() -> None:
     assert "headers: {Supported: null}" in made(told)
 
 
-def test_what_comes_before_the_answer_is_early() -> None:
+def ringing() -> Told:
+    """A call that g1 has been ringing for a tenth of a second."""
     told = Told()
     told.ask(0, ALICE, PBX, "INVITE")
     told.ask(0.001, PBX, G1, "INVITE")
     told.answer(0.1, G1, PBX, "180 Ringing")
     told.answer(0.101, PBX, ALICE, "180 Ringing", tag=G1[0])
+    return told
+
+
+def test_what_comes_before_the_answer_is_early() -> None:
+    told = ringing()
     passed_on(told, 0.2, "UPDATE", "488 Not Acceptable Here", cseq=2)
     told.answer(0.5, G1, PBX, "200 OK")
     told.answer(0.501, PBX, ALICE, "200 OK", tag=G1[0])
@@ -355,11 +361,7 @@ def test_what_comes_before_the_answer_is_early() -> None:
 
 
 def test_a_caller_who_ends_the_ringing_with_bye() -> None:
-    told = Told()
-    told.ask(0, ALICE, PBX, "INVITE")
-    told.ask(0.001, PBX, G1, "INVITE")
-    told.answer(0.1, G1, PBX, "180 Ringing")
-    told.answer(0.101, PBX, ALICE, "180 Ringing", tag=G1[0])
+    told = ringing()
     passed_on(told, 0.2, "BYE", "200 OK", cseq=2)
     told.answer(0.215, G1, PBX, "487 Request Terminated")
     told.packets.sort(key=lambda p: p.time)

@@ -139,7 +139,7 @@ def shower(output: Console, live: Live) -> Emit:
 def announce(output: Console, stand: Stand) -> None:
     """Where a system that was started for this listens; one that was there before has been named already."""
     info = stand.info
-    if info.guard is not None:
+    if info.is_external:
         return
     more = "".join(f", {host_port(address)} by {name.upper()}" for name, address in info.addresses.items())
     output.print(Text(f"{info.name} listens on {host_port(info.address)} by UDP{more}, for any client on this machine"))

@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from sip_harness.model.entry import Lag
+from sip_harness.verdict.moments import DRIFT
 
 BEAT = 0.02
 """Seconds between two beats."""
 NOTABLE = 0.02
 """Seconds of waiting, in a beat or added up over beats that follow each other, that are told."""
-MEMORY = 5_000_000_000
+MEMORY = DRIFT
 """Nanoseconds for which what was told is told to those who begin to watch, too: the system may still be behind."""
 _TRIFLE = 0.002
 """Waiting per beat that nothing can be blamed on: it ends what is added up."""

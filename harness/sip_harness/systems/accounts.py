@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from sip_harness.model.entry import Address
+from sip_harness.model.policy import Kind
 from sip_harness.model.scenario import Scenario, Transport
 from sip_harness.model.system import SystemInfo, User
 from sip_harness.model.vocabulary import CAPABILITIES
@@ -14,6 +15,8 @@ from sip_harness.systems.slots import carrier_addresses
 
 _KNOW_CARRIERS = {"carriers", "carrier-accounts", "registers-at-carrier"}
 _UNRESERVED = "-_.!~*'()"  # RFC 3261 25.1 `mark`; letters and digits are always safe
+OWES_NOTHING = "is no proxy and owes nothing of what 'expect: rfc3261' asks for"
+"""What is said of a system for which `owes_nothing` holds."""
 
 
 def fresh_users(scenario: Scenario, lease: Lease, info: SystemInfo) -> Binding:
@@ -73,10 +76,15 @@ def _check_needs(scenario: Scenario, info: SystemInfo) -> None:
         problems.append(f"lacks {', '.join(map(_described, lacks))}")
     if silent := transports(scenario) - {"udp", *info.addresses}:
         problems.append(f"does not listen by {' or '.join(sorted(silent))}")
-    if info.kind != "proxy" and any(isinstance(wanted, Conforms) for wanted in scenario.expectations):
-        problems.append("is no proxy and owes nothing of what 'expect: rfc3261' asks for")
+    if owes_nothing(scenario, info.kind):
+        problems.append(OWES_NOTHING)
     if problems:
         raise CannotBind(f"{info.name} {' and '.join(problems)}")
+
+
+def owes_nothing(scenario: Scenario, kind: Kind) -> bool:
+    """Whether it asks for what only proxies owe (RFC 3261 16) of a system of another kind."""
+    return kind != "proxy" and any(isinstance(wanted, Conforms) for wanted in scenario.expectations)
 
 
 def transports(scenario: Scenario) -> set[Transport]:

@@ -9,8 +9,7 @@ from sip_harness.model.entry import Address
 from sip_harness.model.profile import Account, Group, Profile
 from sip_harness.model.scenario import Scenario, Target, Transport
 from sip_harness.model.system import User
-from sip_harness.model.wanted import Conforms
-from sip_harness.systems.accounts import transports
+from sip_harness.systems.accounts import OWES_NOTHING, owes_nothing, transports
 from sip_harness.systems.base import Binding, CannotBind
 
 
@@ -71,8 +70,8 @@ class _Placer:
     def place(self) -> None:
         if lacks := sorted(self._scenario.needs - self._offers()):
             self.missing.append(f"it lacks {', '.join(lacks)}")
-        if self._profile.kind != "proxy" and any(isinstance(e, Conforms) for e in self._scenario.expectations):
-            self.missing.append("it is no proxy and owes nothing of what 'expect: rfc3261' asks for")
+        if owes_nothing(self._scenario, self._profile.kind):
+            self.missing.append(f"it {OWES_NOTHING}")
         if silent := sorted(transports(self._scenario) - {"udp", *self._speaks()}):
             self.missing.append(f"it does not listen by {' or '.join(silent)}")
         for name in self._scenario.callers:

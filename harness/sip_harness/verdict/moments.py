@@ -15,7 +15,7 @@ from sip_harness.verdict.words import duration
 
 DRIFT = 5_000_000_000
 """Nanoseconds for which a system may go on counting ticks that it has missed, before it sets its clock right: every
-five seconds in Kamailio. A timer that is set meanwhile fires early by all of them."""
+five seconds in Kamailio (its TIMER_RESYNC_TICKS). A timer that is set meanwhile fires early by all of them."""
 PRECISION = 0.010
 """Seconds by which a script may miss its own times where nothing stalls: its waits count from the request, whatever
 the steps between have taken. So much earlier than a plain bound is no fault of the system."""
